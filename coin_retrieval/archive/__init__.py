@@ -1,0 +1,1 @@
+"""A published archive: its files, its manifest, its versions."""

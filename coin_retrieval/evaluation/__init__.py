@@ -1,0 +1,1 @@
+"""How good is it? Ranking and pictures, measured."""

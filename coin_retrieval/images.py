@@ -1,0 +1,164 @@
+"""Pictures in and out of bytes: decode under size caps, square, resize, hash, mark, save.
+
+Everything that enters the system passes :func:`decode_image`, so what a picture may be is decided
+once: any common file format and mode, one frame, at most :data:`MAX_PIXELS` decoded pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, PngImagePlugin
+
+from coin_retrieval.errors import ImageError
+from coin_retrieval.types import RgbImage
+
+MAX_PIXELS = 100_000_000
+MAX_BYTES = 256 * 1024 * 1024
+FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"})
+
+
+def content_hash(data: bytes) -> str:
+    """SHA-256 (hex) of a file's bytes: the identity of an image's content."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def decode_image(data: bytes, *, name: str = "image", max_pixels: int = MAX_PIXELS) -> RgbImage:
+    """Decode a file's bytes to uint8 [h w 3] sRGB; of an animation, the first frame.
+
+    EXIF orientation is applied, transparency is laid over white, CMYK and 16-bit pictures are
+    converted (16-bit by its own range when it uses less than the full one).
+
+    Raises:
+        ImageError: not a known format, truncated, or more than ``max_pixels`` (a decompression
+            bomb is refused from its header, before any pixel is decoded).
+    """
+    if len(data) > MAX_BYTES:
+        raise ImageError(
+            f"{name} is too large a file",
+            value=f"{len(data)} bytes",
+            expected=f"at most {MAX_BYTES} bytes",
+            remedy="export a smaller region",
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                _refuse_bomb(image.size, name, max_pixels)
+                image.seek(0)
+                return _to_rgb(image)
+    except ImageError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise ImageError(
+            f"{name} cannot be decoded ({error})",
+            value=f"{len(data)} bytes",
+            expected="a whole " + ", ".join(FORMATS) + " file",
+            remedy="export the image again, or leave it out",
+        ) from error
+
+
+def load_image(path: Path) -> RgbImage:
+    """:func:`decode_image` of a file.
+
+    Raises:
+        ImageError: the file is missing, unreadable or not an image.
+    """
+    return decode_image(read_bytes(path), name=str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        ImageError: the file is missing or unreadable.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(
+            "image file cannot be read",
+            value=str(path),
+            expected="an existing, readable file",
+            remedy=f"check the path and its permissions ({error.strerror})",
+        ) from error
+
+
+def fit_square(image: RgbImage, size_px: int, *, max_stretch: float = 1.25) -> RgbImage:
+    """Centre-crop until the sides' ratio is at most ``max_stretch``, then resize to a square.
+
+    A little stretching keeps more of an elongated cell than cropping to a square would.
+    """
+    height, width = image.shape[:2]
+    crop_w = min(width, round(height * max_stretch))
+    crop_h = min(height, round(width * max_stretch))
+    left, top = (width - crop_w) // 2, (height - crop_h) // 2
+    return resize(image[top : top + crop_h, left : left + crop_w], size_px, size_px)
+
+
+def resize(image: RgbImage, width_px: int, height_px: int) -> RgbImage:
+    """Antialiased bicubic resize."""
+    if image.shape[:2] == (height_px, width_px):
+        return np.ascontiguousarray(image)
+    resampled = Image.fromarray(image).resize((width_px, height_px), Image.Resampling.BICUBIC)
+    return np.asarray(resampled, dtype=np.uint8)
+
+
+def thumbnail(image: RgbImage, side_px: int) -> RgbImage:
+    """Shrink so that the longer side is at most ``side_px``; never enlarges."""
+    scale = min(1.0, side_px / max(image.shape[:2]))
+    return resize(image, max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+
+
+def encode_png(image: RgbImage, *, text: Mapping[str, str] | None = None) -> bytes:
+    """PNG bytes, with ``text`` as its textual metadata (iTXt)."""
+    info = PngImagePlugin.PngInfo()
+    for key, value in (text or {}).items():
+        info.add_itxt(key, value)
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def encode_webp(image: RgbImage, *, quality: int = 85) -> bytes:
+    """Lossy WebP bytes, for thumbnails only: never for pictures that are measured."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="WEBP", quality=quality)
+    return buffer.getvalue()
+
+
+def _refuse_bomb(size: tuple[int, int], name: str, max_pixels: int) -> None:
+    if size[0] * size[1] > max_pixels:
+        raise ImageError(
+            f"{name} has too many pixels",
+            value=f"{size[0]} × {size[1]}",
+            expected=f"at most {max_pixels:,} pixels",
+            remedy="export a region or a lower magnification",
+        )
+
+
+def _to_rgb(image: Image.Image) -> RgbImage:
+    oriented = ImageOps.exif_transpose(image)
+    if oriented.mode.startswith("I") or oriented.mode == "F":
+        return _from_deep(np.asarray(oriented))
+    if oriented.mode in ("RGBA", "LA", "PA") or "transparency" in oriented.info:
+        rgba = oriented.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        oriented = Image.alpha_composite(white, rgba)
+    return np.asarray(oriented.convert("RGB"), dtype=np.uint8)
+
+
+def _from_deep(values: np.ndarray) -> RgbImage:
+    """16- and 32-bit greyscale to 8 bits: a full-range picture by its top byte, others by range."""
+    deep = values.astype(np.float64)
+    finite = np.where(np.isfinite(deep), deep, 0.0)
+    top = float(finite.max())
+    scale = 65535.0 if top > 4095 else 4095.0 if top > 255 else 255.0
+    grey = np.clip(finite / max(scale, top) * 255.0, 0, 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)

@@ -1,0 +1,1 @@
+"""Torch modules that no library has."""

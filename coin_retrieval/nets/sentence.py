@@ -1,0 +1,40 @@
+"""A BERT whose output is one token: the sentence embedding.
+
+A picture generator that is trained on few wordings should not read words one by one: in the
+sentence space of all-MiniLM-L6-v2, wordings it has never seen lie beside those it has. The class
+has BERT's own weights and no others, so it loads from any BERT directory, and the pipeline's
+prompt encoder accepts it as it stands.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import BertModel
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+
+class SentenceBert(BertModel):  # type: ignore[misc]
+    """Mean-pooled, normalised last hidden state (Reimers & Gurevych 2019, arXiv 1908.10084)."""
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, **_: Any
+    ) -> BaseModelOutputWithPooling:
+        """Embed token ids [n length]; padding is masked whether or not a mask is given.
+
+        Returns:
+            ``last_hidden_state`` [n 1 dim] and ``pooler_output`` [n dim]; rows have L2 norm
+            sqrt(dim), so that their entries have unit scale.
+        """
+        if attention_mask is None:
+            attention_mask = (input_ids != self.config.pad_token_id).long()
+        states = super().forward(input_ids=input_ids, attention_mask=attention_mask)[0]
+        weights = attention_mask[..., None].to(states.dtype)
+        mean = (states * weights).sum(1) / weights.sum(1).clamp(min=1)
+        sentence = F.normalize(mean, dim=-1) * mean.shape[-1] ** 0.5
+        return BaseModelOutputWithPooling(
+            last_hidden_state=torch.unsqueeze(sentence, 1), pooler_output=sentence
+        )

@@ -1,0 +1,1 @@
+"""What a clinician wrote → Report."""

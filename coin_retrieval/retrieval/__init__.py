@@ -1,0 +1,1 @@
+"""Query → prototype → nearest real cases."""

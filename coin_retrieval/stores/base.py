@@ -1,0 +1,104 @@
+"""The vector store's role: which image ids are near?"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import numpy as np
+
+from coin_retrieval.errors import InputError
+from coin_retrieval.types import Embeddings, Hit, ImageId, ImageIds
+
+
+class VectorStore(ABC):
+    """Embeddings under stable ids. Similarity is cosine: the inner product of unit rows."""
+
+    dim: int
+
+    def add(self, ids: ImageIds, embeddings: Embeddings) -> None:
+        """Add rows: int64 [n], float32 [n dim] of L2 norm 1. An id that is present is replaced.
+
+        Raises:
+            InputError: shapes that do not fit, or an id given twice.
+        """
+        self._check_rows(embeddings)
+        if ids.shape != (len(embeddings),) or len(np.unique(ids)) != len(ids):
+            raise InputError(
+                "ids do not fit the embeddings",
+                value=f"{ids.shape} ids, {len(np.unique(ids))} distinct, {len(embeddings)} rows",
+                expected="one distinct id a row",
+            )
+        if len(ids):
+            self._remove(ids)
+            self._add(np.ascontiguousarray(ids, np.int64), np.ascontiguousarray(embeddings))
+
+    def remove(self, ids: ImageIds) -> int:
+        """Remove rows; returns how many were there."""
+        return self._remove(np.ascontiguousarray(ids, np.int64)) if len(ids) else 0
+
+    def search(
+        self, queries: Embeddings, k: int, *, allowed: ImageIds | None = None
+    ) -> list[list[Hit]]:
+        """The ``k`` nearest ids of each query, best first; fewer where fewer are allowed.
+
+        Args:
+            queries: float32 [n dim], rows of L2 norm 1.
+            k: at least 1.
+            allowed: only these ids may be found; ``None`` allows all, an empty array none.
+
+        Raises:
+            InputError: shapes that do not fit, or ``k`` below 1.
+        """
+        self._check_rows(queries)
+        if k < 1:
+            raise InputError("k out of range", value=k, expected="at least 1")
+        if not len(self) or (allowed is not None and not len(allowed)):
+            return [[] for _ in queries]
+        return self._search(np.ascontiguousarray(queries), min(k, len(self)), allowed)
+
+    def _check_rows(self, rows: Embeddings) -> None:
+        if rows.ndim != 2 or rows.shape[1] != self.dim or rows.dtype != np.float32:
+            raise InputError(
+                "embeddings do not fit the store",
+                value=f"{rows.dtype} {rows.shape}",
+                expected=f"float32 [n {self.dim}]",
+            )
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many rows it holds."""
+
+    @abstractmethod
+    def ids(self) -> ImageIds:
+        """All ids, int64 [n], in no particular order."""
+
+    @abstractmethod
+    def vectors(self, ids: ImageIds) -> Embeddings:
+        """The stored rows of these ids, float32 [n dim], in their order.
+
+        Raises:
+            NotFoundError: an id is not there.
+        """
+
+    @abstractmethod
+    def save(self, path: Path) -> None:
+        """Write everything to one file."""
+
+    @abstractmethod
+    def _add(self, ids: ImageIds, embeddings: Embeddings) -> None: ...
+
+    @abstractmethod
+    def _remove(self, ids: ImageIds) -> int: ...
+
+    @abstractmethod
+    def _search(self, queries: Embeddings, k: int, allowed: ImageIds | None) -> list[list[Hit]]: ...
+
+
+def to_hits(ids: ImageIds, similarities: np.ndarray) -> list[Hit]:
+    """Parallel arrays of one query to hits; ids below 0 (padding) are left out."""
+    return [
+        Hit(ImageId(int(i)), float(np.clip(s, -1.0, 1.0)))
+        for i, s in zip(ids, similarities, strict=True)
+        if i >= 0
+    ]

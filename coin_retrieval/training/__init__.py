@@ -1,0 +1,1 @@
+"""Train the starter's models, or your own: captions, autoencoder, diffusion, encoder."""

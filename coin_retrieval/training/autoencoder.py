@@ -1,0 +1,101 @@
+"""Train the generator's autoencoder: pictures to 8×-downsampled latents and back.
+
+Latents are pulled to unit scale and blurred with noise in training, so the decoder forgives the
+small errors that a diffusion model makes (the part that a KL term plays in Rombach et al. 2022,
+arXiv 2112.10752, section 3.1).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderTiny
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from coin_retrieval.training.data import PackedCases, dihedral
+from coin_retrieval.training.loop import LoopSettings, Task, device
+from coin_retrieval.training.sheets import grid, to_uint8
+from coin_retrieval.types import RgbImage
+
+
+class AutoencoderRecipe(BaseModel):
+    """The autoencoder's shape and training; one YAML file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    loop: LoopSettings
+    side_px: int = 128
+    crop_px: int = 64
+    batch: int = 32
+    channels: int = 32
+    latent_channels: int = 4
+    encoder_blocks: tuple[int, int, int, int] = (0, 1, 2, 2)
+    decoder_blocks: tuple[int, int, int, int] = (3, 2, 1, 0)
+    latent_noise: float = Field(default=0.05, ge=0)
+    latent_penalty: float = Field(default=1e-3, ge=0)
+    edge_weight: float = Field(default=1.0, ge=0)
+
+
+class AutoencoderTask(Task):
+    """L1 on pixels and on their differences, over random crops in random orientations."""
+
+    def __init__(self, cases: PackedCases, held_out: PackedCases, recipe: AutoencoderRecipe) -> None:
+        self._cases, self._held_out, self._recipe = cases, held_out, recipe
+        self.module: nn.Module = AutoencoderTiny(
+            encoder_block_out_channels=(recipe.channels,) * 4,
+            decoder_block_out_channels=(recipe.channels,) * 4,
+            num_encoder_blocks=recipe.encoder_blocks,
+            num_decoder_blocks=recipe.decoder_blocks,
+            latent_channels=recipe.latent_channels,
+        )
+
+    def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        recipe = self._recipe
+        indices = random.integers(len(self._cases.rows), size=recipe.batch)
+        whole = dihedral(self._cases.batch(indices), int(random.integers(8)))
+        top, left = random.integers(0, recipe.side_px - recipe.crop_px + 1, size=2)
+        crop = whole[..., top : top + recipe.crop_px, left : left + recipe.crop_px]
+        real = crop.to(device(), memory_format=torch.channels_last)
+        latents = self.module.encode(real).latents  # type: ignore[operator]
+        noisy = latents + recipe.latent_noise * torch.randn_like(latents)
+        drawn = self.module.decode(noisy).sample  # type: ignore[operator]
+        pixels = F.l1_loss(drawn, real)
+        edges = sum((F.l1_loss(drawn.diff(dim=d), real.diff(dim=d)) for d in (-1, -2)), pixels * 0)
+        size = latents.float().square().mean()
+        total = pixels + recipe.edge_weight * edges + recipe.latent_penalty * size
+        return total, {"l1": float(pixels), "rms": float(size) ** 0.5}
+
+    def sheet(self, averaged: nn.Module) -> RgbImage:
+        """Held-out pictures above, their reconstructions below."""
+        count = len(self._held_out.rows)
+        real = self._held_out.batch(np.arange(0, count, max(1, count // 16))[:16]).to(device())
+        drawn = averaged(real).sample
+        return grid(to_uint8(torch.cat([real, drawn])), columns=len(real))
+
+
+@torch.inference_mode()
+def reconstruction_psnr(autoencoder: nn.Module, cases: PackedCases, *, batch: int = 64) -> float:
+    """Mean peak signal-to-noise ratio in dB over all pictures (peak 2.0, the range [-1, 1])."""
+    errors = []
+    for start in range(0, len(cases.rows), batch):
+        real = cases.batch(np.arange(start, min(start + batch, len(cases.rows)))).to(device())
+        drawn = autoencoder(real).sample.clamp(-1, 1)
+        errors.append((drawn - real).square().mean(dim=(1, 2, 3)).cpu())
+    return float((10 * torch.log10(4.0 / torch.cat(errors))).mean())
+
+
+@torch.inference_mode()
+def encode_all(autoencoder: nn.Module, cases: PackedCases, *, batch: int = 64) -> Tensor:
+    """Latents of every picture in all eight orientations, float16 [8 n c h w]."""
+    turned = []
+    for which in range(8):
+        parts = [
+            autoencoder.encode(  # type: ignore[operator]
+                dihedral(cases.batch(np.arange(s, min(s + batch, len(cases.rows)))), which).to(device())
+            ).latents.half().cpu()
+            for s in range(0, len(cases.rows), batch)
+        ]
+        turned.append(torch.cat(parts))
+    return torch.stack(turned)

@@ -1,0 +1,190 @@
+"""The one training loop: seeds, schedule, EMA, checkpoints that survive a kill, progress, sheets.
+
+A :class:`Task` says what is learned; :func:`fit` does the rest. Checkpoints are safetensors and
+JSON, written aside and renamed, so a kill at any moment leaves the last whole one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from coin_retrieval.images import encode_png
+from coin_retrieval.types import RgbImage
+
+
+class LoopSettings(BaseModel):
+    """How long and how fast to train. ``minutes`` ends training early, on the same schedule."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = Field(gt=0)
+    minutes: float | None = Field(default=None, gt=0)
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = 0.01
+    warmup_steps: int = 100
+    final_rate: float = Field(default=0.02, ge=0, le=1)
+    ema_decay: float = Field(default=0.999, gt=0, lt=1)
+    clip_norm: float = 1.0
+    seed: int = 0
+    bf16: bool = True
+    checkpoint_every_s: float = 120.0
+    sheet_every_s: float = 300.0
+
+
+class Task(ABC):
+    """What is learned: a module, its loss on a step's batch, and a picture of how it goes."""
+
+    module: nn.Module
+
+    @abstractmethod
+    def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        """The loss of one batch drawn with ``random``, and figures to show beside it."""
+
+    def sheet(self, averaged: nn.Module) -> RgbImage | None:
+        """A sample sheet drawn with the averaged weights, if the task can draw one."""
+        del averaged
+        return None
+
+
+def device() -> torch.device:
+    """The accelerator if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def fit(task: Task, settings: LoopSettings, out: Path, *, name: str) -> nn.Module:
+    """Train ``task.module``, resuming from ``out`` if it holds a checkpoint; return the EMA module.
+
+    Progress is the larger of the shares of ``steps`` and of ``minutes`` done; the learning rate
+    follows its cosine, so a slow machine ends on time with a finished schedule.
+    """
+    torch.manual_seed(settings.seed)
+    target = device()
+    module = task.module.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    averaged = AveragedModel(
+        module, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay), use_buffers=True
+    )
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(
+        trained, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
+    )
+    step, spent_s = _resume(out, module, averaged, optimizer)
+    started = time.monotonic() - spent_s
+    saved = drawn = time.monotonic()
+    shown: dict[str, float] = {}
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]} left  {task.fields[figures]}"),
+    ) as progress:
+        bar = progress.add_task(name, total=settings.steps, left="?", figures="", completed=step)
+        while (done := _share_done(settings, step, time.monotonic() - started)) < 1.0:
+            for group in optimizer.param_groups:
+                group["lr"] = settings.learning_rate * _rate(settings, step, done)
+            module.train()
+            random = np.random.default_rng((settings.seed, step))
+            torch.manual_seed(int(random.integers(2**31)))
+            with torch.autocast(target.type, torch.bfloat16, enabled=settings.bf16):
+                loss, figures = task.loss(random)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(trained, settings.clip_norm)
+            optimizer.step()
+            averaged.update_parameters(module)
+            step += 1
+            for key, value in {"loss": float(loss), **figures}.items():
+                shown[key] = value if key not in shown else 0.98 * shown[key] + 0.02 * value
+            elapsed = time.monotonic() - started
+            left_s = elapsed / max(done, 1e-6) * (1 - done)
+            text = "  ".join(f"{key} {value:.4f}" for key, value in shown.items())
+            progress.update(bar, completed=step, left=f"{left_s / 60:.1f} min", figures=text)
+            if time.monotonic() - saved > settings.checkpoint_every_s:
+                _checkpoint(out, module, averaged, optimizer, step, elapsed, shown)
+                saved = time.monotonic()
+            if time.monotonic() - drawn > settings.sheet_every_s:
+                _draw(task, averaged.module, out, step)
+                drawn = time.monotonic()
+    _checkpoint(out, module, averaged, optimizer, step, time.monotonic() - started, shown)
+    _draw(task, averaged.module, out, step)
+    result: nn.Module = averaged.module
+    return result.eval()
+
+
+def _share_done(settings: LoopSettings, step: int, elapsed_s: float) -> float:
+    by_time = elapsed_s / (settings.minutes * 60) if settings.minutes else 0.0
+    return max(step / settings.steps, by_time)
+
+
+def _rate(settings: LoopSettings, step: int, done: float) -> float:
+    warm = min(1.0, (step + 1) / max(1, settings.warmup_steps))
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return warm * (settings.final_rate + (1 - settings.final_rate) * cosine)
+
+
+def _draw(task: Task, averaged: nn.Module, out: Path, step: int) -> None:
+    with torch.inference_mode():
+        sheet = task.sheet(averaged.eval())
+    if sheet is not None:
+        (out / f"sheet-{step:07d}.png").write_bytes(encode_png(sheet))
+
+
+def _checkpoint(
+    out: Path,
+    module: nn.Module,
+    averaged: AveragedModel,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    spent_s: float,
+    figures: dict[str, float],
+) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    tensors = {f"module.{key}": value for key, value in module.state_dict().items()}
+    tensors |= {f"average.{key}": value for key, value in averaged.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
+    partial = out / "checkpoint.partial"
+    whole = {key: value.detach().clone().contiguous() for key, value in tensors.items()}
+    state = {"step": step, "spent_s": round(spent_s, 1), "figures": figures}
+    save_file(whole, partial, {"state": json.dumps(state)})
+    partial.rename(out / "checkpoint.safetensors")
+    (out / "progress.json").write_text(json.dumps(state, indent=2) + "\n")
+
+
+def _resume(
+    out: Path, module: nn.Module, averaged: AveragedModel, optimizer: torch.optim.Optimizer
+) -> tuple[int, float]:
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / "checkpoint.safetensors"
+    if not file.exists():
+        return 0, 0.0
+    from safetensors import safe_open
+
+    with safe_open(file, "pt") as opened:
+        state = json.loads(opened.metadata()["state"])
+    tensors = load_file(file)
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {key[len(prefix) :]: v for key, v in tensors.items() if key.startswith(prefix)}
+
+    module.load_state_dict(part("module."))
+    averaged.load_state_dict(part("average."))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in part("optimizer.").items():
+        index, _, name = key.partition(".")
+        moments.setdefault(int(index), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    return int(state["step"]), float(state["spent_s"])

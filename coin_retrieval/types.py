@@ -1,0 +1,199 @@
+"""The nouns of the project: array aliases and frozen records. No library but numpy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, NewType, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+ImageId = NewType("ImageId", int)
+"""Stable for ever; the catalog's key and the store's key are this same number.
+
+Below 2**53, so that a JSON reader which keeps numbers as doubles keeps it exactly.
+"""
+
+RgbImage: TypeAlias = NDArray[np.uint8]
+"""uint8 [height width 3], sRGB."""
+
+Embeddings: TypeAlias = NDArray[np.float32]
+"""float32 [n dim], rows of L2 norm 1."""
+
+Features: TypeAlias = NDArray[np.float32]
+"""float32 [n dim], raw: not normalised (Fréchet distances need the raw kind)."""
+
+ImageIds: TypeAlias = NDArray[np.int64]
+"""int64 [n]."""
+
+
+class Origin(StrEnum):
+    """Where a picture comes from. Only ``REAL`` pictures are patients' cells."""
+
+    REAL = "real"
+    GENERATED = "generated"
+    TRANSLATED = "translated"
+
+
+class SearchMode(StrEnum):
+    """How a report becomes a query vector."""
+
+    FUSED = "fused"
+    PROTOTYPE = "prototype"
+    TEXT = "text"
+    IMAGE = "image"
+
+
+def content_digest(payload: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of a mapping's canonical JSON."""
+    canonical = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSpec:
+    """The identity of an embedding space; an archive refuses any other.
+
+    ``preprocessing`` and ``weights`` are SHA-256 digests: the same model behind another resize is
+    another space.
+    """
+
+    name: str
+    revision: str
+    dim: int
+    preprocessing: str
+    weights: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.dim}-d, weights {self.weights[:12]})"
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosisCode:
+    """A category of a reporting system, e.g. ``("Bethesda cervix", "2014", "LSIL")``."""
+
+    system: str
+    edition: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRecord:
+    """One pseudonymous case: what its images have in common."""
+
+    case_id: str
+    site: str = ""
+    specimen: str = ""
+    stain: str = ""
+    report: str = ""
+    codes: tuple[DiagnosisCode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One image of a case. Diagnosis and finding belong to the image, not to the case.
+
+    ``mpp_um`` is micrometres a pixel, if known. ``attributes`` are the manifest's further columns.
+    """
+
+    image_id: ImageId
+    case_id: str
+    uri: str
+    content_hash: str
+    width_px: int
+    height_px: int
+    diagnosis: str = ""
+    finding: str = ""
+    mpp_um: float | None = None
+    origin: Origin = Origin.REAL
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a clinician wrote, and what could be read from it."""
+
+    text: str
+    findings: str = ""
+    conclusion: str = ""
+    site: str = ""
+    codes: tuple[DiagnosisCode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """What to draw: picture i uses seed ``seed + i``. ``None`` means the generator's own default."""
+
+    prompt: str
+    n: int = 4
+    seed: int = 0
+    width_px: int | None = None
+    height_px: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How a synthetic picture was made; its digest names the picture in caches and URLs.
+
+    ``generator`` is a name for people and ``weights`` a digest over everything that shapes the
+    picture besides the fields here (weights, LoRA, scheduler, dtype).
+    """
+
+    generator: str
+    weights: str
+    prompt: str
+    seed: int
+    steps: int
+    guidance: float
+    width_px: int
+    height_px: int
+    dropped_text: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """A JSON-ready copy."""
+        return asdict(self)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over all fields."""
+        return content_digest(self.as_dict())
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A synthetic picture, how it was made, and a label map [h w] where the generator draws one."""
+
+    image: RgbImage
+    provenance: Provenance
+    label_map: NDArray[np.uint16] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An image id and its cosine similarity in [-1, 1]; higher is closer, whatever the store."""
+
+    image_id: ImageId
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A hit with its record."""
+
+    image: ImageRecord
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class CaseMatch:
+    """The matches of one case, best first; ``similarity`` is the best one's."""
+
+    case: CaseRecord
+    similarity: float
+    matches: tuple[Match, ...]
