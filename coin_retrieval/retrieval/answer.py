@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from coin_retrieval.retrieval.query import Prototype, SearchResult
-from coin_retrieval.types import CaseMatch, Match
+from coin_retrieval.types import CaseMatch, ImageRecord, Match
 
 
 class _Answer(BaseModel):
@@ -37,7 +37,7 @@ class ImageAnswer(_Answer):
     """A picture of the archive."""
 
     image_id: int
-    uri: str
+    uri: str = Field(description="the picture's file, or a URL path when served")
     similarity: float
     diagnosis: str
     finding: str
@@ -68,15 +68,18 @@ class SearchAnswer(_Answer):
 
 
 def to_answer(
-    result: SearchResult, *, prototype_path: Callable[[Prototype], str] = lambda p: str(p.path)
+    result: SearchResult,
+    *,
+    prototype_path: Callable[[Prototype], str] = lambda p: str(p.path),
+    image_uri: Callable[[ImageRecord], str] = lambda image: image.uri,
 ) -> SearchAnswer:
-    """A search result in its JSON shape; ``prototype_path`` says where a prototype can be had."""
+    """A search result in its JSON shape; the two callables say where pictures can be had."""
     return SearchAnswer(
         query=QueryAnswer(
             report=result.report, mode=result.mode.value, dropped_text=result.dropped_text
         ),
         prototypes=[to_prototype_answer(p, prototype_path) for p in result.prototypes],
-        cases=[to_case_answer(case) for case in result.cases],
+        cases=[to_case_answer(case, image_uri) for case in result.cases],
         timings_ms={stage: round(ms, 2) for stage, ms in result.timings_ms.items()},
     )
 
@@ -93,7 +96,9 @@ def to_prototype_answer(
     )
 
 
-def to_case_answer(match: CaseMatch) -> CaseAnswer:
+def to_case_answer(
+    match: CaseMatch, image_uri: Callable[[ImageRecord], str] = lambda image: image.uri
+) -> CaseAnswer:
     """One case in its JSON shape."""
     best = match.matches[0].image
     return CaseAnswer(
@@ -105,14 +110,14 @@ def to_case_answer(match: CaseMatch) -> CaseAnswer:
         diagnosis=best.diagnosis,
         finding=best.finding,
         diagnoses=list(dict.fromkeys(m.image.diagnosis for m in match.matches)),
-        images=[_to_image_answer(m) for m in match.matches],
+        images=[_to_image_answer(m, image_uri) for m in match.matches],
     )
 
 
-def _to_image_answer(match: Match) -> ImageAnswer:
+def _to_image_answer(match: Match, image_uri: Callable[[ImageRecord], str]) -> ImageAnswer:
     return ImageAnswer(
         image_id=match.image.image_id,
-        uri=match.image.uri,
+        uri=image_uri(match.image),
         similarity=round(match.similarity, 6),
         diagnosis=match.image.diagnosis,
         finding=match.image.finding,
