@@ -1,0 +1,74 @@
+"""Fixtures that every test may use, and what is left out where its material is absent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# before torch is imported anywhere: tests run side by side, one thread each
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import pytest
+import tiny_models
+
+ROOT = Path(__file__).parents[1]
+
+
+def _beside(variable: str, default: str) -> Path:
+    path = Path(os.environ.get(variable, default))
+    return path if path.is_absolute() else (ROOT / path).resolve()
+
+
+DATA = _beside("COIN_DATA", "../shared/data")
+WEIGHTS = _beside("COIN_WEIGHTS", "../shared/weights")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect tests whose images, weights or GPU are not here; the count shows in the summary."""
+    present = {"data": DATA.is_dir(), "weights": WEIGHTS.is_dir(), "gpu": _gpu(items)}
+    kept, left_out = [], []
+    for item in items:
+        usable = all(here for mark, here in present.items() if item.get_closest_marker(mark))
+        (kept if usable else left_out).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+
+
+def _gpu(items: list[pytest.Item]) -> bool:
+    if not any(item.get_closest_marker("gpu") for item in items):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """Real images with their manifests; for tests marked ``data``."""
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def weights_root() -> Path:
+    """Pretrained weights; for tests marked ``weights``."""
+    return WEIGHTS
+
+
+@pytest.fixture(scope="session")
+def tiny_open_clip_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random open_clip model directory: tiny timm vision tower at 32 px, MiniLM text tower.
+
+    Load with ``OpenClipEncoderSettings(model=str(directory), text_tower="minilm")``.
+    """
+    return tiny_models.write_open_clip_dir(tmp_path_factory.mktemp("open_clip"))
+
+
+@pytest.fixture(scope="session")
+def tiny_pipeline_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Stable Diffusion directory without a text encoder: 32 px pictures in 2 steps.
+
+    Load with ``DiffusersGeneratorSettings(model=str(directory), text_encoder="minilm")``.
+    """
+    return tiny_models.write_sentence_pipeline_dir(tmp_path_factory.mktemp("pipeline"))
