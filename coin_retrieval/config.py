@@ -6,9 +6,9 @@ Nothing here reads the environment or a file: the three command lines do, and pa
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 """``auto``: bfloat16 where the hardware computes it, float16 on other GPUs, else float32."""
@@ -98,3 +98,31 @@ class FaissStoreSettings(Settings):
 
 StoreSettings = FaissStoreSettings
 """The only backend so far; becomes a union on ``backend`` with the next one."""
+
+
+class ModalityMeans(Settings):
+    """Mean unit embedding of texts, drawn pictures and real pictures under one encoder."""
+
+    text: tuple[float, ...]
+    generated: tuple[float, ...]
+    real: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _same_space(self) -> Self:
+        if not len(self.text) == len(self.generated) == len(self.real):
+            raise ValueError("text, generated and real need the same number of entries")
+        return self
+
+
+class FusionSettings(Settings):
+    """How a report's embedding and its prototypes' become one query.
+
+    ``text_weight`` is the text's share in fused mode; the prototypes divide the rest evenly.
+    ``method`` ``mean`` searches once with the weighted mean vector; ``rrf`` searches with every
+    vector and merges the rankings. ``means`` moves texts and drawn pictures to where real pictures
+    lie; ``None`` leaves them where they are.
+    """
+
+    method: Literal["mean", "rrf"] = "mean"
+    text_weight: float = Field(default=0.5, ge=0, le=1)
+    means: ModalityMeans | None = None

@@ -14,8 +14,9 @@ from coin_retrieval.types import CaseMatch, Provenance, RgbImage, SearchMode
 class Query:
     """A report or an image, and how to search with it.
 
-    ``mode`` ``None`` means the archive's best: fused where the encoder reads text, else prototype;
-    an image is always searched as itself. ``k`` counts cases. Prototype i is drawn from ``seed + i``.
+    ``mode`` ``None`` means the best there is: fused where the encoder reads text and a generator
+    draws, else the one of the two that can; an image is always searched as itself. ``k`` counts
+    cases. Prototype i is drawn from ``seed + i``.
     """
 
     report: str = ""
@@ -49,4 +50,14 @@ class SearchResult:
     dropped_text: str
     prototypes: tuple[Prototype, ...]
     cases: tuple[CaseMatch, ...]
+    timings_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Prototypes of a report, and what it took; ``timings_ms`` as in :class:`SearchResult`."""
+
+    report: str
+    dropped_text: str
+    prototypes: tuple[Prototype, ...]
     timings_ms: Mapping[str, float]

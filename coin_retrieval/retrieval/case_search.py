@@ -1,0 +1,115 @@
+"""The k nearest cases of a query: an archive's store ranks images, its catalog knows whose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from coin_retrieval.archive import Archive
+from coin_retrieval.catalog.base import Where
+from coin_retrieval.errors import ArchiveCorruptError, NotFoundError
+from coin_retrieval.retrieval.fusion import FusedQuery, reciprocal_rank_fusion
+from coin_retrieval.retrieval.grouping import first_cases, group_by_case
+from coin_retrieval.retrieval.timing import Stopwatch
+from coin_retrieval.types import CaseMatch, Hit, ImageId, ImageIds, ImageRecord, Match
+
+_IMAGES_A_CASE = 4
+_GROWTH = 4
+
+
+class CaseSearch:
+    """Finds cases in one archive; ``method`` as in the settings of fusion."""
+
+    def __init__(self, archive: Archive, *, method: Literal["mean", "rrf"]) -> None:
+        self._store = archive.store
+        self._catalog = archive.catalog
+        self._method = method
+
+    def find(self, fused: FusedQuery, k: int, where: Where, watch: Stopwatch) -> list[CaseMatch]:
+        """The ``k`` nearest cases, best first; fewer where the filter allows fewer.
+
+        More images are asked for until ``k`` distinct cases are there or the store is exhausted.
+        ``rrf`` ranks cases by their best image's fused rank, ``mean`` by its similarity.
+
+        Raises:
+            FilterError: a field that the catalog does not have.
+            ArchiveCorruptError: store and catalog name different images.
+        """
+        allowed: ImageIds | None = None
+        if where:
+            with watch.stage("catalog"):
+                allowed = self._catalog.select(where)
+        wanted = _IMAGES_A_CASE * k
+        images: dict[ImageId, ImageRecord] = {}
+        while True:
+            with watch.stage("search"):
+                hits, exhausted = self._rank(fused, wanted, allowed)
+            with watch.stage("catalog"):
+                images |= self._records(h.image_id for h in hits if h.image_id not in images)
+            order = first_cases(hits, images, k)
+            if exhausted or len(order) == k:
+                break
+            wanted *= _GROWTH
+        with watch.stage("catalog"):
+            further = self._further_images(order, {hit.image_id for hit in hits}, allowed)
+            images |= self._records(further)
+            cases = self._catalog.cases(order)
+        with watch.stage("search"):
+            hits += self._measure(further, fused)
+        matches = [Match(images[hit.image_id], hit.similarity) for hit in hits]
+        grouped = group_by_case(order, matches, cases)
+        if self._method == "mean":
+            grouped.sort(key=lambda case: -case.similarity)
+        return grouped
+
+    def _rank(
+        self, fused: FusedQuery, wanted: int, allowed: ImageIds | None
+    ) -> tuple[list[Hit], bool]:
+        """Hits, best first, and whether there are no others."""
+        if self._method == "mean" or len(fused.rows) == 1:
+            hits = self._store.search(fused.direction, wanted, allowed=allowed)[0]
+            return hits, len(hits) < wanted
+        rankings = self._store.search(fused.rows, wanted, allowed=allowed)
+        ids = reciprocal_rank_fusion(rankings, fused.weights)
+        return self._measure(ids, fused), all(len(ranking) < wanted for ranking in rankings)
+
+    def _further_images(
+        self, order: Sequence[str], near: set[ImageId], allowed: ImageIds | None
+    ) -> list[ImageId]:
+        """These cases' images that the filter allows and that are not near the query."""
+        if not order:
+            return []
+        ids = self._catalog.select({"case_id": order})
+        if allowed is not None:
+            ids = np.intersect1d(ids, allowed)
+        return [image_id for i in ids if (image_id := ImageId(int(i))) not in near]
+
+    def _measure(self, ids: Sequence[ImageId], fused: FusedQuery) -> list[Hit]:
+        """Hits of given images, in their order."""
+        if not ids:
+            return []
+        try:
+            rows = self._store.vectors(np.array(ids, np.int64))
+        except NotFoundError as error:
+            raise _disagreement(str(error)) from error
+        similarities = np.clip(rows @ fused.direction[0], -1.0, 1.0)
+        return [Hit(i, float(s)) for i, s in zip(ids, similarities, strict=True)]
+
+    def _records(self, ids: Iterable[ImageId]) -> dict[ImageId, ImageRecord]:
+        wanted = list(ids)
+        records = self._catalog.images(wanted)
+        lost = [i for i in wanted if i not in records]
+        if lost:
+            raise _disagreement(f"{len(lost)} ids without a record, {lost[0]} the first")
+        return records
+
+
+def _disagreement(value: str) -> ArchiveCorruptError:
+    return ArchiveCorruptError(
+        "the archive's store and catalog name different images",
+        value=value,
+        expected="a record for every embedding",
+        remedy="run coin-index verify, then build the archive again",
+    )
