@@ -16,6 +16,16 @@ class VectorStore(ABC):
 
     dim: int
 
+    @property
+    def exact(self) -> bool:
+        """Whether unfiltered searches find exactly the nearest; filtered ones always do."""
+        return True
+
+    @property
+    def kind(self) -> str:
+        """What the index is, for people, with the numbers that decide its recall."""
+        return "exact"
+
     def add(self, ids: ImageIds, embeddings: Embeddings) -> None:
         """Add rows: int64 [n], float32 [n dim] of L2 norm 1. An id that is present is replaced.
 
@@ -56,6 +66,28 @@ class VectorStore(ABC):
         if not len(self) or (allowed is not None and not len(allowed)):
             return [[] for _ in queries]
         return self._search(np.ascontiguousarray(queries), min(k, len(self)), allowed)
+
+    def recall(self, queries: Embeddings, *, k: int = 10) -> float:
+        """Measured: the share of the ``k`` truly nearest rows that :meth:`search` finds.
+
+        Raises:
+            InputError: shapes that do not fit, no queries, or an empty store.
+        """
+        if not len(queries) or not len(self):
+            raise InputError(
+                "recall needs queries and rows",
+                value=f"{len(queries)} queries, {len(self)} rows",
+                expected="at least one of each",
+            )
+        ids = self.ids()
+        found = self.search(queries, k)
+        # through the filter that lets everything pass, because filtered searches are exact
+        truth = self.search(queries, k, allowed=ids)
+        shares = [
+            len({hit.image_id for hit in hits} & {hit.image_id for hit in best}) / len(best)
+            for hits, best in zip(found, truth, strict=True)
+        ]
+        return float(np.mean(shares))
 
     def _check_rows(self, rows: Embeddings) -> None:
         if rows.ndim != 2 or rows.shape[1] != self.dim or rows.dtype != np.float32:

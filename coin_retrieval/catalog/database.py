@@ -1,0 +1,78 @@
+"""Opening the catalog's database, and refusing one that is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Engine, create_engine, func, insert, select
+from sqlalchemy.exc import DatabaseError
+
+from coin_retrieval.catalog.tables import SCHEMA_VERSION, Base, MetaRow
+from coin_retrieval.errors import ArchiveCorruptError, ArchiveSchemaError
+
+
+def open_database(url: str) -> Engine:
+    """A database by its SQLAlchemy URL; the tables are made where they are not there yet.
+
+    Raises:
+        ArchiveSchemaError: written by a newer program.
+        ArchiveCorruptError: not a database, or not a catalog.
+    """
+    engine = create_engine(url)
+    location = engine.url.render_as_string(hide_password=True)
+    with _refusing_others(location), engine.begin() as connection:
+        Base.metadata.create_all(connection)
+        if not connection.scalar(select(func.count()).select_from(MetaRow)):
+            version = {"key": "schema_version", "value": str(SCHEMA_VERSION)}
+            connection.execute(insert(MetaRow), [version])
+    _check_schema(engine, location)
+    return engine
+
+
+def open_read_only(path: Path) -> Engine:
+    """A published SQLite file, for reading only; it is never locked nor changed.
+
+    Raises:
+        ArchiveSchemaError: written by a newer program.
+        ArchiveCorruptError: missing, not a database, or not a catalog.
+    """
+    # immutable: no lock files, so that an archive can lie on a read-only or a network disk
+    location = quote(str(path.resolve()))
+    engine = create_engine(f"sqlite:///file:{location}?mode=ro&immutable=1&uri=true")
+    _check_schema(engine, str(path))
+    return engine
+
+
+def _check_schema(engine: Engine, location: str) -> None:
+    with _refusing_others(location), engine.connect() as connection:
+        text = connection.scalar(select(MetaRow.value).where(MetaRow.key == "schema_version"))
+    if text is None or not text.isdigit():
+        raise ArchiveCorruptError(
+            "the catalog does not say its version",
+            value=location,
+            expected="a catalog that this program wrote",
+            remedy="build the archive again",
+        )
+    if int(text) > SCHEMA_VERSION:
+        raise ArchiveSchemaError(
+            f"the catalog {location} was written by a newer program",
+            value=f"catalog schema {text}",
+            expected=f"at most {SCHEMA_VERSION}",
+            remedy="update coin-retrieval, or build the archive again",
+        )
+
+
+@contextmanager
+def _refusing_others(location: str) -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        raise ArchiveCorruptError(
+            f"the catalog cannot be read ({error.orig})",
+            value=location,
+            expected="a catalog that this program wrote",
+            remedy="build the archive again",
+        ) from error

@@ -1,0 +1,77 @@
+"""Records to rows and back, and the terms that an image can be found by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS
+from coin_retrieval.types import CaseRecord, DiagnosisCode, ImageId, ImageRecord, Origin
+
+
+def case_values(case: CaseRecord) -> dict[str, Any]:
+    """A case as the columns of its row."""
+    return {
+        "case_id": case.case_id,
+        "site": case.site,
+        "specimen": case.specimen,
+        "stain": case.stain,
+        "report": case.report,
+        "codes": [[code.system, code.edition, code.code] for code in case.codes],
+    }
+
+
+def case_record(row: Row[Any]) -> CaseRecord:
+    """A row of the case table as its record."""
+    return CaseRecord(
+        case_id=row.case_id,
+        site=row.site,
+        specimen=row.specimen,
+        stain=row.stain,
+        report=row.report,
+        codes=tuple(DiagnosisCode(*code) for code in row.codes),
+    )
+
+
+def image_values(image: ImageRecord) -> dict[str, Any]:
+    """An image as the columns of its row."""
+    return {
+        "image_id": int(image.image_id),
+        "case_id": image.case_id,
+        "uri": image.uri,
+        "content_hash": image.content_hash,
+        "width_px": image.width_px,
+        "height_px": image.height_px,
+        "diagnosis": image.diagnosis,
+        "finding": image.finding,
+        "mpp_um": image.mpp_um,
+        "origin": image.origin.value,
+        "attributes": dict(image.attributes),
+    }
+
+
+def image_record(row: Row[Any]) -> ImageRecord:
+    """A row of the image table as its record."""
+    return ImageRecord(
+        image_id=ImageId(row.image_id),
+        case_id=row.case_id,
+        uri=row.uri,
+        content_hash=row.content_hash,
+        width_px=row.width_px,
+        height_px=row.height_px,
+        diagnosis=row.diagnosis,
+        finding=row.finding,
+        mpp_um=row.mpp_um,
+        origin=Origin(row.origin),
+        attributes=dict(row.attributes),
+    )
+
+
+def image_terms(case: CaseRecord, image: ImageRecord) -> dict[str, str]:
+    """Field → value of all that an image can be found by; empty values are none."""
+    terms = {name: str(getattr(case, name)) for name in CASE_FIELDS}
+    terms |= {name: str(getattr(image, name)) for name in IMAGE_FIELDS}
+    # an attribute that is named like a field never hides the field
+    terms = {**image.attributes, **terms}
+    return {field: value for field, value in terms.items() if value}

@@ -1,0 +1,184 @@
+"""The catalog in a SQL database: SQLite by default, PostgreSQL when it is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Engine, distinct, func, select
+from sqlalchemy.engine import Connection
+
+from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS, Catalog, Where
+from coin_retrieval.catalog.database import open_database, open_read_only
+from coin_retrieval.catalog.records import case_record, image_record
+from coin_retrieval.catalog.tables import CaseRow, ImageRow, ImageTermRow, TermRow
+from coin_retrieval.catalog.writing import (
+    chunks,
+    delete_images,
+    delete_unused,
+    index_terms,
+    put_cases,
+    put_images,
+)
+from coin_retrieval.errors import FilterError, NotFoundError
+from coin_retrieval.types import CaseRecord, ImageId, ImageIds, ImageRecord
+
+
+class SqlCatalog(Catalog):
+    """Records in the tables of :mod:`coin_retrieval.catalog.tables`; reads are thread-safe."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def create(cls, url: str) -> SqlCatalog:
+        """Open a database by its SQLAlchemy URL; makes the tables where they are not there yet.
+
+        Raises:
+            ArchiveSchemaError: written by a newer program.
+            ArchiveCorruptError: not a database, or not a catalog.
+        """
+        return cls(open_database(url))
+
+    @classmethod
+    def open_published(cls, path: Path) -> SqlCatalog:
+        """Open a published SQLite file for reading only; it is never locked nor changed.
+
+        Raises:
+            ArchiveSchemaError: written by a newer program.
+            ArchiveCorruptError: missing, not a database, or not a catalog.
+        """
+        return cls(open_read_only(path))
+
+    def put(self, cases: Iterable[CaseRecord], images: Iterable[ImageRecord]) -> None:
+        """Insert or replace records, all or none.
+
+        Raises:
+            InputError: an image of a case that is neither given nor there.
+        """
+        case_by_id = {case.case_id: case for case in cases}
+        image_by_id = {int(image.image_id): image for image in images}
+        with self._engine.begin() as connection:
+            put_cases(connection, case_by_id)
+            changed = put_images(connection, image_by_id)
+            index_terms(connection, changed | case_by_id.keys())
+
+    def remove(self, ids: Iterable[ImageId]) -> int:
+        """Remove images, and cases left without any; returns how many images were there."""
+        with self._engine.begin() as connection:
+            removed = delete_images(connection, [int(i) for i in ids])
+            delete_unused(connection)
+        return removed
+
+    def images(self, ids: Iterable[ImageId]) -> dict[ImageId, ImageRecord]:
+        """Records of the ids that exist."""
+        found: dict[ImageId, ImageRecord] = {}
+        query = select(ImageRow.__table__)
+        with self._engine.connect() as connection:
+            for some in chunks(int(i) for i in ids):
+                for row in connection.execute(query.where(ImageRow.image_id.in_(some))):
+                    found[ImageId(row.image_id)] = image_record(row)
+        return found
+
+    def cases(self, case_ids: Iterable[str]) -> dict[str, CaseRecord]:
+        """Records of the cases that exist."""
+        found: dict[str, CaseRecord] = {}
+        query = select(CaseRow.__table__)
+        with self._engine.connect() as connection:
+            for some in chunks(case_ids):
+                for row in connection.execute(query.where(CaseRow.case_id.in_(some))):
+                    found[row.case_id] = case_record(row)
+        return found
+
+    def case_images(self, case_id: str) -> list[ImageRecord]:
+        """All images of a case, by id.
+
+        Raises:
+            NotFoundError: no such case.
+        """
+        query = select(ImageRow.__table__).where(ImageRow.case_id == case_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(ImageRow.image_id))
+            records = [image_record(row) for row in rows]
+        if not records and not self.cases([case_id]):
+            raise NotFoundError("no such case", value=case_id, expected="a case of this archive")
+        return records
+
+    def select(self, where: Where) -> ImageIds:
+        """Ids of the images that fit, int64 [n], ascending.
+
+        Raises:
+            FilterError: a field that is neither a case or image field nor an attribute.
+        """
+        self._check_fields(where)
+        with self._engine.connect() as connection:
+            if not where:
+                query = select(ImageRow.image_id).order_by(ImageRow.image_id)
+                return np.fromiter(connection.scalars(query), np.int64)
+            fitting = [_having(connection, name, values) for name, values in where.items()]
+        ids = fitting[0]
+        for others in fitting[1:]:
+            ids = np.intersect1d(ids, others, assume_unique=True)
+        return ids
+
+    def fields(self) -> tuple[str, ...]:
+        """What can be filtered on: case fields, image fields and the attributes in use."""
+        known = (*CASE_FIELDS, *IMAGE_FIELDS)
+        with self._engine.connect() as connection:
+            used = connection.scalars(select(distinct(TermRow.field)).order_by(TermRow.field))
+            return (*known, *(name for name in used if name not in known))
+
+    def values(self, field: str) -> dict[str, int]:
+        """Distinct values of a field and how many images have each, most frequent first.
+
+        Raises:
+            FilterError: no such field.
+        """
+        self._check_fields([field])
+        count = func.count().label("images")
+        query = (
+            select(TermRow.value, count)
+            .join(ImageTermRow, ImageTermRow.term_id == TermRow.term_id)
+            .where(TermRow.field == field)
+            .group_by(TermRow.value)
+            .order_by(count.desc(), TermRow.value)
+        )
+        with self._engine.connect() as connection:
+            return {value: int(images) for value, images in connection.execute(query)}
+
+    def counts(self) -> tuple[int, int]:
+        """How many cases and how many images."""
+        with self._engine.connect() as connection:
+            cases = connection.scalar(select(func.count()).select_from(CaseRow))
+            images = connection.scalar(select(func.count()).select_from(ImageRow))
+        return int(cases or 0), int(images or 0)
+
+    def close(self) -> None:
+        """Release files and connections."""
+        self._engine.dispose()
+
+    def _check_fields(self, wanted: Iterable[str]) -> None:
+        known = self.fields()
+        for field in wanted:
+            if field not in known:
+                raise FilterError(
+                    "no such field", value=field, expected=f"one of {', '.join(known)}"
+                )
+
+
+def _having(connection: Connection, field: str, values: Sequence[str]) -> ImageIds:
+    """Images that have one of the values in this field, ascending."""
+    of_field = select(TermRow.term_id).where(TermRow.field == field)
+    terms = [
+        term
+        for some in chunks({value.casefold() for value in values})
+        for term in connection.scalars(of_field.where(TermRow.folded.in_(some)))
+    ]
+    query = select(ImageTermRow.image_id)
+    found = [
+        image_id
+        for some_terms in chunks(terms)
+        for image_id in connection.scalars(query.where(ImageTermRow.term_id.in_(some_terms)))
+    ]
+    return np.unique(np.array(found, np.int64))

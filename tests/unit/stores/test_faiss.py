@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conformance.store_suite import far_apart_ids, unit_rows
+
+from coin_retrieval.errors import ArchiveCorruptError
+from coin_retrieval.stores.faiss import TRAIN_FROM, FaissStore
+
+
+def _clustered(n: int, *, dim: int = 16, seed: int = 0) -> np.ndarray:
+    """Unit rows around 40 centres, as embeddings of a few classes lie."""
+    rng = np.random.default_rng(seed)
+    centres = rng.standard_normal((40, dim))
+    rows = centres[rng.integers(0, 40, n)] + 0.4 * rng.standard_normal((n, dim))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_ivf_stays_flat_until_training_is_worth_it() -> None:
+    store = FaissStore(16, kind="ivf")
+    store.add(far_apart_ids(500), _clustered(500))
+    assert store.exact
+    assert store.kind == "flat"
+
+
+def test_ivf_trains_itself_when_enough_rows_are_there() -> None:
+    store = FaissStore(16, kind="ivf")
+    ids = far_apart_ids(TRAIN_FROM + 200)
+    rows = _clustered(len(ids))
+    store.add(ids[: TRAIN_FROM - 1], rows[: TRAIN_FROM - 1])
+    assert store.exact
+    store.add(ids[TRAIN_FROM - 1 :], rows[TRAIN_FROM - 1 :])
+    assert not store.exact
+    assert len(store) == len(ids)
+    assert store.recall(_clustered(100, seed=2)) >= 0.9
+
+
+def test_measured_recall_falls_when_ivf_probes_too_few_lists() -> None:
+    store = FaissStore(16, kind="ivf", train_from=2000)
+    store.add(far_apart_ids(4000), unit_rows(4000, seed=1, dim=16))
+    queries = unit_rows(50, seed=2, dim=16)
+    before = store.recall(queries)
+    store._index.nprobe = 1
+    assert store.recall(queries) < before
+
+
+def test_ivf_finds_k_even_when_the_probed_lists_hold_fewer() -> None:
+    store = FaissStore(16, kind="ivf", train_from=2000)
+    ids, rows = far_apart_ids(2000), _clustered(2000)
+    store.add(ids, rows)
+    store._index.nprobe = 1
+    hits = store.search(rows[:3], 1500)
+    assert [len(found) for found in hits] == [1500] * 3
+
+
+def test_hnsw_filters_to_a_far_corner_without_losing_hits() -> None:
+    store = FaissStore(16, kind="hnsw")
+    ids, rows = far_apart_ids(3000), _clustered(3000)
+    store.add(ids, rows)
+    query = rows[:1]
+    corner = np.argsort(rows @ query[0])[:12]
+    hits = store.search(query, 10, allowed=ids[corner])[0]
+    best_first = corner[np.argsort(-(rows[corner] @ query[0]))][:10]
+    assert [h.image_id for h in hits] == ids[best_first].tolist()
+
+
+@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
+def test_threads_that_search_with_different_filters_do_not_disturb_each_other(kind: str) -> None:
+    store = FaissStore(16, kind=kind, train_from=2000)
+    ids, rows = far_apart_ids(2500), _clustered(2500)
+    store.add(ids, rows)
+
+    def disturbed(turn: int) -> bool:
+        allowed = ids[turn::50]
+        found = store.search(rows[:5], 20, allowed=allowed)
+        return any(h.image_id not in allowed for hits in found for h in hits) or any(
+            len(hits) != 20 for hits in found
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        assert not any(pool.map(disturbed, [turn % 50 for turn in range(200)]))
+
+
+def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "vectors.faiss"
+    file.write_bytes(b"not an index")
+    with pytest.raises(ArchiveCorruptError, match="build the archive again"):
+        FaissStore.load(file, dim=16)
+
+
+def test_a_cut_off_index_is_refused(tmp_path: Path) -> None:
+    store = FaissStore(16)
+    store.add(far_apart_ids(100), _clustered(100))
+    file = tmp_path / "vectors.faiss"
+    store.save(file)
+    file.write_bytes(file.read_bytes()[:-500])
+    with pytest.raises(ArchiveCorruptError):
+        FaissStore.load(file, dim=16)
+
+
+def test_an_index_of_another_width_is_refused(tmp_path: Path) -> None:
+    FaissStore(16).save(tmp_path / "vectors.faiss")
+    with pytest.raises(ArchiveCorruptError, match="16-d"):
+        FaissStore.load(tmp_path / "vectors.faiss", dim=32)
+
+
+def test_torch_is_loaded_before_faiss() -> None:
+    script = (
+        "import sys, builtins\n"
+        "order = []\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name in ('torch', 'faiss'): order.append(name)\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        "import coin_retrieval.stores.faiss\n"
+        "assert order == ['torch', 'faiss'], order\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
