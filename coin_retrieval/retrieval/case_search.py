@@ -27,20 +27,28 @@ class CaseSearch:
         self._catalog = archive.catalog
         self._method = method
 
-    def find(self, fused: FusedQuery, k: int, where: Where, watch: Stopwatch) -> list[CaseMatch]:
-        """The ``k`` nearest cases, best first; fewer where the filter allows fewer.
+    def select(self, where: Where, watch: Stopwatch) -> ImageIds | None:
+        """The images that fit a filter, int64 [n]; ``None``, for all, if it is empty.
+
+        Raises:
+            FilterError: a field that the catalog does not have.
+        """
+        if not where:
+            return None
+        with watch.stage("catalog"):
+            return self._catalog.select(where)
+
+    def find(
+        self, fused: FusedQuery, k: int, watch: Stopwatch, *, allowed: ImageIds | None = None
+    ) -> list[CaseMatch]:
+        """The ``k`` nearest cases, best first; fewer where ``allowed`` images have fewer.
 
         More images are asked for until ``k`` distinct cases are there or the store is exhausted.
         ``rrf`` ranks cases by their best image's fused rank, ``mean`` by its similarity.
 
         Raises:
-            FilterError: a field that the catalog does not have.
             ArchiveCorruptError: store and catalog name different images.
         """
-        allowed: ImageIds | None = None
-        if where:
-            with watch.stage("catalog"):
-                allowed = self._catalog.select(where)
         wanted = _IMAGES_A_CASE * k
         images: dict[ImageId, ImageRecord] = {}
         while True:

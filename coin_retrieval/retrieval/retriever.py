@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import lru_cache
 from threading import Lock
 
 import numpy as np
@@ -16,28 +14,21 @@ from coin_retrieval.errors import InputError, UnsupportedError
 from coin_retrieval.generation.base import Generator
 from coin_retrieval.reports.plain import read_report
 from coin_retrieval.retrieval.case_search import CaseSearch
+from coin_retrieval.retrieval.drawing import PrototypeDrawer
 from coin_retrieval.retrieval.fusion import FusedQuery, fuse
 from coin_retrieval.retrieval.prototypes import PrototypeCache
 from coin_retrieval.retrieval.query import Drawing, Prototype, Query, SearchResult
 from coin_retrieval.retrieval.timing import Stopwatch
-from coin_retrieval.types import (
-    Embeddings,
-    GenerationRequest,
-    Provenance,
-    RgbImage,
-    Sample,
-    SearchMode,
-)
+from coin_retrieval.types import Embeddings, GenerationRequest, RgbImage, SearchMode
 
 MAX_CASES = 1000
-_PLANS_REMEMBERED = 256
 
 
 class Retriever:
     """Searches one archive. Safe for several threads.
 
-    The encoder and the generator are not: each has a lock, held only while it computes, so that a
-    search whose prototypes are drawn already never waits for a drawing.
+    The encoder and the generator are not: each has a lock, held only while it computes, so that
+    neither store nor catalog ever waits for a drawing.
 
     Args:
         generator: ``None`` searches by text and image only.
@@ -58,12 +49,20 @@ class Retriever:
         self.archive = archive
         self.cache = cache
         self._encoder = encoder
-        self._generator = generator
+        self._encoder_lock = Lock()
+        self._drawer = PrototypeDrawer(generator, cache) if generator is not None else None
         self._fusion = fusion
         self._cases = CaseSearch(archive, method=fusion.method)
-        self._encoder_lock = Lock()
-        self._generator_lock = Lock()
-        self._plan = lru_cache(_PLANS_REMEMBERED)(self._plan_alone)
+
+    @property
+    def modes(self) -> tuple[SearchMode, ...]:
+        """The modes that a report can be searched with here, best first."""
+        possible = {
+            SearchMode.FUSED: self.reads_text and self.draws,
+            SearchMode.PROTOTYPE: self.draws,
+            SearchMode.TEXT: self.reads_text,
+        }
+        return tuple(mode for mode, can in possible.items() if can)
 
     @property
     def reads_text(self) -> bool:
@@ -73,7 +72,12 @@ class Retriever:
     @property
     def draws(self) -> bool:
         """Whether there is a generator."""
-        return self._generator is not None
+        return self._drawer is not None
+
+    @property
+    def generator_name(self) -> str | None:
+        """The generator's name for people; ``None`` if there is none."""
+        return self._drawer.name if self._drawer else None
 
     def search(self, query: Query) -> SearchResult:
         """The nearest cases of a report or an image.
@@ -88,11 +92,14 @@ class Retriever:
         mode = self._mode_of(query)
         if not 1 <= query.k <= MAX_CASES:
             raise InputError("k out of range", value=query.k, expected=f"1 to {MAX_CASES} cases")
-        if mode is SearchMode.IMAGE:
-            text, dropped, prototypes = "", "", ()
-            with watch.stage("encode"), self._encoder_lock:
-                rows = self._encoder.encode([query.image] if query.image is not None else [])
-            fused = FusedQuery(rows, rows, np.ones(1))
+        # a filter that cannot be used is told before anything is drawn
+        allowed = self._cases.select(query.where, watch)
+        text, dropped = "", ""
+        prototypes: Sequence[Prototype] = ()
+        if query.image is not None:
+            with watch.stage("encode"):
+                picture = self._encode([query.image])
+            fused = FusedQuery(picture, picture, np.ones(1))
         else:
             text, dropped, prototypes, fused = self._understand(query, mode, watch)
         return SearchResult(
@@ -100,24 +107,17 @@ class Retriever:
             mode=mode,
             dropped_text=dropped,
             prototypes=tuple(prototypes),
-            cases=tuple(self._cases.find(fused, query.k, query.where, watch)),
+            cases=tuple(self._cases.find(fused, query.k, watch, allowed=allowed)),
             timings_ms=watch.read_ms(),
         )
 
     def draw(self, report: str, *, n: int = 4, seed: int = 0) -> Drawing:
-        """Prototypes of a report from seeds ``seed`` … ``seed + n - 1``, drawn or from the cache.
+        """Prototypes of a report, without a search.
 
         Raises:
-            ReportError, InputError: the report or ``n`` cannot be used.
-            UnsupportedError: there is no generator.
-            GenerationError: a picture came out blank or non-finite.
+            UnsupportedError: there is no generator; else as :meth:`PrototypeDrawer.draw` does.
         """
-        watch = Stopwatch()
-        with watch.stage("prompt"):
-            text = read_report(report).text
-        prototypes = self._prototypes(GenerationRequest(text, n=n, seed=seed), watch)
-        dropped = prototypes[0].provenance.dropped_text
-        return Drawing(text, dropped, tuple(prototypes), watch.read_ms())
+        return self._need_drawer().draw(report, n=n, seed=seed)
 
     def _mode_of(self, query: Query) -> SearchMode:
         if query.image is not None or query.mode is SearchMode.IMAGE:
@@ -129,11 +129,7 @@ class Retriever:
                     expected="an image alone (mode image), or a report (any other mode)",
                 )
             return SearchMode.IMAGE
-        if query.mode is None:
-            if not self.reads_text:
-                return SearchMode.PROTOTYPE
-            return SearchMode.FUSED if self.draws else SearchMode.TEXT
-        return query.mode
+        return query.mode or next(iter(self.modes), SearchMode.PROTOTYPE)
 
     def _understand(
         self, query: Query, mode: SearchMode, watch: Stopwatch
@@ -141,26 +137,30 @@ class Retriever:
         """The report as it was read, what no model read of it, its prototypes, and the vectors."""
         with watch.stage("prompt"):
             report = read_report(query.report).text
-        dropped: list[str] = []
+        unread: list[str] = []
         words: Embeddings | None = None
         pictures: Embeddings | None = None
         prototypes: Sequence[Prototype] = ()
         if mode in (SearchMode.TEXT, SearchMode.FUSED):
-            reader = self._reader(mode)
+            reader = self._need_reader(mode)
             with watch.stage("encode"), self._encoder_lock:
                 words = reader.encode_text([report])
-                dropped.append(reader.dropped_text(report))
+                unread.append(reader.dropped_text(report))
         if mode in (SearchMode.PROTOTYPE, SearchMode.FUSED):
             request = GenerationRequest(report, n=query.prototypes, seed=query.seed)
-            prototypes = self._prototypes(request, watch)
-            dropped.append(prototypes[0].provenance.dropped_text)
+            prototypes = self._need_drawer().prototypes(request, watch)
+            unread.append(prototypes[0].provenance.dropped_text)
             with watch.stage("encode"):
                 pictures = self.cache.embeddings(prototypes, self._encoder.spec, self._encode)
-        # both are ends of the same text: what neither read is the shorter one
-        unread = min(dropped, key=len)
-        return report, unread, prototypes, fuse(self._fusion, text=words, prototypes=pictures)
+        fused = fuse(self._fusion, text=words, prototypes=pictures)
+        # each is an end of the same text: what nobody read is the shorter one
+        return report, min(unread, key=len), prototypes, fused
 
-    def _reader(self, mode: SearchMode) -> SupportsText:
+    def _encode(self, images: Sequence[RgbImage]) -> Embeddings:
+        with self._encoder_lock:
+            return self._encoder.encode(images)
+
+    def _need_reader(self, mode: SearchMode) -> SupportsText:
         if isinstance(self._encoder, SupportsText):
             return self._encoder
         raise UnsupportedError(
@@ -170,38 +170,11 @@ class Retriever:
             remedy="use mode prototype: drawn prototypes make this archive searchable by text",
         )
 
-    def _encode(self, images: Sequence[RgbImage]) -> Embeddings:
-        with self._encoder_lock:
-            return self._encoder.encode(images)
-
-    def _plan_alone(self, request: GenerationRequest) -> tuple[Provenance, ...]:
-        if self._generator is None:
-            raise UnsupportedError(
-                "there is no generator to draw prototypes",
-                expected="a generator for modes fused and prototype",
-                remedy="use mode text, or set a generator",
-            )
-        with self._generator_lock:
-            return tuple(self._generator.plan(request))
-
-    def _prototypes(self, request: GenerationRequest, watch: Stopwatch) -> list[Prototype]:
-        with watch.stage("prompt"):
-            plans = self._plan(request)
-        with watch.stage("generate"):
-            cached = [here for plan in plans if (here := self.cache.get(plan)) is not None]
-            if len(cached) == len(plans):
-                return cached
-            with self._generator_lock:
-                # asked again: another caller may have drawn them while this one waited
-                return self.cache.get_or_draw(plans, lambda missing: self._draw(request, missing))
-
-    def _draw(self, request: GenerationRequest, missing: Sequence[Provenance]) -> list[Sample]:
-        """Draw the seeds that are missing, neighbouring seeds together."""
-        samples: list[Sample] = []
-        seeds = [plan.seed for plan in missing]
-        starts = [i for i, seed in enumerate(seeds) if i == 0 or seeds[i - 1] + 1 != seed]
-        for start, end in zip(starts, [*starts[1:], len(seeds)], strict=True):
-            run = replace(request, seed=seeds[start], n=end - start)
-            if self._generator is not None:
-                samples += self._generator.generate(run)
-        return samples
+    def _need_drawer(self) -> PrototypeDrawer:
+        if self._drawer is not None:
+            return self._drawer
+        raise UnsupportedError(
+            "there is no generator to draw prototypes",
+            expected="a generator, for modes fused and prototype",
+            remedy="use mode text if the archive's encoder reads text, or set a generator",
+        )

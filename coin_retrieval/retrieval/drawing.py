@@ -1,0 +1,72 @@
+"""From a report to its prototypes: drawn once, then found in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from threading import Lock
+
+from coin_retrieval.generation.base import Generator
+from coin_retrieval.reports.plain import read_report
+from coin_retrieval.retrieval.prototypes import PrototypeCache
+from coin_retrieval.retrieval.query import Drawing, Prototype
+from coin_retrieval.retrieval.timing import Stopwatch
+from coin_retrieval.types import GenerationRequest, Provenance, Sample
+
+_PLANS_REMEMBERED = 256
+
+
+class PrototypeDrawer:
+    """Draws what the cache lacks. Safe for several threads.
+
+    The generator is not: its lock is held only while it computes, and a request that was planned
+    before and lies in the cache whole never waits for it.
+    """
+
+    def __init__(self, generator: Generator, cache: PrototypeCache) -> None:
+        self.name = generator.name
+        self._generator = generator
+        self._cache = cache
+        self._lock = Lock()
+        self._plan = lru_cache(_PLANS_REMEMBERED)(self._plan_alone)
+
+    def draw(self, report: str, *, n: int = 4, seed: int = 0) -> Drawing:
+        """Prototypes of a report from seeds ``seed`` … ``seed + n - 1``.
+
+        Raises:
+            ReportError, InputError: the report or ``n`` cannot be used.
+            GenerationError: a picture came out blank or non-finite.
+            SettingsError: the cache cannot be written.
+        """
+        watch = Stopwatch()
+        with watch.stage("prompt"):
+            text = read_report(report).text
+        prototypes = self.prototypes(GenerationRequest(text, n=n, seed=seed), watch)
+        dropped = prototypes[0].provenance.dropped_text
+        return Drawing(text, dropped, tuple(prototypes), watch.read_ms())
+
+    def prototypes(self, request: GenerationRequest, watch: Stopwatch) -> list[Prototype]:
+        """Prototype i is of seed ``request.seed + i``. Raises as :meth:`draw` does."""
+        with watch.stage("prompt"):
+            plans = self._plan(request)
+        with watch.stage("generate"):
+            cached = [here for plan in plans if (here := self._cache.get(plan)) is not None]
+            if len(cached) == len(plans):
+                return cached
+            with self._lock:
+                # asked again: another caller may have drawn them while this one waited
+                return self._cache.get_or_draw(plans, lambda lacking: self._draw(request, lacking))
+
+    def _plan_alone(self, request: GenerationRequest) -> tuple[Provenance, ...]:
+        with self._lock:
+            return tuple(self._generator.plan(request))
+
+    def _draw(self, request: GenerationRequest, lacking: Sequence[Provenance]) -> list[Sample]:
+        """Draw the seeds that lack, neighbouring seeds together."""
+        seeds = [plan.seed for plan in lacking]
+        starts = [i for i, seed in enumerate(seeds) if i == 0 or seeds[i - 1] + 1 != seed]
+        samples: list[Sample] = []
+        for start, end in zip(starts, [*starts[1:], len(seeds)], strict=True):
+            samples += self._generator.generate(replace(request, seed=seeds[start], n=end - start))
+        return samples
