@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
-from sqlalchemy import Engine, create_engine, func, insert, select
+from sqlalchemy import URL, Engine, QueuePool, create_engine, func, insert, select
 from sqlalchemy.exc import DatabaseError
 
 from coin_retrieval.catalog.tables import SCHEMA_VERSION, Base, MetaRow
 from coin_retrieval.errors import ArchiveCorruptError, ArchiveSchemaError
 
 
-def open_database(url: str) -> Engine:
-    """A database by its SQLAlchemy URL; the tables are made where they are not there yet.
+def open_database(where: str | Path) -> Engine:
+    """A SQLAlchemy URL, or an SQLite file by its path; makes the tables where there are none.
 
     Raises:
         ArchiveSchemaError: written by a newer program.
         ArchiveCorruptError: not a database, or not a catalog.
     """
+    # a path may hold characters that mean something in a URL
+    url = URL.create("sqlite", database=str(where)) if isinstance(where, Path) else where
     engine = create_engine(url)
     location = engine.url.render_as_string(hide_password=True)
     with _refusing_others(location), engine.begin() as connection:
@@ -40,8 +42,12 @@ def open_read_only(path: Path) -> Engine:
         ArchiveCorruptError: missing, not a database, or not a catalog.
     """
     # immutable: no lock files, so that an archive can lie on a read-only or a network disk
-    location = quote(str(path.resolve()))
-    engine = create_engine(f"sqlite:///file:{location}?mode=ro&immutable=1&uri=true")
+    uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(uri, uri=True, check_same_thread=False),
+        poolclass=QueuePool,
+    )
     _check_schema(engine, str(path))
     return engine
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import Engine, distinct, func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.engine import Connection
 
 from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS, Catalog, Where
@@ -32,14 +32,14 @@ class SqlCatalog(Catalog):
         self._engine = engine
 
     @classmethod
-    def create(cls, url: str) -> SqlCatalog:
-        """Open a database by its SQLAlchemy URL; makes the tables where they are not there yet.
+    def create(cls, where: str | Path) -> SqlCatalog:
+        """Open a SQLAlchemy URL, or an SQLite file by its path; makes the tables if need be.
 
         Raises:
             ArchiveSchemaError: written by a newer program.
             ArchiveCorruptError: not a database, or not a catalog.
         """
-        return cls(open_database(url))
+        return cls(open_database(where))
 
     @classmethod
     def open_published(cls, path: Path) -> SqlCatalog:
@@ -126,7 +126,7 @@ class SqlCatalog(Catalog):
         """What can be filtered on: case fields, image fields and the attributes in use."""
         known = (*CASE_FIELDS, *IMAGE_FIELDS)
         with self._engine.connect() as connection:
-            used = connection.scalars(select(distinct(TermRow.field)).order_by(TermRow.field))
+            used = connection.scalars(select(TermRow.field).distinct().order_by(TermRow.field))
             return (*known, *(name for name in used if name not in known))
 
     def values(self, field: str) -> dict[str, int]:

@@ -28,7 +28,7 @@ def far_apart_ids(n: int, *, seed: int = 7) -> ImageIds:
 
 
 class StoreSuite:
-    """Subclasses give ``store`` (empty, of :data:`DIM`) and ``reopen`` (what opens a saved file)."""
+    """Subclasses give ``store`` (empty, of :data:`DIM`) and ``reopen`` (opens a saved file)."""
 
     @pytest.fixture
     def store(self) -> VectorStore:

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from conformance.catalog_suite import BLOOD, CERVIX, DRAWN, EOSINOPHIL, HSIL, LSIL
+from sqlalchemy.exc import OperationalError
+
+from coin_retrieval.catalog.sql import SqlCatalog
+from coin_retrieval.errors import ArchiveCorruptError, ArchiveSchemaError
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A published catalog in a folder whose name SQLite's URIs must have quoted."""
+    folder = tmp_path / "50 % done? #1 für Ärzte"
+    folder.mkdir()
+    path = folder / "catalog.sqlite"
+    catalog = SqlCatalog.create(path)
+    catalog.put([CERVIX, BLOOD], [LSIL, HSIL, EOSINOPHIL, DRAWN])
+    catalog.close()
+    return path
+
+
+def test_a_published_catalog_opens_from_a_folder_with_odd_characters(file: Path) -> None:
+    catalog = SqlCatalog.open_published(file)
+    assert catalog.counts() == (2, 4)
+    catalog.close()
+
+
+def test_a_published_catalog_cannot_be_changed(file: Path) -> None:
+    catalog = SqlCatalog.open_published(file)
+    with pytest.raises(OperationalError, match="readonly"):
+        catalog.remove([LSIL.image_id])
+    catalog.close()
+    assert [path.name for path in file.parent.iterdir()] == ["catalog.sqlite"]
+
+
+def test_a_published_catalog_opens_where_nothing_may_be_written(file: Path) -> None:
+    file.chmod(0o444)
+    file.parent.chmod(0o555)
+    try:
+        catalog = SqlCatalog.open_published(file)
+        assert len(catalog.select({"site": ["cervix"]})) == 2
+        catalog.close()
+    finally:
+        file.parent.chmod(0o755)
+
+
+def test_a_missing_catalog_is_refused_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveCorruptError, match="build the archive again"):
+        SqlCatalog.open_published(tmp_path / "none.sqlite")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all, but long enough" * 40])
+def test_a_file_that_is_no_catalog_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "catalog.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(ArchiveCorruptError):
+        SqlCatalog.open_published(path)
+
+
+def test_a_catalog_of_a_newer_program_is_refused(file: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+    connection.close()
+    with pytest.raises(ArchiveSchemaError, match="update coin-retrieval"):
+        SqlCatalog.open_published(file)
+    with pytest.raises(ArchiveSchemaError):
+        SqlCatalog.create(file)
+
+
+def test_opening_an_existing_database_again_keeps_what_is_in_it(file: Path) -> None:
+    catalog = SqlCatalog.create(file)
+    assert catalog.counts() == (2, 4)
+    catalog.close()
+
+
+def test_a_filter_reads_an_index_and_not_every_image(file: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        plan = connection.execute(
+            "EXPLAIN QUERY PLAN SELECT image_id FROM image_terms WHERE term_id IN (1, 2)"
+        ).fetchall()
+    connection.close()
+    assert "SEARCH" in plan[0][-1]
+    assert "PRIMARY KEY" in plan[0][-1]
