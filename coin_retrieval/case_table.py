@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from coin_retrieval.errors import CaseTableError, MissingDependencyError
 
 REQUIRED = ("image_path", "case_id")
-KNOWN = (*REQUIRED, "site", "specimen", "stain", "diagnosis", "finding", "report", "mpp_um", "origin")
+_TEXTS = ("site", "specimen", "stain", "diagnosis", "finding", "report")
+KNOWN = (*REQUIRED, *_TEXTS, "mpp_um", "origin")
 SUFFIXES = frozenset({".csv", ".parquet"})
 
 
@@ -69,7 +70,9 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, str]]:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
-        raise MissingDependencyError("Parquet needs pyarrow", remedy="pip install pyarrow") from error
+        raise MissingDependencyError(
+            "Parquet needs pyarrow", remedy="pip install pyarrow"
+        ) from error
     try:
         table = pq.ParquetFile(path)
     except (OSError, pa.ArrowException) as error:
@@ -82,7 +85,7 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, str]]:
             yield {key: "" if value is None else str(value).strip() for key, value in row.items()}
 
 
-def _require_columns(columns: list[str] | tuple[str, ...], path: Path) -> None:
+def _require_columns(columns: Sequence[str], path: Path) -> None:
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise CaseTableError(
@@ -97,9 +100,11 @@ def _parse(raw: Mapping[str, str], path: Path, number: int) -> CaseRow:
     for name in REQUIRED:
         if not raw.get(name):
             raise CaseTableError(
-                f"{path}, row {number}: {name} is empty", expected="a value", remedy="fill or drop it"
+                f"{path}, row {number}: {name} is empty",
+                expected="a value",
+                remedy="fill it or drop the row",
             )
-    named = {key: raw.get(key, "") for key in KNOWN[2:] if key not in ("mpp_um", "origin")}
+    named = {key: raw.get(key, "") for key in _TEXTS}
     return CaseRow(
         image_path=path.parent / raw["image_path"],
         case_id=raw["case_id"],

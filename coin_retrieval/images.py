@@ -113,7 +113,8 @@ def resize(image: RgbImage, width_px: int, height_px: int) -> RgbImage:
 def thumbnail(image: RgbImage, side_px: int) -> RgbImage:
     """Shrink so that the longer side is at most ``side_px``; never enlarges."""
     scale = min(1.0, side_px / max(image.shape[:2]))
-    return resize(image, max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    height_px, width_px = (max(1, round(side * scale)) for side in image.shape[:2])
+    return resize(image, width_px, height_px)
 
 
 def encode_png(image: RgbImage, *, text: Mapping[str, str] | None = None) -> bytes:

@@ -126,7 +126,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """What to draw: picture i uses seed ``seed + i``. ``None`` means the generator's own default."""
+    """What to draw: picture i uses seed ``seed + i``; ``None`` means the generator's default."""
 
     prompt: str
     n: int = 4

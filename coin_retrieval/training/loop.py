@@ -72,9 +72,8 @@ def fit(task: Task, settings: LoopSettings, out: Path, *, name: str) -> nn.Modul
     torch.manual_seed(settings.seed)
     target = device()
     module = task.module.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged = AveragedModel(
-        module, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay), use_buffers=True
-    )
+    averaging = get_ema_multi_avg_fn(settings.ema_decay)  # type: ignore[no-untyped-call]
+    averaged = AveragedModel(module, multi_avg_fn=averaging, use_buffers=True)
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(
         trained, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
@@ -105,7 +104,7 @@ def fit(task: Task, settings: LoopSettings, out: Path, *, name: str) -> nn.Modul
             optimizer.step()
             averaged.update_parameters(module)
             step += 1
-            for key, value in {"loss": float(loss), **figures}.items():
+            for key, value in {"loss": loss.item(), **figures}.items():
                 shown[key] = value if key not in shown else 0.98 * shown[key] + 0.02 * value
             elapsed = time.monotonic() - started
             left_s = elapsed / max(done, 1e-6) * (1 - done)

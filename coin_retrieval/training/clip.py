@@ -1,0 +1,170 @@
+"""Train the starter's encoder: a small image tower beside the frozen sentence tower.
+
+Contrastive with several positives a batch: every report of the same finding is a positive of every
+picture of it (Khosla et al. 2020, arXiv 2004.11362, equation 2), across and within modalities.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from open_clip import CustomTextCLIP
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from coin_retrieval.starter import minilm
+from coin_retrieval.training.augment import AugmentSettings, augment
+from coin_retrieval.training.data import PackedCases
+from coin_retrieval.training.loop import LoopSettings, Task, device
+from coin_retrieval.training.sampling import balanced_weights
+from coin_retrieval.training.texts import CaptionPool
+
+
+class ClipRecipe(BaseModel):
+    """The encoder's shape and training; one YAML file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    loop: LoopSettings
+    side_px: int = 144
+    image_px: int = 96
+    batch: int = 128
+    vision_model: str = "resnet10t"
+    dim: int = 256
+    captions_per_row: int = Field(default=3, gt=0)
+    balance: float = Field(default=0.5, ge=0, le=1)
+    image_weight: float = Field(default=0.5, ge=0)
+    reconstructed_share: float = Field(default=0.25, ge=0, le=1)
+    augment: AugmentSettings = AugmentSettings()
+
+
+class ClipTask(Task):
+    """Symmetric multi-positive contrast of pictures with reports, and of pictures with pictures.
+
+    A share of the pictures is shown as the generator's autoencoder draws them (``reconstructed``),
+    so that a prototype's softness does not move it away from the real pictures of its finding.
+    """
+
+    def __init__(
+        self,
+        cases: PackedCases,
+        captions: CaptionPool,
+        recipe: ClipRecipe,
+        *,
+        reconstructed: np.ndarray | None = None,
+    ) -> None:
+        self._cases, self._captions, self._recipe = cases, captions, recipe
+        self._reconstructed = reconstructed
+        self._weights = balanced_weights(cases.rows, power=recipe.balance)
+        findings = sorted({row.finding for row in cases.rows})
+        self._labels = torch.tensor([findings.index(row.finding) for row in cases.rows])
+        self.module: nn.Module = build_clip(recipe)
+
+    def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        """The loss of one batch; see :class:`.Task`."""
+        recipe, model = self._recipe, self.module
+        rows = random.choice(len(self._weights), size=recipe.batch, p=self._weights)
+        seen = augment(self._pictures(rows, random), recipe.image_px, recipe.augment, random)
+        image = F.normalize(model.visual(seen.to(device())), dim=-1).float()  # type: ignore[operator]
+        pooled = self._captions.draw(rows, random).to(device())
+        text = F.normalize(model.text.proj(pooled), dim=-1).float()  # type: ignore[union-attr,operator]
+        labels = self._labels[torch.from_numpy(rows)].to(device())
+        same = labels[:, None] == labels[None, :]
+        scale = model.logit_scale.exp().clamp(max=100)  # type: ignore[union-attr,operator]
+        across = scale * image @ text.T
+        caption = 0.5 * (multi_positive(across, same) + multi_positive(across.T, same))
+        itself = torch.eye(len(rows), dtype=torch.bool, device=labels.device)
+        picture = multi_positive((10.0 * image @ image.T).masked_fill(itself, -1e4), same & ~itself)
+        hits = same.gather(1, across.argmax(1, keepdim=True)).float().mean()
+        figures = {"caption": caption.item(), "picture": picture.item(), "hit": hits.item()}
+        return caption + recipe.image_weight * picture, figures
+
+    def _pictures(self, rows: np.ndarray, random: np.random.Generator) -> Tensor:
+        real = self._cases.batch(rows)
+        if self._reconstructed is None:
+            return real
+        soft = random.random(len(rows)) < self._recipe.reconstructed_share
+        side = real.shape[-1]
+        drawn = PackedCases(self._cases.rows, self._reconstructed).batch(rows[soft])
+        real[torch.from_numpy(soft)] = F.interpolate(drawn, (side, side), mode="bicubic")
+        return real
+
+
+def multi_positive(logits: Tensor, positive: Tensor) -> Tensor:
+    """Cross entropy of each row against the uniform distribution over its positives.
+
+    Args:
+        logits: [n n].
+        positive: bool [n n]; rows without any positive do not count.
+    """
+    share = positive.float() / positive.sum(1, keepdim=True).clamp(min=1)
+    rows = -(share * logits.log_softmax(1)).sum(1)
+    counted = positive.any(1)
+    return rows[counted].mean()
+
+
+def clip_config(recipe: ClipRecipe) -> dict[str, object]:
+    """open_clip's own configuration file; ``minilm`` names the frozen tower's package."""
+    return {
+        "model_cfg": {
+            "embed_dim": recipe.dim,
+            "vision_cfg": {
+                "image_size": recipe.image_px,
+                "timm_model_name": recipe.vision_model,
+                "timm_model_pretrained": False,
+                "timm_pool": "avg",
+                "timm_proj": "linear",
+            },
+            "text_cfg": {
+                "hf_model_name": "minilm",
+                "hf_tokenizer_name": "minilm",
+                "hf_model_pretrained": False,
+                "hf_proj_type": "mlp",
+                "hf_pooler_type": "mean_pooler",
+                "context_length": minilm.MAX_TOKENS,
+            },
+            "custom_text": True,
+        },
+        "preprocess_cfg": {
+            "mean": [0.5, 0.5, 0.5],
+            "std": [0.5, 0.5, 0.5],
+            "interpolation": "bicubic",
+            "resize_mode": "squash",
+        },
+    }
+
+
+def build_clip(recipe: ClipRecipe) -> CustomTextCLIP:
+    """The untrained model with its frozen text tower in place."""
+    config = clip_config(recipe)["model_cfg"]
+    assert isinstance(config, dict)  # noqa: S101  the literal above
+    text = {
+        **config["text_cfg"],
+        "hf_model_name": str(minilm.directory()),
+        "hf_model_pretrained": True,
+    }
+    text["hf_tokenizer_name"] = text["hf_model_name"]
+    model = CustomTextCLIP(
+        embed_dim=config["embed_dim"], vision_cfg=config["vision_cfg"], text_cfg=text
+    )
+    model.text.transformer.requires_grad_(False)
+    return model
+
+
+def save_clip(model: nn.Module, recipe: ClipRecipe, directory: Path) -> None:
+    """Write an open_clip directory, float16; the frozen tower stays in its package."""
+    directory.mkdir(parents=True, exist_ok=True)
+    kept = {
+        key: value.half().contiguous().cpu() if value.is_floating_point() else value.cpu()
+        for key, value in model.state_dict().items()
+        if not key.startswith("text.transformer.")
+    }
+    save_file(kept, directory / "open_clip_model.safetensors")
+    (directory / "open_clip_config.json").write_text(
+        json.dumps(clip_config(recipe), indent=2) + "\n"
+    )

@@ -1,0 +1,174 @@
+"""Whole training runs: data folder and recipe in, finished model directory out.
+
+A workshop folder keeps one folder a model (checkpoints, sample sheets, the finished model) and the
+packed data; a run that was killed goes on where it was, a finished one is not repeated.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+import yaml
+from diffusers import AutoencoderTiny
+from pydantic import BaseModel, ValidationError
+from torch import nn
+
+from coin_retrieval.errors import SettingsError, WeightsError
+from coin_retrieval.training.autoencoder import (
+    AutoencoderRecipe,
+    AutoencoderTask,
+    encode_all,
+    reconstruct_all,
+    reconstruction_psnr,
+)
+from coin_retrieval.training.clip import ClipRecipe, ClipTask, save_clip
+from coin_retrieval.training.data import PackedCases, load_cases
+from coin_retrieval.training.diffusion import DiffusionRecipe, DiffusionTask, noise_scheduler
+from coin_retrieval.training.loop import device, fit
+from coin_retrieval.training.starter import save_generator
+from coin_retrieval.training.texts import caption_pool
+
+RECIPES = Path(__file__).with_name("recipes")
+
+Recipe = TypeVar("Recipe", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where a training run reads and writes; ``tables`` are the manifests of cases."""
+
+    tables: tuple[Path, ...]
+    out: Path
+
+    @property
+    def cache(self) -> Path:
+        """Packed pictures and embedded captions."""
+        return self.out / "cache"
+
+    def cases(self, split: str, side_px: int) -> PackedCases:
+        """The packed pictures of one split."""
+        return load_cases(self.tables, side_px=side_px, split=split, cache=self.cache)
+
+
+def find_tables(data: Path) -> tuple[Path, ...]:
+    """The ``cases.csv`` of a folder's folders, or the one manifest that ``data`` is.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    tables = (data,) if data.is_file() else tuple(sorted(data.glob("*/cases.csv")))
+    if not tables:
+        raise SettingsError(
+            "no training data", value=str(data), expected="a manifest, or folders with cases.csv"
+        )
+    return tables
+
+
+def load_recipe(kind: type[Recipe], path: Path) -> Recipe:
+    """Read a YAML recipe.
+
+    Raises:
+        SettingsError: unreadable, or a field that does not fit.
+    """
+    try:
+        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise SettingsError(
+            f"the recipe cannot be used ({error})",
+            value=str(path),
+            expected=f"a YAML file of {kind.__name__}'s fields",
+            remedy=f"start from one in {RECIPES}",
+        ) from error
+
+
+def train_autoencoder(shop: Workshop, recipe: AutoencoderRecipe) -> Path:
+    """Train the autoencoder; returns its directory."""
+    held_out = shop.cases("val", recipe.side_px)
+    task = AutoencoderTask(shop.cases("train", recipe.side_px), held_out, recipe)
+
+    def save(module: nn.Module, directory: Path) -> dict[str, float]:
+        module.save_pretrained(directory)  # type: ignore[operator]
+        return {"val_psnr_db": reconstruction_psnr(module, held_out)}
+
+    return _run(
+        shop, "autoencoder", save, lambda out: fit(task, recipe.loop, out, name="autoencoder")
+    )
+
+
+def train_encoder(shop: Workshop, recipe: ClipRecipe) -> Path:
+    """Train the encoder, with the autoencoder's reconstructions if it is there already."""
+    cases = shop.cases("train", recipe.side_px)
+    captions = caption_pool(cases.rows, size=recipe.captions_per_row, seed=0, cache=shop.cache)
+    finished = shop.out / "autoencoder" / "model"
+    soft = None
+    if recipe.reconstructed_share and finished.exists():
+        soft = reconstruct_all(_autoencoder(shop), shop.cases("train", 128))
+    task = ClipTask(cases, captions, recipe, reconstructed=soft)
+
+    def save(module: nn.Module, directory: Path) -> dict[str, float]:
+        save_clip(module, recipe, directory)
+        return {}
+
+    return _run(shop, "encoder", save, lambda out: fit(task, recipe.loop, out, name="encoder"))
+
+
+def train_generator(shop: Workshop, recipe: DiffusionRecipe) -> Path:
+    """Train the U-Net behind a finished autoencoder; returns the whole pipeline's directory."""
+    autoencoder = _autoencoder(shop)
+    cases = shop.cases("train", recipe.side_px)
+    latents = encode_all(autoencoder, cases)
+    captions = caption_pool(cases.rows, size=recipe.captions_per_row, seed=0, cache=shop.cache)
+    task = DiffusionTask(cases, latents, captions, recipe, autoencoder=autoencoder)
+
+    def save(module: nn.Module, directory: Path) -> dict[str, float]:
+        save_generator(module, autoencoder, latents, noise_scheduler(), recipe, directory)
+        return {}
+
+    return _run(shop, "generator", save, lambda out: fit(task, recipe.loop, out, name="generator"))
+
+
+def _run(
+    shop: Workshop,
+    name: str,
+    save: Callable[[nn.Module, Path], dict[str, float]],
+    train: Callable[[Path], nn.Module],
+) -> Path:
+    """Train unless finished, save, and write beside the model what it took."""
+    out = shop.out / name
+    finished = out / "model"
+    if not finished.exists():
+        module = train(out)
+        figures = save(module, finished)
+        progress = json.loads((out / "progress.json").read_text())
+        threads = torch.get_num_threads()
+        made = {**progress, **figures, "device": str(device()), "threads": threads}
+        (out / "made.json").write_text(json.dumps(made, indent=2) + "\n")
+    return finished
+
+
+def _autoencoder(shop: Workshop) -> AutoencoderTiny:
+    directory = shop.out / "autoencoder" / "model"
+    if not directory.exists():
+        raise WeightsError(
+            "no finished autoencoder",
+            value=str(directory),
+            expected="a trained autoencoder in the same workshop",
+            remedy="run `coin train autoencoder` first, with the same --out",
+        )
+    model = AutoencoderTiny.from_pretrained(directory, local_files_only=True)
+    return model.to(device()).eval()
+
+
+def recipe_path(model: str, *, size: str) -> Path:
+    """A shipped recipe: ``size`` is ``cpu`` or ``gpu``."""
+    return RECIPES / size / f"{model}.yaml"
+
+
+def models() -> Sequence[str]:
+    """The starter's models in the order in which they are trained."""
+    return ("autoencoder", "clip", "diffusion")

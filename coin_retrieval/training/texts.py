@@ -1,0 +1,79 @@
+"""A pool of composed reports a picture, embedded once by the frozen text tower."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import track
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import AutoTokenizer, BertModel
+
+from coin_retrieval.case_table import CaseRow
+from coin_retrieval.starter import minilm
+from coin_retrieval.training.captions import LEXICON, compose_report
+from coin_retrieval.training.loop import device
+from coin_retrieval.types import content_digest
+
+
+@dataclass(frozen=True)
+class CaptionPool:
+    """``embeddings`` [rows pool dim]: mean-pooled states of ``pool`` reports of each row.
+
+    ``empty`` [dim] is the embedding of the empty prompt.
+    """
+
+    embeddings: Tensor
+    empty: Tensor
+
+    def draw(self, rows: np.ndarray, random: np.random.Generator) -> Tensor:
+        """One report's embedding for each of these rows, float32 [b dim]."""
+        which = random.integers(self.embeddings.shape[1], size=len(rows))
+        return self.embeddings[torch.from_numpy(rows), torch.from_numpy(which)].float()
+
+
+def caption_pool(rows: tuple[CaseRow, ...], *, size: int, seed: int, cache: Path) -> CaptionPool:
+    """Compose and embed ``size`` reports a row; kept in ``cache`` by a digest of rows and words."""
+    key = content_digest(
+        {
+            "rows": [[str(row.image_path), row.finding] for row in rows],
+            "lexicon": LEXICON.read_text(encoding="utf-8"),
+            "composer": Path(compose_report.__code__.co_filename).read_text(encoding="utf-8"),
+            "size": size,
+            "seed": seed,
+        }
+    )
+    file = cache / f"captions-{key[:16]}.safetensors"
+    if not file.exists():
+        random = np.random.default_rng(seed)
+        texts = [compose_report(row, random) for row in rows for _ in range(size)]
+        embedded = embed_texts([*texts, ""])
+        cache.mkdir(parents=True, exist_ok=True)
+        pool = embedded[:-1].reshape(len(rows), size, -1).contiguous()
+        save_file({"embeddings": pool, "empty": embedded[-1].clone()}, file)
+    stored = load_file(file)
+    return CaptionPool(stored["embeddings"], stored["empty"].float())
+
+
+@torch.inference_mode()
+def embed_texts(texts: list[str], *, batch: int = 128) -> Tensor:
+    """Mean-pooled last hidden states of the frozen tower, float16 [n dim], not normalised."""
+    directory = minilm.directory()
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    tower = BertModel.from_pretrained(directory, add_pooling_layer=False).eval().to(device())
+    distinct = sorted(set(texts), key=len)
+    vectors: dict[str, Tensor] = {}
+    for start in track(range(0, len(distinct), batch), "embedding reports"):
+        part = distinct[start : start + batch]
+        inputs = tokenizer(
+            part, padding=True, truncation=True, max_length=minilm.MAX_TOKENS, return_tensors="pt"
+        ).to(device())
+        with torch.autocast(device().type, torch.bfloat16):
+            states = tower(**inputs).last_hidden_state.float()
+        mask = inputs["attention_mask"][..., None].float()
+        mean = (states * mask).sum(1) / mask.sum(1)
+        vectors.update(zip(part, mean.half().cpu(), strict=True))
+    return torch.stack([vectors[text] for text in texts])
