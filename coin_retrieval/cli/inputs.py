@@ -1,0 +1,64 @@
+"""What a user gives on the command line → what the library takes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from coin_retrieval.errors import FilterError, InputError, ReportError
+from coin_retrieval.reports.plain import MAX_CHARACTERS, read_report
+
+_STDIN = Path("-")
+
+
+def report_text(text: str | None, file: Path | None) -> str:
+    """The report of ``--report`` or ``--report-file`` ("-": standard input), tidied.
+
+    Raises:
+        InputError: both or neither are given.
+        ReportError: the report cannot be read or used.
+    """
+    if (text is None) == (file is None):
+        raise InputError(
+            "give the report once",
+            value="--report and --report-file" if text is not None else "neither",
+            expected="either --report TEXT or --report-file FILE",
+        )
+    return read_report(text if text is not None else _read(file or _STDIN)).text
+
+
+def parse_where(pairs: Sequence[str]) -> dict[str, list[str]]:
+    """``["site=cervix", "site=urine"]`` → ``{"site": ["cervix", "urine"]}``.
+
+    Raises:
+        FilterError: a pair that is not FIELD=VALUE.
+    """
+    where: dict[str, list[str]] = {}
+    for pair in pairs:
+        field, equals, value = (part.strip() for part in pair.partition("="))
+        if not (field and equals and value):
+            raise FilterError(
+                "a filter is not FIELD=VALUE",
+                value=pair,
+                expected="for example --where site=cervix",
+                remedy="repeat --where for further fields, or for other values of a field",
+            )
+        where.setdefault(field, []).append(value)
+    return where
+
+
+def _read(file: Path) -> bytes:
+    # a byte more than any report may have: read_report says so without reading all of a huge file
+    most = 4 * MAX_CHARACTERS + 1
+    try:
+        if file == _STDIN:
+            return sys.stdin.buffer.read(most)
+        with file.open("rb") as stream:
+            return stream.read(most)
+    except OSError as error:
+        raise ReportError(
+            f"the report file cannot be read ({error.strerror})",
+            value=str(file),
+            expected="an existing, readable text file",
+        ) from error

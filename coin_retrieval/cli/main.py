@@ -1,0 +1,43 @@
+"""``coin``: search, generate, doctor. No model library loads before a command needs it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from coin_retrieval import __version__
+from coin_retrieval.cli.doctor import doctor
+from coin_retrieval.cli.errors import CoinGroup, run
+from coin_retrieval.cli.generate import generate
+from coin_retrieval.cli.search import search
+
+app = typer.Typer(
+    cls=CoinGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help="Report text → synthetic prototype pictures → nearest real cytology cases.",
+)
+app.command()(search)
+app.command()(generate)
+app.command()(doctor)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"coin-retrieval {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None: ...
+
+
+def main() -> None:
+    """The program ``coin``."""
+    run(app)

@@ -1,0 +1,132 @@
+"""``coin search``: the nearest cases of a report or a picture."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coin_retrieval.cli.errors import JsonOption
+from coin_retrieval.cli.limits import MAX_SEED
+from coin_retrieval.errors import InputError
+
+if TYPE_CHECKING:
+    from coin_retrieval.retrieval.query import Query
+    from coin_retrieval.retrieval.retriever import Retriever
+
+
+class ReportMode(StrEnum):
+    """How a report can be searched with."""
+
+    FUSED = "fused"
+    PROTOTYPE = "prototype"
+    TEXT = "text"
+
+
+def search(
+    archive: Annotated[Path, typer.Argument(help="An archive that coin-index built.")],
+    report: Annotated[str | None, typer.Option(help="The report's text.")] = None,
+    report_file: Annotated[
+        Path | None, typer.Option(help="A text file with the report; - reads standard input.")
+    ] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture to search with.")] = None,
+    mode: Annotated[
+        ReportMode | None,
+        typer.Option(help="Default: fused where the archive's encoder reads text, else prototype."),
+    ] = None,
+    k: Annotated[int, typer.Option("-k", help="How many cases.")] = 10,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="FIELD=VALUE, repeatable: fields are joined by AND, values by OR."),
+    ] = None,
+    prototypes: Annotated[int, typer.Option(help="How many pictures to draw.")] = 4,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MAX_SEED, help="Picture i is drawn from seed + i.")
+    ] = 0,
+    as_json: JsonOption = False,
+    save: Annotated[
+        Path | None, typer.Option(help="Directory for sheet.png, answer.json, prototypes/.")
+    ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="Default: the encoder that built the archive.")
+    ] = None,
+    generator: Annotated[
+        str | None, typer.Option(help="Which generator; default COIN_GENERATOR, else starter.")
+    ] = None,
+) -> None:
+    """Find the real cases nearest to what a report describes, or to a picture."""
+    from coin_retrieval.cli.inputs import parse_where, report_text
+    from coin_retrieval.cli.session import print_json, working
+    from coin_retrieval.images import load_image
+    from coin_retrieval.retrieval.query import Query
+    from coin_retrieval.types import SearchMode
+
+    if image is not None and (report is not None or report_file is not None or mode is not None):
+        raise InputError(
+            "an image is searched with as it is",
+            value="--image with a report or a mode",
+            expected="--image alone, or a report",
+            remedy="search twice",
+        )
+    query = Query(
+        report="" if image is not None else report_text(report, report_file),
+        image=load_image(image) if image is not None else None,
+        mode=SearchMode(mode) if mode is not None else None,
+        k=k,
+        where=parse_where(where or []),
+        prototypes=prototypes,
+        seed=seed,
+    )
+    with working("searching"):
+        retriever = _open(archive, query, encoder=encoder, generator=generator)
+        result = retriever.search(query)
+    demonstration = retriever.archive.manifest.demonstration
+    sheet: Path | None = None
+    if save is not None:
+        from coin_retrieval.cli.saving import save_search
+
+        result, sheet = save_search(
+            save,
+            result,
+            retriever.archive,
+            query_image=query.image,
+            demonstration=demonstration,
+        )
+    if as_json:
+        from coin_retrieval.retrieval.answer import to_answer
+
+        print_json(to_answer(result).model_dump(mode="json"))
+        return
+    from rich.console import Console
+
+    from coin_retrieval.cli.tables import show_search
+
+    console = Console()
+    show_search(console, result, demonstration=demonstration)
+    if sheet is not None:
+        console.print(f"Contact sheet: {sheet}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _open(archive: Path, query: Query, *, encoder: str | None, generator: str | None) -> Retriever:
+    """A retriever with no more than this query needs: a text or an image draws nothing."""
+    from coin_retrieval.cli.settings import read_environment
+    from coin_retrieval.factory import (
+        make_retriever,
+        open_archive,
+        parse_encoder,
+        parse_generator,
+    )
+    from coin_retrieval.types import SearchMode
+
+    environment = read_environment()
+    named = encoder or environment.encoder
+    draws = query.image is None and query.mode is not SearchMode.TEXT
+    opened = open_archive(archive)
+    return make_retriever(
+        opened,
+        cache_dir=environment.prototype_dir,
+        encoder=parse_encoder(named) if named else None,
+        generator=parse_generator(generator or environment.generator) if draws else None,
+    )

@@ -1,0 +1,59 @@
+"""What the environment says: the only place of ``coin`` that reads it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from coin_retrieval.errors import SettingsError
+
+
+def default_cache_dir() -> Path:
+    """Where this platform keeps what can be made again; XDG_CACHE_HOME wins everywhere."""
+    named = os.environ.get("XDG_CACHE_HOME")
+    # the XDG specification: a relative path is invalid and to be ignored
+    if named and Path(named).is_absolute():
+        return Path(named) / "coin-retrieval"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "coin-retrieval"
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        base = Path(local) if local else Path.home() / "AppData" / "Local"
+        return base / "coin-retrieval" / "Cache"
+    return Path.home() / ".cache" / "coin-retrieval"
+
+
+class CoinEnvironment(BaseSettings):
+    """COIN_ENCODER, COIN_GENERATOR and COIN_CACHE_DIR; options of a command win over them."""
+
+    model_config = SettingsConfigDict(env_prefix="COIN_", env_ignore_empty=True, frozen=True)
+
+    encoder: str | None = None
+    generator: str = "starter"
+    cache_dir: Path = Field(default_factory=default_cache_dir)
+
+    @property
+    def prototype_dir(self) -> Path:
+        """Where prototypes are kept."""
+        return self.cache_dir.expanduser() / "prototypes"
+
+
+def read_environment() -> CoinEnvironment:
+    """The environment's settings.
+
+    Raises:
+        SettingsError: a variable that cannot be read.
+    """
+    try:
+        return CoinEnvironment()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsError(
+            f"the environment variable COIN_{str(first['loc'][0]).upper()} cannot be used",
+            value=str(first["input"]),
+            expected=first["msg"],
+        ) from error

@@ -1,0 +1,80 @@
+"""What ``coin search`` and ``coin generate`` show to people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from coin_retrieval.retrieval.query import Prototype, SearchResult
+from coin_retrieval.retrieval.sheet import BANNER, DEMONSTRATION_BANNER, FOOTER
+from coin_retrieval.types import CaseMatch, Origin
+
+_MANY_IMAGES = 1
+
+
+def show_search(console: Console, result: SearchResult, *, demonstration: bool) -> None:
+    """A table of the cases, and below it what a reader must know of them."""
+    table = Table(title=f"Nearest cases, mode {result.mode}", title_justify="left")
+    table.add_column("#", justify="right")
+    table.add_column("similarity", justify="right")
+    for name in ("diagnosis", "finding", "site", "case"):
+        table.add_column(name, overflow="fold")
+    for rank, case in enumerate(result.cases, start=1):
+        table.add_row(str(rank), f"{case.similarity:.3f}", *map(escape, _cells(case)))
+    console.print(table)
+    if not result.cases:
+        console.print("No image of the archive fits the filter.")
+    if demonstration:
+        console.print(f"[bold yellow]{DEMONSTRATION_BANNER}[/]")
+    elif any(m.image.origin is not Origin.REAL for case in result.cases for m in case.matches):
+        console.print("[bold yellow]Pictures marked generated or translated are no patient's.[/]")
+    show_prototypes(console, result.prototypes)
+    show_dropped(console, result.dropped_text)
+    show_timings(console, result.timings_ms)
+    console.print(FOOTER, style="dim")
+
+
+def show_prototypes(console: Console, prototypes: Sequence[Prototype]) -> None:
+    """The banner that every prototype stands under, and their files."""
+    if not prototypes:
+        return
+    console.print(f"[bold yellow]{BANNER}[/]")
+    for prototype in prototypes:
+        console.print(
+            f"  seed {prototype.provenance.seed}: {prototype.path}",
+            soft_wrap=True,
+            markup=False,
+            highlight=False,
+        )
+
+
+def show_dropped(console: Console, dropped_text: str) -> None:
+    """A warning, if the end of the report was read by no model."""
+    if dropped_text:
+        console.print(
+            f"[bold yellow]Not read by any model (the report is too long for it):[/] "
+            f"{escape(dropped_text)}"
+        )
+
+
+def show_timings(console: Console, timings_ms: Mapping[str, float]) -> None:
+    """One line of milliseconds by stage."""
+    stages = " · ".join(f"{stage} {ms:.0f} ms" for stage, ms in timings_ms.items())
+    console.print(stages, style="dim", highlight=False)
+
+
+def _cells(match: CaseMatch) -> tuple[str, str, str, str]:
+    best = match.matches[0].image
+    others = sorted({m.image.diagnosis for m in match.matches} - {best.diagnosis, ""})
+    diagnosis = best.diagnosis or "–"
+    if others:
+        diagnosis += f" (also {', '.join(others)})"
+    if best.origin is not Origin.REAL:
+        diagnosis += f" [{best.origin}]"
+    case_id = match.case.case_id
+    if len(match.matches) > _MANY_IMAGES:
+        case_id += f" ({len(match.matches)} images)"
+    return diagnosis, best.finding or "–", match.case.site or "–", case_id
