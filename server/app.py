@@ -1,0 +1,79 @@
+"""The application: routes, layers, and what starts with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from coin_retrieval.retrieval.retriever import Retriever
+from server.body_cap import BodyCap
+from server.error_answers import answer_errors
+from server.lanes import Lanes
+from server.limits import ServerLimits
+from server.loading import Loading
+from server.request_log import RequestLog
+from server.routes import archive, cases, health, page, prototypes, search
+from server.security import SecurityHeaders
+from server.services import Services
+
+log = logging.getLogger("coin.server")
+
+_DESCRIPTION = """
+A cytology report becomes synthetic *prototype* pictures, and they find the nearest *real* cases of
+an archive.
+
+Reference and decision support. **Not a diagnosis.** Prototypes are synthetic and marked so; real
+cases are pseudonymous. Every refusal has one shape: `{"error": {"kind", "problem", "value",
+"expected", "remedy"}}`.
+"""
+
+
+def create_app(
+    load: Callable[[], Retriever],
+    *,
+    limits: ServerLimits | None = None,
+    on_failure: Callable[[Exception], None] | None = None,
+) -> FastAPI:
+    """A server that answers at once and can search as soon as ``load()`` has returned.
+
+    Args:
+        load: opens the archive and loads the models, in a thread of its own, once.
+        limits: caps of this process.
+        on_failure: told when loading failed; the default writes it to the log.
+    """
+    caps = limits or ServerLimits()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        parts = Services(caps, Loading(load, on_failure or _log_failure), Lanes(caps))
+        app.state.services = parts
+        parts.loading.start()
+        yield
+        parts.loading.close()
+
+    app = FastAPI(
+        title="COIN Retrieval",
+        summary="Report text → synthetic prototype → nearest real cytology cases",
+        description=_DESCRIPTION,
+        version=version("coin-retrieval"),
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    for room in (search, prototypes, archive, cases, health, page):
+        app.include_router(room.router)
+    app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
+    answer_errors(app)
+    # the last added is the outermost
+    app.add_middleware(BodyCap, limits=caps)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestLog)
+    return app
+
+
+def _log_failure(error: Exception) -> None:
+    log.error("loading failed: %s: %s", type(error).__name__, error)

@@ -1,0 +1,90 @@
+"""Turns whatever an endpoint raises into the one error shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from coin_retrieval.errors import CoinError
+from server.body_cap import BodyTooLargeSignal
+from server.errors import RequestError, body, body_of, kind_of, status_of
+from server.request_log import note
+
+_HTTP_KINDS = {
+    400: ("malformed", "send well-formed JSON, or multipart form data, as /docs shows"),
+    404: ("not_found", "see /docs for the paths that exist"),
+    405: ("method_not_allowed", "see /docs for the method of this path"),
+}
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Register the handlers."""
+    app.add_exception_handler(CoinError, _coin_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+
+
+async def _coin_error(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, CoinError):
+        raise TypeError(f"handler called for {type(error).__name__}")
+    status = status_of(error)
+    # the text of an input error can quote the report; that of a fault cannot, and is needed
+    server_fault = status >= 500 and not isinstance(error, RequestError)
+    note(request.scope, kind_of(error), str(error) if server_fault else "")
+    headers = dict(error.headers) if isinstance(error, RequestError) else None
+    return JSONResponse(body_of(error), status, headers)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        raise TypeError(f"handler called for {type(error).__name__}")
+    problems = list(error.errors())
+    first = problems[0]
+    malformed = first["type"] == "json_invalid"
+    kind = "malformed" if malformed else "validation"
+    note(request.scope, kind)
+    return JSONResponse(
+        body(
+            kind,
+            "; ".join(_described(problem) for problem in problems[:5]),
+            value=None if malformed else _harmless(first),
+            expected=str(first["msg"]),
+            remedy="see /docs for this endpoint's fields, types and ranges",
+        ),
+        400 if malformed else 422,
+    )
+
+
+def _described(problem: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    return f"{where}: {problem['msg']}"
+
+
+def _harmless(problem: dict[str, Any]) -> object:
+    """The offending value, but not a whole body and never a report."""
+    value = problem.get("input")
+    if isinstance(value, dict | bytes) or "report" in problem["loc"]:
+        return f"{type(value).__name__} of {len(value)}" if isinstance(value, str | bytes) else None
+    return value
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise TypeError(f"handler called for {type(error).__name__}")
+    if isinstance(error, BodyTooLargeSignal):
+        return await _coin_error(request, error.error)
+    kind, remedy = _HTTP_KINDS.get(error.status_code, ("http", "see /docs"))
+    note(request.scope, kind)
+    allow = (error.headers or {}).get("Allow")
+    value = request.url.path if error.status_code == 404 else None  # noqa: PLR2004
+    if error.status_code == 405:  # noqa: PLR2004
+        value = request.method
+    return JSONResponse(
+        body(kind, str(error.detail), value=value, expected=allow, remedy=remedy),
+        error.status_code,
+        error.headers,
+    )

@@ -1,0 +1,31 @@
+"""How much one server takes on: sizes of requests, and how many may work or wait at once."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from coin_retrieval.config import Settings
+
+MAX_CASES = 200
+MAX_PROTOTYPES = 16
+MAX_SEED = 2**32 - 1
+MAX_SIZE_PX = 1024
+
+
+class ServerLimits(Settings):
+    """Caps of one server process.
+
+    A lane is a number of worker threads with a bounded queue before them. Drawing has its own, so
+    that reports waiting for the generator never hold up image searches or pictures; a request that
+    finds its queue full is refused with 503 at once.
+    """
+
+    json_bytes: int = Field(default=256 * 1024, ge=1024)
+    upload_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
+    upload_pixels: int = Field(default=50_000_000, ge=1)
+    drawing_workers: int = Field(default=2, ge=1)
+    drawing_queue: int = Field(default=8, ge=0)
+    search_workers: int = Field(default=2, ge=1)
+    search_queue: int = Field(default=32, ge=0)
+    picture_workers: int = Field(default=4, ge=1)
+    picture_queue: int = Field(default=256, ge=0)

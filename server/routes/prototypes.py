@@ -1,0 +1,61 @@
+"""Synthetic pictures: drawn on demand, and served from the cache."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from coin_retrieval.errors import NotFoundError
+from coin_retrieval.retrieval.retriever import Retriever
+from server.pictures import Picture
+from server.refusals import refusals
+from server.schemas import GenerateAnswer, GenerateRequest, generate_answer
+from server.services import RetrieverHere, ServicesHere, json_only
+
+router = APIRouter(prefix="/v1", tags=["prototypes"])
+
+
+@router.post(
+    "/generate",
+    summary="Draw a report",
+    dependencies=[Depends(json_only)],
+    responses=refusals(400, 409, 413, 415, 422, 503),
+)
+async def generate(
+    asked: GenerateRequest, request: Request, retriever: RetrieverHere, parts: ServicesHere
+) -> GenerateAnswer:
+    """Draw synthetic pictures of a report without searching; never a patient's cells."""
+    draw = partial(retriever.draw, asked.report, n=asked.n, seed=asked.seed)
+    return generate_answer(await parts.lanes.drawing.run(request, draw))
+
+
+@router.get(
+    "/prototypes/{prototype_id}.png",
+    summary="A synthetic picture",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/png": {}}, "description": "PNG, marked synthetic"},
+        **refusals(404, 503),
+    },
+)
+async def prototype(
+    prototype_id: str, request: Request, retriever: RetrieverHere, parts: ServicesHere
+) -> Response:
+    """A prototype that a search or generate answered. Its PNG metadata says how it was made.
+
+    The metadata carries the report that it was drawn from, so it is only for who asked.
+    """
+    read = partial(_read, retriever, prototype_id)
+    return (await parts.lanes.pictures.run(request, read)).response(request)
+
+
+def _read(retriever: Retriever, prototype_id: str) -> Picture:
+    found = retriever.cache.find(prototype_id)
+    try:
+        data = found.path.read_bytes()
+    except OSError as error:
+        raise NotFoundError(
+            "the prototype has left the cache", value=prototype_id, remedy="generate it again"
+        ) from error
+    return Picture(data, media_type="image/png", etag=found.prototype_id)

@@ -1,0 +1,58 @@
+"""What every endpoint asks for: the retriever, if it is there, and the lanes of work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from coin_retrieval.retrieval.retriever import Retriever
+from server.errors import MediaTypeError
+from server.lanes import Lanes
+from server.limits import ServerLimits
+from server.loading import Loading
+
+
+@dataclass(frozen=True)
+class Services:
+    """One server's parts, made when it starts."""
+
+    limits: ServerLimits
+    loading: Loading
+    lanes: Lanes
+
+
+async def services(request: Request) -> Services:
+    """The parts of the server that got this request."""
+    return cast(Services, request.app.state.services)
+
+
+async def ready_retriever(parts: Annotated[Services, Depends(services)]) -> Retriever:
+    """The retriever, or a 503 that says when to ask again."""
+    return parts.loading.retriever()
+
+
+async def json_only(request: Request) -> None:
+    """Refuse a body that does not call itself JSON."""
+    _require(request, "application/json")
+
+
+async def form_only(request: Request) -> None:
+    """Refuse a body that does not call itself multipart form data."""
+    _require(request, "multipart/form-data")
+
+
+def _require(request: Request, expected: str) -> None:
+    given = request.headers.get("content-type", "")
+    if given.split(";")[0].strip().lower() != expected:
+        raise MediaTypeError(
+            "the body is of another content type",
+            value=given or None,
+            expected=expected,
+            remedy=f"send the header Content-Type: {expected}",
+        )
+
+
+ServicesHere = Annotated[Services, Depends(services)]
+RetrieverHere = Annotated[Retriever, Depends(ready_retriever)]
