@@ -1,0 +1,82 @@
+"""A published archive, opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from coin_retrieval.archive.layout import ArchiveLayout
+from coin_retrieval.archive.manifest import ArchiveManifest
+from coin_retrieval.archive.uris import to_path
+from coin_retrieval.catalog.base import Catalog
+from coin_retrieval.errors import EncoderMismatchError
+from coin_retrieval.stores.base import VectorStore
+from coin_retrieval.types import EncoderSpec, ImageRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """One version of an archive: what it says of itself, its vectors and its records.
+
+    ``root`` is the archive's folder. Reading is thread-safe.
+    """
+
+    root: Path
+    manifest: ArchiveManifest
+    store: VectorStore
+    catalog: Catalog
+
+    @property
+    def version(self) -> str:
+        """The version's name, e.g. ``000002``."""
+        return self.manifest.version
+
+    def require_encoder(self, spec: EncoderSpec) -> None:
+        """Refuse an encoder whose space is another one.
+
+        Raises:
+            EncoderMismatchError: any part of the identity differs; the message says which.
+        """
+        own = self.manifest.encoder
+        if spec == own:
+            return
+        differing = [
+            name
+            for name in ("name", "revision", "dim", "preprocessing", "weights")
+            if getattr(spec, name) != getattr(own, name)
+        ]
+        raise EncoderMismatchError(
+            f"the archive {self.root} was built with another encoder",
+            value=f"{spec}, another {', '.join(differing)}",
+            expected=str(own),
+            remedy="search without naming an encoder, or build the archive again with this one",
+        )
+
+    def thumbnail_path(self, image: ImageRecord) -> Path:
+        """The WebP thumbnail, at most 256 px a side."""
+        return ArchiveLayout(self.root).thumbnail(image.content_hash)
+
+    def image_path(self, image: ImageRecord) -> Path:
+        """The picture itself, where it lay when the archive was built; it may be gone since.
+
+        Raises:
+            UnsupportedError: it does not lie in a file.
+        """
+        return to_path(image.uri)
+
+    def close(self) -> None:
+        """Release files and connections."""
+        self.catalog.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

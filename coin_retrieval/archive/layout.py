@@ -1,0 +1,119 @@
+"""Where the parts of an archive lie.
+
+ARCHIVE/
+    CURRENT                 the name of the published version; replaced last, in one step
+    versions/000002/        manifest.json vectors.faiss catalog.sqlite skipped.jsonl notes.jsonl
+    thumbnails/ab/ab12….webp    by content, shared between versions
+    work/                   embeddings of a build that has not been published yet
+    lock                    held by the process that builds
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from coin_retrieval.errors import ArchiveCorruptError, NotFoundError
+
+MANIFEST = "manifest.json"
+VECTORS = "vectors.faiss"
+CATALOG = "catalog.sqlite"
+SKIPPED = "skipped.jsonl"
+NOTES = "notes.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLayout:
+    """Paths inside an archive's folder; nothing here needs to exist."""
+
+    root: Path
+
+    @property
+    def current(self) -> Path:
+        """The pointer file."""
+        return self.root / "CURRENT"
+
+    @property
+    def versions(self) -> Path:
+        """The folder of published versions."""
+        return self.root / "versions"
+
+    @property
+    def thumbnails(self) -> Path:
+        """The folder of thumbnails."""
+        return self.root / "thumbnails"
+
+    @property
+    def work(self) -> Path:
+        """The folder of what an unfinished build has embedded."""
+        return self.root / "work"
+
+    @property
+    def lock(self) -> Path:
+        """The file that a builder locks."""
+        return self.root / "lock"
+
+    def thumbnail(self, content_hash: str) -> Path:
+        """The thumbnail of a picture, by the SHA-256 (hex) of its file."""
+        return self.thumbnails / content_hash[:2] / f"{content_hash}.webp"
+
+    def current_name(self) -> str | None:
+        """The published version's name; ``None`` before the first publication.
+
+        Raises:
+            ArchiveCorruptError: the pointer does not hold a version's name.
+        """
+        try:
+            name = self.current.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise _unreadable_pointer(self.current, str(error)) from error
+        if not name.isdigit():
+            raise _unreadable_pointer(self.current, name)
+        return name
+
+    def published(self) -> Path:
+        """The folder of the published version.
+
+        Raises:
+            NotFoundError: no such folder, or nothing in it that looks like an archive.
+            ArchiveCorruptError: half-written: nothing was published yet, or its files are gone.
+        """
+        if not self.is_archive():
+            raise NotFoundError(
+                "not an archive",
+                value=str(self.root),
+                expected="a folder that coin-index build has made",
+                remedy=f"coin-index build {self.root} SOURCE…",
+            )
+        name = self.current_name()
+        if name is None:
+            raise ArchiveCorruptError(
+                "the archive was never finished",
+                value=str(self.root),
+                expected="a published version",
+                remedy="run the same coin-index build again: it resumes where it stopped",
+            )
+        folder = self.versions / name
+        if not (folder / MANIFEST).is_file():
+            raise ArchiveCorruptError(
+                "the published version is gone",
+                value=str(folder),
+                expected=f"a folder with {MANIFEST}",
+                remedy="build the archive again, or restore it from a backup",
+            )
+        return folder
+
+    def is_archive(self) -> bool:
+        """Whether a build has ever written here."""
+        return self.current.exists() or self.versions.is_dir()
+
+
+def _unreadable_pointer(path: Path, found: str) -> ArchiveCorruptError:
+    return ArchiveCorruptError(
+        f"{path} does not name a version",
+        value=found,
+        expected="a number such as 000001",
+        remedy="build the archive again, or restore it from a backup",
+    )

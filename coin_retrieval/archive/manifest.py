@@ -1,0 +1,161 @@
+"""What an archive says of itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from coin_retrieval.config import EncoderSettings, StoreSettings
+from coin_retrieval.errors import ArchiveCorruptError, ArchiveSchemaError
+from coin_retrieval.types import EncoderSpec
+
+SCHEMA_VERSION = 1
+"""Raised when an older program could misread what this one writes."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Counts(_Part):
+    """How much there is: every row read is an image, was skipped, or is a duplicate.
+
+    ``duplicates`` are rows that repeat a case's own picture. ``repeated`` are images whose content
+    lies under another case too; ``generated`` and ``translated`` are images, never patients' cells.
+    """
+
+    rows: int = Field(ge=0)
+    images: int = Field(ge=0)
+    cases: int = Field(ge=0)
+    skipped: int = Field(ge=0)
+    duplicates: int = Field(ge=0)
+    repeated: int = Field(ge=0)
+    generated: int = Field(ge=0)
+    translated: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _add_up(self) -> Self:
+        if self.rows != self.images + self.skipped + self.duplicates:
+            raise ValueError("rows must be images + skipped + duplicates")
+        return self
+
+
+class SourceEntry(_Part):
+    """What was read: ``sha256`` is the manifest file's, of a folder there is none."""
+
+    path: str
+    kind: Literal["folder", "table"]
+    rows: int
+    sha256: str | None = None
+
+
+class MeasuredRecall(_Part):
+    """Recall@k of an approximate index against the exact scan, measured when it was built.
+
+    Queries were archive pictures and, where the encoder reads text, the archive's own texts:
+    graph and list indexes find texts' neighbours less well (they lie outside the pictures' cloud).
+    """
+
+    k: int
+    images: float = Field(ge=0, le=1)
+    texts: float | None = Field(default=None, ge=0, le=1)
+
+
+class FileSeal(_Part):
+    """Size and SHA-256 of a file of the version."""
+
+    size_bytes: int
+    sha256: str
+
+
+class ArchiveManifest(_Part):
+    """One published version of an archive.
+
+    ``encoder_settings`` load the encoder whose identity is ``encoder``, so that a search needs no
+    further setting. ``measured_recall`` is ``None`` for an exact index. ``demonstration``: every
+    picture was drawn, no patient stands behind any of them.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    version: str
+    program: str
+    created_at: AwareDatetime
+    encoder: EncoderSpec
+    encoder_settings: EncoderSettings
+    store: StoreSettings
+    index_kind: str
+    measured_recall: MeasuredRecall | None
+    counts: Counts
+    sources: tuple[SourceEntry, ...]
+    where: dict[str, tuple[str, ...]]
+    demonstration: bool
+    files: dict[str, FileSeal]
+
+
+def read_manifest(path: Path) -> ArchiveManifest:
+    """Read ``manifest.json``.
+
+    Raises:
+        ArchiveSchemaError: written by a newer program.
+        ArchiveCorruptError: missing, or not a manifest.
+    """
+    try:
+        payload = json.loads(path.read_text(encoding="utf-8"))
+        schema = payload["schema_version"]
+        newer = int(schema) > SCHEMA_VERSION
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _corrupt(path, error) from error
+    if newer:
+        raise ArchiveSchemaError(
+            f"{path} was written by a newer program",
+            value=f"archive schema {schema}",
+            expected=f"at most {SCHEMA_VERSION}",
+            remedy="update coin-retrieval, or build the archive again",
+        )
+    try:
+        return ArchiveManifest.model_validate(payload)
+    except ValidationError as error:
+        raise _corrupt(path, error) from error
+
+
+def write_manifest(manifest: ArchiveManifest, path: Path) -> None:
+    """Write it as JSON for people, too."""
+    path.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def seal(path: Path) -> FileSeal:
+    """Size and digest of a file as it lies on the disk."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileSeal(size_bytes=path.stat().st_size, sha256=digest)
+
+
+def check_sizes(folder: Path, manifest: ArchiveManifest) -> None:
+    """The cheap part of verification, done at every opening.
+
+    Raises:
+        ArchiveCorruptError: a file is missing or cut off.
+    """
+    for name, sealed in manifest.files.items():
+        path = folder / name
+        size = path.stat().st_size if path.is_file() else None
+        if size != sealed.size_bytes:
+            raise ArchiveCorruptError(
+                f"{path} is {'missing' if size is None else 'not as it was published'}",
+                value="no file" if size is None else f"{size} bytes",
+                expected=f"{sealed.size_bytes} bytes",
+                remedy="build the archive again, or restore it from a backup",
+            )
+
+
+def _corrupt(path: Path, error: Exception) -> ArchiveCorruptError:
+    return ArchiveCorruptError(
+        f"{path} is not an archive's manifest",
+        value=f"{type(error).__name__}: {error}",
+        expected="the JSON that coin-index build writes",
+        remedy="build the archive again, or restore it from a backup",
+    )

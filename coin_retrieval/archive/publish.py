@@ -1,0 +1,87 @@
+"""A new version appears in one step, or not at all.
+
+Everything is written aside, flushed to the disk, renamed into ``versions/``, and only then does
+``CURRENT`` point to it: a reader sees the old version or the new one, whatever kills the builder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from coin_retrieval.archive.layout import ArchiveLayout
+
+KEPT_VERSIONS = 2
+"""The published version and the one before it, which running servers may still read."""
+
+_STAGING = ".staging-"
+
+
+def next_version(layout: ArchiveLayout) -> str:
+    """A name that no version has had, finished or not."""
+    numbers = [int(path.name) for path in _versions(layout)]
+    return f"{max(numbers, default=0) + 1:06d}"
+
+
+@contextmanager
+def staging(layout: ArchiveLayout, version: str) -> Iterator[Path]:
+    """A folder to write a version in; it is gone afterwards unless it was published.
+
+    The caller holds the archive's lock: leftovers of builds that were killed are removed first.
+    """
+    layout.versions.mkdir(parents=True, exist_ok=True)
+    for leftover in layout.versions.glob(f"{_STAGING}*"):
+        shutil.rmtree(leftover)
+    folder = layout.versions / f"{_STAGING}{version}"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish(layout: ArchiveLayout, staged: Path, version: str) -> Path:
+    """Make a staged folder the archive's current version, and drop versions before the last two."""
+    before = layout.current_name()
+    for path in staged.iterdir():
+        _flush(path)
+    _flush(staged)
+    folder = layout.versions / version
+    staged.rename(folder)
+    _flush(layout.versions)
+    replace_text(layout.current, f"{version}\n")
+    for path in _versions(layout):
+        if path.name not in (version, before):
+            shutil.rmtree(path)
+    return folder
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Replace a small file in one step, flushed to the disk."""
+    replace_bytes(path, text.encode())
+
+
+def replace_bytes(path: Path, data: bytes) -> None:
+    """Replace a file in one step, flushed to the disk."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    with aside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+    _flush(path.parent)
+
+
+def _versions(layout: ArchiveLayout) -> list[Path]:
+    return [path for path in layout.versions.glob("*") if path.is_dir() and path.name.isdigit()]
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

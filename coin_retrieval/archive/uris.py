@@ -1,0 +1,27 @@
+"""Where a picture lies, as a URI that holds any file name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from coin_retrieval.errors import UnsupportedError
+
+
+def to_uri(path: Path) -> str:
+    """``file://`` and the absolute path; links are kept, since they may be pseudonyms."""
+    absolute = path.resolve() if ".." in path.parts else path.absolute()
+    return absolute.as_uri()
+
+
+def to_path(uri: str) -> Path:
+    """The file that a URI names, whether or not it exists.
+
+    Raises:
+        UnsupportedError: not a ``file:`` URI.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme != "file":
+        raise UnsupportedError("pictures are read from files", value=uri, expected="file:///…")
+    return Path(os.fsdecode(unquote_to_bytes(parts.path)))

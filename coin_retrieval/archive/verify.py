@@ -1,0 +1,102 @@
+"""Is an archive whole? Everything that can be checked without embedding again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+import numpy as np
+
+from coin_retrieval.archive.archive import Archive
+from coin_retrieval.archive.layout import ArchiveLayout
+from coin_retrieval.archive.manifest import seal
+from coin_retrieval.archive.thumbnails import has_thumbnail
+from coin_retrieval.types import ImageId, ImageRecord
+
+_BLOCK = 4096
+_UNIT_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be; a warning does not make answers wrong."""
+
+    severity: Literal["error", "warning"]
+    subject: str
+    problem: str
+
+
+def verify(archive: Archive) -> list[Finding]:
+    """Checksums, ids, norms, counts, thumbnails, and whether the pictures are still readable."""
+    return [
+        *_files(archive),
+        *_ids(archive),
+        *_norms(archive),
+        *_counts(archive),
+        *_pictures(archive),
+    ]
+
+
+def _files(archive: Archive) -> Iterator[Finding]:
+    folder = ArchiveLayout(archive.root).versions / archive.version
+    for name, sealed in archive.manifest.files.items():
+        path = folder / name
+        if not path.is_file():
+            yield Finding("error", name, "the file is missing")
+        elif seal(path) != sealed:
+            yield Finding("error", name, "the checksum does not hold")
+
+
+def _ids(archive: Archive) -> Iterator[Finding]:
+    stored = archive.store.ids()
+    recorded = archive.catalog.select({})
+    for lost, problem in (
+        (np.setdiff1d(stored, recorded), "vectors without a record"),
+        (np.setdiff1d(recorded, stored), "records without a vector"),
+    ):
+        if len(lost):
+            yield Finding("error", "ids", f"{len(lost)} {problem}, e.g. {lost[:3].tolist()}")
+
+
+def _norms(archive: Archive) -> Iterator[Finding]:
+    if archive.store.dim != archive.manifest.encoder.dim:
+        yield Finding("error", "vectors", f"{archive.store.dim}-d, not the encoder's width")
+    ids = archive.store.ids()
+    bent = 0
+    for start in range(0, len(ids), _BLOCK):
+        norms = np.linalg.norm(archive.store.vectors(ids[start : start + _BLOCK]), axis=1)
+        # written so that NaN counts as bent
+        bent += int(np.sum(~(np.abs(norms - 1) < _UNIT_TOLERANCE)))
+    if bent:
+        yield Finding("error", "vectors", f"{bent} rows are not of L2 norm 1")
+
+
+def _counts(archive: Archive) -> Iterator[Finding]:
+    cases, images = archive.catalog.counts()
+    said = archive.manifest.counts
+    if (cases, images) != (said.cases, said.images):
+        yield Finding(
+            "error",
+            "counts",
+            f"{cases} cases and {images} images, the manifest says {said.cases} and {said.images}",
+        )
+
+
+def _pictures(archive: Archive) -> Iterator[Finding]:
+    for image in _records(archive):
+        if not has_thumbnail(archive.thumbnail_path(image)):
+            yield Finding("error", f"image {image.image_id}", "the thumbnail is missing")
+        path = archive.image_path(image)
+        if not (path.is_file() and os.access(path, os.R_OK)):
+            yield Finding(
+                "warning", f"image {image.image_id}", f"the picture is not readable: {path}"
+            )
+
+
+def _records(archive: Archive) -> Iterator[ImageRecord]:
+    ids = iter(archive.catalog.select({}).tolist())
+    while some := [ImageId(i) for i in islice(ids, _BLOCK)]:
+        yield from archive.catalog.images(some).values()
