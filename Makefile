@@ -1,0 +1,51 @@
+# Everything a newcomer needs: `make demo`, then `make test`. Both set themselves up.
+PYTHON ?= python3
+VENV   ?= .venv
+RUN     = $(VENV)/bin
+DATA   ?= coin_retrieval/starter/demonstration/cases.csv
+REPORT ?= Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules.
+OUT    ?= out/demo
+SIZE   ?= cpu
+SHARED ?= ../shared/data
+
+.PHONY: help demo test lint types contracts check starter clean
+
+help:
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(RUN)/coin: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(RUN)/pytest: $(RUN)/coin
+	$(RUN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(RUN)/coin  ## install, index, answer one report (DATA=…/cases.csv for your own)
+	$(RUN)/coin-index build $(OUT)/archive "$(DATA)"
+	$(RUN)/coin search $(OUT)/archive --report "$(REPORT)" --save $(OUT)
+
+test: $(RUN)/pytest  ## install with test tools, run all tests
+	$(RUN)/pytest -n 2
+
+lint: $(RUN)/pytest  ## style
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+
+types: $(RUN)/pytest  ## strict types
+	$(RUN)/mypy
+
+contracts: $(RUN)/pytest  ## the floors hold
+	$(RUN)/lint-imports
+
+check: lint types contracts test  ## all of it
+
+starter: $(RUN)/coin  ## train the starter again (SIZE=cpu or gpu, SHARED=data folder)
+	$(RUN)/coin train autoencoder --data $(SHARED) --size $(SIZE) --out runs/$(SIZE)
+	$(RUN)/coin train clip --data $(SHARED) --size $(SIZE) --out runs/$(SIZE)
+	$(RUN)/coin train diffusion --data $(SHARED) --size $(SIZE) --out runs/$(SIZE)
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info
