@@ -12,11 +12,12 @@ from fastapi import FastAPI
 from coin_retrieval.retrieval.retriever import Retriever
 from server.body_cap import BodyCap
 from server.error_answers import answer_errors
+from server.facts import ArchiveFacts
 from server.lanes import Lanes
 from server.limits import ServerLimits
 from server.loading import Loading
 from server.request_log import RequestLog
-from server.routes import archive, cases, health, page, prototypes, search
+from server.routes import archive, cases, health, images, page, prototypes, search
 from server.security import SecurityHeaders
 from server.services import Services
 
@@ -49,11 +50,12 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        parts = Services(caps, Loading(load, on_failure or _log_failure), Lanes(caps))
+        loading = Loading(load, on_failure or _log_failure)
+        parts = Services(caps, loading, Lanes(caps), ArchiveFacts())
         app.state.services = parts
-        parts.loading.start()
+        loading.start()
         yield
-        parts.loading.close()
+        loading.close()
 
     app = FastAPI(
         title="COIN Retrieval",
@@ -64,7 +66,7 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
     )
-    for room in (search, prototypes, archive, cases, health, page):
+    for room in (search, prototypes, images, cases, archive, health, page):
         app.include_router(room.router)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
     answer_errors(app)

@@ -80,8 +80,8 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     kind, remedy = _HTTP_KINDS.get(error.status_code, ("http", "see /docs"))
     note(request.scope, kind)
     allow = (error.headers or {}).get("Allow")
-    value = request.url.path if error.status_code == 404 else None  # noqa: PLR2004
-    if error.status_code == 405:  # noqa: PLR2004
+    value = request.url.path if error.status_code == 404 else None
+    if error.status_code == 405:
         value = request.method
     return JSONResponse(
         body(kind, str(error.detail), value=value, expected=allow, remedy=remedy),

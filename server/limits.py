@@ -10,6 +10,7 @@ MAX_CASES = 200
 MAX_PROTOTYPES = 16
 MAX_SEED = 2**32 - 1
 MAX_SIZE_PX = 1024
+"""Longer side of a served picture; up to the thumbnails' it comes from the archive itself."""
 
 
 class ServerLimits(Settings):

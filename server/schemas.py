@@ -246,6 +246,5 @@ def _image_view(image: ImageRecord) -> ImageView:
 def where_values(where: Mapping[str, WhereValue]) -> dict[str, list[str]]:
     """A filter as the library has it: every value in a list."""
     return {
-        field: [value] if isinstance(value, str) else list(value)
-        for field, value in where.items()
+        field: [value] if isinstance(value, str) else list(value) for field, value in where.items()
     }

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from coin_retrieval.retrieval.retriever import Retriever
 from server.errors import MediaTypeError
+from server.facts import ArchiveFacts
 from server.lanes import Lanes
 from server.limits import ServerLimits
 from server.loading import Loading
@@ -21,6 +22,7 @@ class Services:
     limits: ServerLimits
     loading: Loading
     lanes: Lanes
+    facts: ArchiveFacts
 
 
 async def services(request: Request) -> Services:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -42,14 +43,17 @@ class CoinEnvironment(BaseSettings):
         return self.cache_dir.expanduser() / "prototypes"
 
 
-def read_environment() -> CoinEnvironment:
-    """The environment's settings.
+Environment = TypeVar("Environment", bound=CoinEnvironment)
+
+
+def read_environment(kind: type[Environment] = CoinEnvironment) -> Environment:  # type: ignore[assignment]
+    """The environment's settings; ``kind`` may add variables of its own.
 
     Raises:
         SettingsError: a variable that cannot be read.
     """
     try:
-        return CoinEnvironment()
+        return kind()
     except ValidationError as error:
         first = error.errors()[0]
         raise SettingsError(

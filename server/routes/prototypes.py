@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from coin_retrieval.errors import NotFoundError
 from coin_retrieval.retrieval.retriever import Retriever
-from server.pictures import Picture
+from server.pictures import Picture, quoted, tags_known
 from server.refusals import refusals
 from server.schemas import GenerateAnswer, GenerateRequest, generate_answer
 from server.services import RetrieverHere, ServicesHere, json_only
@@ -46,16 +46,16 @@ async def prototype(
 
     The metadata carries the report that it was drawn from, so it is only for who asked.
     """
-    read = partial(_read, retriever, prototype_id)
-    return (await parts.lanes.pictures.run(request, read)).response(request)
+    read = partial(_read, retriever, prototype_id, tags_known(request))
+    return (await parts.lanes.pictures.run(request, read)).response()
 
 
-def _read(retriever: Retriever, prototype_id: str) -> Picture:
+def _read(retriever: Retriever, prototype_id: str, known: frozenset[str]) -> Picture:
     found = retriever.cache.find(prototype_id)
     try:
-        data = found.path.read_bytes()
+        data = None if quoted(prototype_id) in known else found.path.read_bytes()
     except OSError as error:
         raise NotFoundError(
             "the prototype has left the cache", value=prototype_id, remedy="generate it again"
         ) from error
-    return Picture(data, media_type="image/png", etag=found.prototype_id)
+    return Picture(data, media_type="image/png", etag=prototype_id)

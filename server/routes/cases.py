@@ -1,0 +1,31 @@
+"""Cases of the archive."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import APIRouter, Request
+
+from coin_retrieval.archive import Archive
+from server.refusals import refusals
+from server.schemas import CaseView, case_view
+from server.services import RetrieverHere, ServicesHere
+
+router = APIRouter(prefix="/v1", tags=["archive"])
+
+
+@router.get(
+    "/cases/{case_id:path}",
+    summary="A case with all its pictures",
+    responses=refusals(404, 503),
+)
+async def case(
+    case_id: str, request: Request, retriever: RetrieverHere, parts: ServicesHere
+) -> CaseView:
+    """The record of a case and of every picture it has, found or not."""
+    return await parts.lanes.pictures.run(request, partial(_read, retriever.archive, case_id))
+
+
+def _read(archive: Archive, case_id: str) -> CaseView:
+    images = archive.catalog.case_images(case_id)
+    return case_view(archive.catalog.cases([case_id])[case_id], images)

@@ -1,0 +1,110 @@
+"""Pictures of the archive, as large as asked for."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from coin_retrieval.archive import Archive
+from coin_retrieval.archive.thumbnails import SIDE_PX
+from coin_retrieval.errors import NotFoundError, UnsupportedError
+from coin_retrieval.images import (
+    content_hash,
+    decode_image,
+    encode_png,
+    encode_webp,
+    thumbnail,
+)
+from coin_retrieval.types import ImageId, ImageRecord
+from server.limits import MAX_SIZE_PX
+from server.pictures import Picture, quoted, tags_known
+from server.refusals import refusals
+from server.services import RetrieverHere, ServicesHere
+
+router = APIRouter(prefix="/v1", tags=["archive"])
+
+
+@router.get(
+    "/images/{image_id}",
+    summary="A picture of the archive",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/webp": {}, "image/png": {}}, "description": "the picture"},
+        **refusals(404, 422, 503),
+    },
+)
+async def image(
+    image_id: Annotated[int, Path(ge=0, lt=2**53)],
+    request: Request,
+    retriever: RetrieverHere,
+    parts: ServicesHere,
+    size: Annotated[
+        int,
+        Query(
+            ge=16,
+            le=MAX_SIZE_PX,
+            description="the longer side in pixels at most; pictures are never enlarged",
+        ),
+    ] = SIDE_PX,
+) -> Response:
+    """A picture, shrunk to `size`: up to 256 px the archive's own WebP, above it the source as PNG.
+
+    Pictures are always encoded anew, so no metadata of a source file leaves the server. 404 when
+    the source has gone or is not the file that was indexed; small sizes are still served then.
+    """
+    read = partial(_read, retriever.archive, image_id, size, tags_known(request))
+    return (await parts.lanes.pictures.run(request, read)).response()
+
+
+def _read(archive: Archive, image_id: int, size_px: int, known: frozenset[str]) -> Picture:
+    record = archive.catalog.images([ImageId(image_id)]).get(ImageId(image_id))
+    if record is None:
+        raise NotFoundError("no such image", value=image_id, expected="an image_id of this archive")
+    small = size_px <= SIDE_PX
+    media_type = "image/webp" if small else "image/png"
+    etag = f"{record.content_hash}-{size_px}"
+    if quoted(etag) in known:
+        return Picture(None, media_type, etag)
+    data = _small(archive, record, size_px) if small else _large(archive, record, size_px)
+    return Picture(data, media_type, etag)
+
+
+def _small(archive: Archive, record: ImageRecord, size_px: int) -> bytes:
+    try:
+        data = archive.thumbnail_path(record).read_bytes()
+    except OSError as error:
+        raise NotFoundError(
+            "the archive's thumbnail has gone",
+            value=record.image_id,
+            expected="the thumbnail that coin-index build has made",
+            remedy="run coin-index build again",
+        ) from error
+    if size_px == SIDE_PX:
+        return data
+    return encode_webp(thumbnail(decode_image(data, name="the thumbnail"), size_px))
+
+
+def _large(archive: Archive, record: ImageRecord, size_px: int) -> bytes:
+    remedy = (
+        "bring the file that was indexed back to its place, or run coin-index build again; "
+        f"sizes up to {SIDE_PX} are served from the archive"
+    )
+    try:
+        data = archive.image_path(record).read_bytes()
+    except (OSError, UnsupportedError) as error:
+        raise NotFoundError(
+            "the source picture has gone",
+            value=record.image_id,
+            expected="the file that was indexed",
+            remedy=remedy,
+        ) from error
+    if content_hash(data) != record.content_hash:
+        raise NotFoundError(
+            "the source picture has changed since it was indexed",
+            value=record.image_id,
+            expected=f"SHA-256 {record.content_hash[:12]}…",
+            remedy=remedy,
+        )
+    return encode_png(thumbnail(decode_image(data, name="the source picture"), size_px))

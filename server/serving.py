@@ -1,0 +1,66 @@
+"""Uvicorn around the application: one process, its log, and an end when loading fails."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from coin_retrieval.errors import SettingsError
+from coin_retrieval.retrieval.retriever import Retriever
+from server.app import create_app
+
+KEEP_ALIVE_S = 30
+
+
+def serve_until_stopped(load: Callable[[], Retriever], *, host: str, port: int) -> Exception | None:
+    """Serve until a signal comes; returns what went wrong if the models could not be loaded.
+
+    One process: models are large, and the lanes of work already use its cores.
+
+    Raises:
+        SettingsError: the address cannot be listened on.
+    """
+    listening = _listen(host, port)
+    failures: list[Exception] = []
+
+    def stop(error: Exception) -> None:
+        failures.append(error)
+        server.should_exit = True
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    for name in ("coin.server", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.INFO)
+    config = uvicorn.Config(
+        create_app(load, on_failure=stop),
+        # the application logs requests itself, without addresses that can quote a report
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        log_config=None,
+    )
+    server = uvicorn.Server(config)
+    logging.getLogger("coin.server").info("listening on %s", _address(listening))
+    with listening:
+        server.run(sockets=[listening])
+    return failures[0] if failures else None
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen there ({error.strerror})",
+            value=f"{host}:{port}",
+            expected="an address of this machine and a free port",
+            remedy="choose another --port, or --port 0 for any free one",
+        ) from error
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
