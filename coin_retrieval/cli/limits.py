@@ -1,4 +1,4 @@
 """Ranges that options are checked against before anything loads."""
 
-MAX_SEED = 2**53
-"""A JSON reader that keeps numbers as doubles keeps seeds up to here exactly."""
+MAX_SEED = 2**32 - 1
+"""Every random generator in use takes seeds up to here, with room for seed + i."""

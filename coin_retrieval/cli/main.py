@@ -1,4 +1,4 @@
-"""``coin``: search, generate, doctor. No model library loads before a command needs it."""
+"""``coin``: search, generate, train, doctor. No model library loads before a command needs it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from coin_retrieval.cli.doctor import doctor
 from coin_retrieval.cli.errors import CoinGroup, run
 from coin_retrieval.cli.generate import generate
 from coin_retrieval.cli.search import search
+from coin_retrieval.cli.train import train_app
 
 app = typer.Typer(
     cls=CoinGroup,
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(search)
 app.command()(generate)
+app.add_typer(train_app, name="train")
 app.command()(doctor)
 
 

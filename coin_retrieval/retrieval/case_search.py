@@ -7,12 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-from coin_retrieval.archive import Archive
-from coin_retrieval.catalog.base import Where
+from coin_retrieval.catalog.base import Catalog, Where
 from coin_retrieval.errors import ArchiveCorruptError, NotFoundError
 from coin_retrieval.retrieval.fusion import FusedQuery, reciprocal_rank_fusion
 from coin_retrieval.retrieval.grouping import first_cases, group_by_case
 from coin_retrieval.retrieval.timing import Stopwatch
+from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.types import CaseMatch, Hit, ImageId, ImageIds, ImageRecord, Match
 
 _IMAGES_A_CASE = 4
@@ -22,9 +22,11 @@ _GROWTH = 4
 class CaseSearch:
     """Finds cases in one archive; ``method`` as in the settings of fusion."""
 
-    def __init__(self, archive: Archive, *, method: Literal["mean", "rrf"]) -> None:
-        self._store = archive.store
-        self._catalog = archive.catalog
+    def __init__(
+        self, store: VectorStore, catalog: Catalog, *, method: Literal["mean", "rrf"]
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
         self._method = method
 
     def select(self, where: Where, watch: Stopwatch) -> ImageIds | None:
@@ -62,10 +64,10 @@ class CaseSearch:
             wanted *= _GROWTH
         with watch.stage("catalog"):
             further = self._further_images(order, {hit.image_id for hit in hits}, allowed)
-            images |= self._records(further)
             cases = self._catalog.cases(order)
         with watch.stage("search"):
-            hits += self._measure(further, fused)
+            hits += self._measure(list(further), fused)
+        images |= further
         matches = [Match(images[hit.image_id], hit.similarity) for hit in hits]
         grouped = group_by_case(order, matches, cases)
         if self._method == "mean":
@@ -85,14 +87,15 @@ class CaseSearch:
 
     def _further_images(
         self, order: Sequence[str], near: set[ImageId], allowed: ImageIds | None
-    ) -> list[ImageId]:
+    ) -> dict[ImageId, ImageRecord]:
         """These cases' images that the filter allows and that are not near the query."""
-        if not order:
-            return []
-        ids = self._catalog.select({"case_id": order})
-        if allowed is not None:
-            ids = np.intersect1d(ids, allowed)
-        return [image_id for i in ids if (image_id := ImageId(int(i))) not in near]
+        fitting = None if allowed is None else set(allowed.tolist())
+        return {
+            image.image_id: image
+            for case_id in order
+            for image in self._catalog.case_images(case_id)
+            if image.image_id not in near and (fitting is None or image.image_id in fitting)
+        }
 
     def _measure(self, ids: Sequence[ImageId], fused: FusedQuery) -> list[Hit]:
         """Hits of given images, in their order."""

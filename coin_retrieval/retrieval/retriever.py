@@ -52,7 +52,7 @@ class Retriever:
         self._encoder_lock = Lock()
         self._drawer = PrototypeDrawer(generator, cache) if generator is not None else None
         self._fusion = fusion
-        self._cases = CaseSearch(archive, method=fusion.method)
+        self._cases = CaseSearch(archive.store, archive.catalog, method=fusion.method)
 
     @property
     def modes(self) -> tuple[SearchMode, ...]:
