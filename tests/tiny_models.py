@@ -16,7 +16,7 @@ from coin_retrieval.starter import minilm
 def write_open_clip_dir(
     directory: Path, *, image_size_px: int = 32, seed: int = 0, **preprocess: Any
 ) -> Path:
-    """A tiny timm vision tower and the MiniLM text tower; the file holds all but the transformer."""
+    """A tiny timm vision tower; the MiniLM text tower is left out of the weights file."""
     from open_clip.model import CustomTextCLIP
 
     model_cfg = {

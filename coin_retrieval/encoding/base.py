@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coin_retrieval.errors import ImageError, ModelError
-from coin_retrieval.types import Embeddings, EncoderSpec, RgbImage
+from coin_retrieval.types import Embeddings, EncoderSpec, Features, RgbImage
 
 
 class Encoder(ABC):
@@ -35,6 +35,9 @@ class Encoder(ABC):
             ImageError: an array that is not uint8 [h w 3].
             ModelError: the network gave non-finite values.
         """
+        return unit_rows(self._raw(images, batch_size))
+
+    def _raw(self, images: Sequence[RgbImage], batch_size: int) -> Features:
         for image in images:
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
                 raise ImageError(
@@ -47,9 +50,7 @@ class Encoder(ABC):
             self._embed(images[start : start + batch_size])
             for start in range(0, len(images), batch_size)
         ]
-        if not parts:
-            return np.empty((0, self.spec.dim), np.float32)
-        return unit_rows(np.concatenate(parts))
+        return np.concatenate([np.empty((0, self.spec.dim), np.float32), *parts])
 
     @abstractmethod
     def _embed(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
@@ -66,6 +67,15 @@ class SupportsText(Protocol):
 
     def dropped_text(self, text: str) -> str:
         """The end of ``text`` that the text tower cannot read; empty if it reads all."""
+        ...
+
+
+@runtime_checkable
+class SupportsFeatures(Protocol):
+    """An encoder that also gives what it computes before normalising."""
+
+    def features(self, images: Sequence[RgbImage], *, batch_size: int = 32) -> Features:
+        """Raw features, float32 [n dim]: Fréchet distances need their scale."""
         ...
 
 

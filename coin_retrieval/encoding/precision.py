@@ -1,0 +1,64 @@
+"""Half precision only where it keeps the space: measured against float32 when a model is loaded.
+
+Not every network bears bfloat16's 8 bits: MobileNetV2's pooled features keep a cosine of only 0.995
+to those in float32, vision transformers 0.9999.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from coin_retrieval.config import Dtype
+from coin_retrieval.nets.compute import pick_dtype
+
+MIN_COSINE = 0.999
+_PROBES, _GRID = 4, 12
+
+
+def place(
+    model: Any,
+    embed: Callable[[Any, Tensor], Tensor],
+    *,
+    input_size: tuple[int, ...],
+    dtype: Dtype,
+    device: torch.device,
+) -> tuple[Any, torch.dtype]:
+    """Put a float32 model on its device and in its number format.
+
+    Args:
+        model: a module in evaluation mode.
+        embed: the model's features [n dim] of a batch [n 3 h w].
+        input_size: one picture's shape [3 h w].
+        dtype: ``auto`` stays with float32 where half precision turns an embedding by more than a
+            cosine of 0.999; a named format is used as it is.
+        device: where to compute.
+
+    Returns:
+        The model, and the format of its weights and inputs.
+    """
+    chosen = pick_dtype(dtype, device)
+    # convolutions are a third faster with channels last, and everything else does not mind
+    model = model.requires_grad_(False).to(device, memory_format=torch.channels_last)
+    if dtype != "auto" or chosen == torch.float32:
+        return model.to(chosen), chosen
+    probes = _probes(input_size).to(device)
+    halved = copy.deepcopy(model).to(chosen)
+    with torch.inference_mode():
+        exact, half = embed(model, probes), embed(halved, probes.to(chosen)).float()
+    if bool((F.cosine_similarity(exact, half) >= MIN_COSINE).all()):
+        return halved, chosen
+    return model, torch.float32
+
+
+def _probes(input_size: tuple[int, ...]) -> Tensor:
+    """Smooth random pictures of normalised values, always the same ones."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.randn((_PROBES, input_size[0], _GRID, _GRID), generator=generator)
+    smooth = F.interpolate(coarse, input_size[1:], mode="bicubic", antialias=True)
+    return smooth.contiguous(memory_format=torch.channels_last)
