@@ -26,7 +26,7 @@ class LabelledReport:
 
 
 class ClassFigures(BaseModel):
-    """Figures of one class: ``ceiling`` is the P@k of a perfect ranking, by how many cases it has."""
+    """Figures of one class; ``ceiling`` is a perfect ranking's P@k, by how many cases there are."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -27,7 +27,11 @@ def augment(
     images: Tensor, side_px: int, settings: AugmentSettings, random: np.random.Generator
 ) -> Tensor:
     """A random view of each picture, [b 3 h w] in [-1, 1] to [b 3 side side], channels last."""
-    grid = F.affine_grid(_views(len(images), settings, random), [len(images), 3, side_px, side_px])
+    grid = F.affine_grid(
+        _views(len(images), settings, random),
+        [len(images), 3, side_px, side_px],
+        align_corners=False,
+    )
     seen = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
     seen = _stain(seen, settings, random)
     soft = torch.from_numpy(random.random(len(images)) < settings.blur_share)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coin_retrieval.case_table import CaseRow, read_case_table
+from coin_retrieval.errors import CaseTableError
+from coin_retrieval.training.captions import compose_report, held_out_reports, load_lexicon
+
+
+def _row(finding: str, **attributes: str) -> CaseRow:
+    words = load_lexicon().findings[finding]
+    return CaseRow(
+        Path("picture.png"),
+        "case",
+        site=words.site,
+        specimen=words.specimen,
+        stain=words.stain,
+        diagnosis=words.diagnosis,
+        finding=finding,
+        attributes=attributes,
+    )
+
+
+def _composed(finding: str, count: int = 300, **attributes: str) -> list[str]:
+    random = np.random.default_rng(0)
+    return [compose_report(_row(finding, **attributes), random) for _ in range(count)]
+
+
+@pytest.mark.parametrize("finding", sorted(load_lexicon().findings))
+def test_a_held_out_report_is_never_composed(finding: str) -> None:
+    composed = {text.lower().rstrip(".") for text in _composed(finding)}
+    assert not composed & {text.lower().rstrip(".") for text in held_out_reports(finding)}
+
+
+def test_no_phrase_of_a_finding_stands_whole_in_a_held_out_report_unless_it_is_a_name() -> None:
+    findings = load_lexicon().findings
+    held_out = " | ".join(text.lower() for words in findings.values() for text in words.held_out)
+    shared = [
+        phrase
+        for words in findings.values()
+        for group in words.signs
+        for phrase in group
+        if len(phrase.split()) > 3 and phrase.lower() in held_out
+    ]
+    assert shared == []
+
+
+def test_one_finding_is_worded_in_many_ways() -> None:
+    assert len(set(_composed("monocyte"))) > 200
+
+
+def test_the_same_random_numbers_compose_the_same_report() -> None:
+    row = _row("Candida")
+    first, second = (compose_report(row, np.random.default_rng(7)) for _ in range(2))
+    assert first == second
+
+
+def test_site_and_stain_are_named_at_times_and_left_out_at_times() -> None:
+    texts = _composed("metastatic breast carcinoma")
+    named = [text for text in texts if any(w in text for w in ("CSF", "cerebrospinal", "MGG"))]
+    assert 20 < len(named) < 250
+
+
+def test_what_was_seen_in_this_cell_is_described() -> None:
+    texts = _composed("neutrophil", nucleus_shape="unsegmented-band")
+    assert any("band-shaped nucleus" in text for text in texts)
+
+
+def test_a_finding_without_words_is_refused_by_name() -> None:
+    with pytest.raises(CaseTableError, match="unheard of"):
+        compose_report(CaseRow(Path("a.png"), "c", finding="unheard of"), np.random.default_rng(0))
+
+
+@pytest.mark.data
+def test_every_finding_of_the_real_tables_has_words(data_root: Path) -> None:
+    findings: Counter[str] = Counter()
+    for table in data_root.glob("*/cases.csv"):
+        findings.update(row.finding for row in read_case_table(table))
+    assert findings
+    assert set(findings) <= set(load_lexicon().findings)

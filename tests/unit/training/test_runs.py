@@ -1,0 +1,92 @@
+"""The whole chain at toy size: what training writes is what the ordinary classes load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from coin_retrieval.config import DiffusersGeneratorSettings, OpenClipEncoderSettings
+from coin_retrieval.encoding.base import SupportsText
+from coin_retrieval.errors import SettingsError
+from coin_retrieval.factory import make_encoder, make_generator
+from coin_retrieval.training import runs
+from coin_retrieval.training.autoencoder import AutoencoderRecipe
+from coin_retrieval.training.clip import ClipRecipe, build_clip
+from coin_retrieval.training.diffusion import DiffusionRecipe
+from coin_retrieval.training.loop import LoopSettings
+from coin_retrieval.types import GenerationRequest
+
+LOOP = LoopSettings(steps=2, learning_rate=1e-3, warmup_steps=1, ema_decay=0.5)
+AUTOENCODER = AutoencoderRecipe(
+    loop=LOOP, side_px=32, crop_px=16, batch=4, channels=8, latent_channels=4
+)
+CLIP = ClipRecipe(loop=LOOP, side_px=40, image_px=32, batch=6, vision_model="test_byobnet", dim=16)
+DIFFUSION = DiffusionRecipe(
+    loop=LOOP, side_px=32, batch=4, channels=(16, 32), attention=(False, True), steps=2
+)
+
+
+@pytest.fixture(scope="module")
+def shop(drawn_table: Path, tmp_path_factory: pytest.TempPathFactory) -> runs.Workshop:
+    shop = runs.Workshop((drawn_table,), tmp_path_factory.mktemp("workshop"))
+    runs.train_autoencoder(shop, AUTOENCODER)
+    return shop
+
+
+def test_a_trained_generator_draws_through_the_ordinary_class(shop: runs.Workshop) -> None:
+    directory = runs.train_generator(shop, DIFFUSION)
+    settings = DiffusersGeneratorSettings(
+        model=str(directory), text_encoder="minilm", device="cpu", dtype="float32"
+    )
+    (sample,) = make_generator(settings).generate(GenerationRequest("an eosinophil", n=1))
+    assert sample.image.shape == (32, 32, 3)
+    assert (sample.provenance.steps, sample.provenance.guidance) == (2, DIFFUSION.guidance)
+
+
+def test_a_trained_encoder_embeds_the_same_through_the_ordinary_class(
+    shop: runs.Workshop,
+) -> None:
+    directory = runs.train_encoder(shop, CLIP)
+    encoder = make_encoder(
+        OpenClipEncoderSettings(
+            model=str(directory), text_tower="minilm", device="cpu", dtype="float32"
+        )
+    )
+    assert isinstance(encoder, SupportsText)
+    embedded = encoder.encode_text(["an eosinophil"])
+    model = build_clip(CLIP).eval()
+    from safetensors.torch import load_file
+
+    kept = load_file(directory / "open_clip_model.safetensors")
+    model.load_state_dict({k: v.float() for k, v in kept.items()}, strict=False)
+    from coin_retrieval.training.texts import embed_texts
+
+    pooled = embed_texts(["an eosinophil"]).float()
+    with torch.inference_mode():
+        expected = torch.nn.functional.normalize(model.text.proj(pooled), dim=-1).numpy()
+    assert float((embedded * expected).sum()) > 0.999
+    assert np.isclose(np.linalg.norm(embedded), 1, atol=1e-5)
+
+
+def test_a_finished_model_is_not_trained_again(shop: runs.Workshop) -> None:
+    made = shop.out / "autoencoder" / "made.json"
+    before = made.stat().st_mtime_ns
+    runs.train_autoencoder(shop, AUTOENCODER)
+    assert made.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("size", ["cpu", "gpu"])
+def test_the_shipped_recipes_are_valid(size: str) -> None:
+    kinds = {"autoencoder": AutoencoderRecipe, "clip": ClipRecipe, "diffusion": DiffusionRecipe}
+    for model, kind in kinds.items():
+        assert runs.load_recipe(kind, runs.recipe_path(model, size=size)).loop.steps > 0
+
+
+def test_a_recipe_with_an_unknown_field_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text("loop: {steps: 1, learning_rate: 0.1}\nlearning_rat: 2\n")
+    with pytest.raises(SettingsError, match="learning_rat"):
+        runs.load_recipe(AutoencoderRecipe, file)
