@@ -78,6 +78,8 @@ class RequestLog:
 
 def _template(scope: Scope) -> str:
     """The route, not the path: an address that somebody typed can hold anything."""
+    if scope["path"].startswith("/static/"):
+        return "/static"
     route = scope.get("route")
     return getattr(route, "path", None) or "(no such route)"
 

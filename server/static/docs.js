@@ -41,9 +41,13 @@ function example(schema, depth = 0) {
   return { string: "", integer: 0, number: 0.5, boolean: false, object: {}, null: null }[own.type] ?? null;
 }
 
+function prose(text) {
+  return (text ?? "").split("`").map((part, i) => (i % 2 ? el("code", {}, part) : part));
+}
+
 function rows(fields) {
   return el("table", {}, el("tbody", {}, ...fields.map(([name, type, text]) =>
-    el("tr", {}, el("th", { scope: "row" }, el("code", {}, name)), el("td", {}, type), el("td", {}, text ?? "")))));
+    el("tr", {}, el("th", { scope: "row" }, el("code", {}, name)), el("td", {}, type), el("td", {}, ...prose(text))))));
 }
 
 function bodyFields(schema) {
@@ -75,7 +79,7 @@ function endpoint(path, method, operation) {
   return el("section", { className: "endpoint", id: operation.operationId },
     el("h2", {}, el("span", { className: "method" }, method.toUpperCase()), el("code", {}, path)),
     el("p", { className: "lead" }, operation.summary ?? ""),
-    el("p", { className: "text" }, operation.description ?? ""),
+    el("p", { className: "text" }, ...prose(operation.description)),
     ...(parameters.length ? [el("h3", {}, "Parameters"), rows(parameters)] : []),
     ...(kind ? [el("h3", {}, `Body: ${kind}`), rows(bodyFields(content[kind].schema))] : []),
     el("h3", {}, "Try it"), el("pre", {}, curl(method, path, content)),

@@ -1,16 +1,16 @@
 // The page: asks the server's HTTP API and shows what it answers. No framework, nothing from elsewhere.
 
 const EXAMPLES = [
-  ["Orange-red granules", "Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules."],
-  ["Perinuclear halos", "Koilocytes with perinuclear halos, low-grade lesion."],
-  ["Scant blue cytoplasm", "Small round cell with dense chromatin and a thin rim of pale blue cytoplasm."],
+  ["Red granules", "Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules."],
+  ["Halos", "Koilocytes with perinuclear halos, low-grade lesion."],
+  ["Blue rim", "Small round cell with dense chromatin and a thin rim of pale blue cytoplasm."],
 ];
 const MODES = {
   fused: "Report and drawings together",
   prototype: "Drawings only",
   text: "Report text only",
 };
-const MAIN_FILTERS = ["site", "specimen", "stain", "diagnosis", "finding"];
+const MAIN_FILTERS = ["site", "specimen", "stain", "diagnosis"];
 const NO_FILTERS = ["case_id", "origin"];
 const CARD_PX = 256;
 const VIEWER_PX = 1024;
@@ -183,6 +183,7 @@ async function search() {
   const mode = $("mode").value;
   const n = Number($("prototypes").value);
   const draws = tab === "report" && mode !== "text" && Boolean(archive?.generator);
+  const filters = where();
   running?.abort();
   const mine = (running = new AbortController());
   showLoading(draws ? `Drawing ${n} prototype${n > 1 ? "s" : ""} and searching` : "Searching", draws);
@@ -196,13 +197,13 @@ async function search() {
           report: $("report").value,
           ...(mode ? { mode } : {}),
           k: Number($("k").value),
-          where: where(),
+          where: filters,
           prototypes: n,
           seed: Number($("seed").value),
         }),
       })
-      : await ask("/v1/search/image", { method: "POST", signal: mine.signal, body: pictureForm() });
-    if (running === mine) showAnswer(answer);
+      : await ask("/v1/search/image", { method: "POST", signal: mine.signal, body: pictureForm(filters) });
+    if (running === mine) showAnswer(answer, filters);
   } catch (error) {
     if (running !== mine) return;
     if (error.name === "AbortError") show("empty");
@@ -216,11 +217,11 @@ async function search() {
   }
 }
 
-function pictureForm() {
+function pictureForm(filters) {
   const form = new FormData();
   form.append("image", picture, "picture");
   form.append("k", $("k").value);
-  form.append("where", JSON.stringify(where()));
+  form.append("where", JSON.stringify(filters));
   return form;
 }
 
@@ -274,7 +275,7 @@ function bringIntoView() {
 
 // ---------------------------------------------------------------- the answer
 
-function showAnswer(answer) {
+function showAnswer(answer, asked) {
   const { query, prototypes, cases, timings_ms: timings } = answer;
   $("dropped").hidden = !query.dropped_text;
   $("dropped-text").textContent = query.dropped_text;
@@ -285,6 +286,7 @@ function showAnswer(answer) {
   $("cases-title").textContent = cases.length ? `Nearest ${noun}s` : "No cases";
   $("cases-facts").textContent = joined(
     `${cases.length} case${cases.length === 1 ? "" : "s"}, nearest first`,
+    ...Object.entries(asked).map(([name, value]) => `${words(name)}: ${value}`),
     query.mode === "image" ? "by picture" : (MODES[query.mode] ?? query.mode).toLowerCase(),
     `${(timings.total / 1000).toFixed(1)} s`,
   );
@@ -311,8 +313,7 @@ function diagnosisCounts(cases) {
 function prototypeCard(prototype) {
   const button = el("button", { type: "button", className: "prototype" },
     el("img", { src: prototype.path, alt: `Synthetic prototype, seed ${prototype.seed}` }),
-    el("span", { className: "tag synthetic", ariaHidden: "true" }, "Synthetic"),
-    el("small", {}, `seed ${prototype.seed}`));
+    el("small", {}, el("b", {}, "Synthetic"), ` seed ${prototype.seed}`));
   button.addEventListener("click", () => viewPrototype(prototype));
   return el("li", {}, button);
 }
@@ -379,7 +380,9 @@ function viewPrototype(prototype) {
   $("viewer-title").textContent = "Prototype";
   $("viewer-subtitle").textContent = "Drawn by a model. Not a patient’s cells.";
   $("viewer-note").hidden = true;
-  $("viewer-report").hidden = true;
+  $("viewer-report").hidden = false;
+  $("viewer-report-title").textContent = "Drawn from";
+  $("viewer-report-text").textContent = made.prompt;
   $("viewer-siblings").hidden = true;
   facts([
     ["Seed", prototype.seed],
@@ -387,7 +390,6 @@ function viewPrototype(prototype) {
     ["Steps", made.steps],
     ["Guidance", made.guidance],
     ["Size", `${made.width_px} × ${made.height_px} px`],
-    ["Drawn from", made.prompt],
   ]);
   shown = { siblings: [], index: 0, blobFrom: prototype.path };
   openViewer();
@@ -451,6 +453,7 @@ function viewImage() {
     ...Object.entries(image.attributes ?? {}).map(([name, value]) => [words(name), value]),
   ]);
   $("viewer-report").hidden = !whole?.report;
+  $("viewer-report-title").textContent = "Report of this case";
   $("viewer-report-text").textContent = whole?.report ?? "";
   $("viewer-siblings").hidden = siblings.length < 2;
   $("viewer-siblings-title").textContent = `All ${siblings.length} images of this case`;
