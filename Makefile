@@ -44,6 +44,7 @@ check: lint types contracts test  ## all of it
 
 starter: $(RUN)/coin  ## train the starter again (SIZE=cpu or gpu, SHARED=data folder)
 	$(RUN)/coin train autoencoder --data $(SHARED) --size $(SIZE) --out runs/$(SIZE)
+	$(RUN)/coin train decoder --data $(SHARED) --size $(SIZE) --out runs/$(SIZE)
 	$(RUN)/coin train clip --data $(SHARED) --size $(SIZE) --out runs/$(SIZE)
 	$(RUN)/coin train diffusion --data $(SHARED) --size $(SIZE) --out runs/$(SIZE)
 

@@ -40,6 +40,19 @@ def autoencoder(
 
 
 @train_app.command()
+def decoder(
+    data: Data, out: Out = Path("runs"), recipe: RecipeFile = None, size: SizeOption = Size.CPU
+) -> None:
+    """Teach a finished autoencoder's decoder to draw grain; resumes after a kill."""
+    from coin_retrieval.training import runs
+    from coin_retrieval.training.decoder import DecoderRecipe
+
+    chosen = recipe or runs.recipe_path("decoder", size=size)
+    shop = runs.Workshop(runs.find_tables(data), out)
+    _done(runs.train_decoder(shop, runs.load_recipe(DecoderRecipe, chosen)))
+
+
+@train_app.command()
 def clip(
     data: Data, out: Out = Path("runs"), recipe: RecipeFile = None, size: SizeOption = Size.CPU
 ) -> None:

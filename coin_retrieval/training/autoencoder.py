@@ -36,7 +36,7 @@ class AutoencoderRecipe(BaseModel):
     latent_noise: float = Field(default=0.05, ge=0)
     latent_penalty: float = Field(default=1e-3, ge=0)
     edge_weight: float = Field(default=1.0, ge=0)
-    texture_weight: float = Field(default=1.0, ge=0)
+    texture_weight: float = Field(default=0.0, ge=0)
 
 
 class AutoencoderTask(Task):

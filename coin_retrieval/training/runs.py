@@ -28,6 +28,7 @@ from coin_retrieval.training.autoencoder import (
 )
 from coin_retrieval.training.clip import ClipRecipe, ClipTask, save_clip
 from coin_retrieval.training.data import PackedCases, load_cases
+from coin_retrieval.training.decoder import DecoderRecipe, DecoderTask
 from coin_retrieval.training.diffusion import DiffusionRecipe, DiffusionTask, noise_scheduler
 from coin_retrieval.training.loop import device, fit
 from coin_retrieval.training.starter import save_generator
@@ -100,6 +101,23 @@ def train_autoencoder(shop: Workshop, recipe: AutoencoderRecipe) -> Path:
     )
 
 
+def train_decoder(shop: Workshop, recipe: DecoderRecipe) -> Path:
+    """Teach the finished autoencoder's decoder to draw grain; returns the new autoencoder's.
+
+    Its latents stay as they are, so a generator trained before or after fits.
+    """
+    autoencoder = _autoencoder(shop.out / "autoencoder" / "model")
+    held_out = shop.cases("val", recipe.side_px)
+    task = DecoderTask(shop.cases("train", recipe.side_px), autoencoder, recipe)
+
+    def save(module: nn.Module, directory: Path) -> dict[str, float]:
+        autoencoder.decoder = module["decoder"]  # type: ignore[index]
+        autoencoder.save_pretrained(directory)
+        return {"val_psnr_db": reconstruction_psnr(autoencoder, held_out)}
+
+    return _run(shop, "decoder", save, lambda out: fit(task, recipe.loop, out, name="decoder"))
+
+
 def train_encoder(shop: Workshop, recipe: ClipRecipe) -> Path:
     """Train the encoder, with the autoencoder's reconstructions if it is there already."""
     cases = shop.cases("train", recipe.side_px)
@@ -107,7 +125,7 @@ def train_encoder(shop: Workshop, recipe: ClipRecipe) -> Path:
     finished = shop.out / "autoencoder" / "model"
     soft = None
     if recipe.reconstructed_share and finished.exists():
-        soft = reconstruct_all(_autoencoder(shop), shop.cases("train", 128))
+        soft = reconstruct_all(_latest_autoencoder(shop), shop.cases("train", 128))
     task = ClipTask(cases, captions, recipe, reconstructed=soft)
 
     def save(module: nn.Module, directory: Path) -> dict[str, float]:
@@ -119,7 +137,7 @@ def train_encoder(shop: Workshop, recipe: ClipRecipe) -> Path:
 
 def train_generator(shop: Workshop, recipe: DiffusionRecipe) -> Path:
     """Train the U-Net behind a finished autoencoder; returns the whole pipeline's directory."""
-    autoencoder = _autoencoder(shop)
+    autoencoder = _latest_autoencoder(shop)
     cases = shop.cases("train", recipe.side_px)
     latents = encode_all(autoencoder, cases)
     captions = caption_pool(cases.rows, size=recipe.captions_per_row, seed=0, cache=shop.cache)
@@ -151,8 +169,13 @@ def _run(
     return finished
 
 
-def _autoencoder(shop: Workshop) -> AutoencoderTiny:
-    directory = shop.out / "autoencoder" / "model"
+def _latest_autoencoder(shop: Workshop) -> AutoencoderTiny:
+    """With the decoder that draws grain, if it is finished."""
+    taught = shop.out / "decoder" / "model"
+    return _autoencoder(taught if taught.exists() else shop.out / "autoencoder" / "model")
+
+
+def _autoencoder(directory: Path) -> AutoencoderTiny:
     if not directory.exists():
         raise WeightsError(
             "no finished autoencoder",
@@ -171,4 +194,4 @@ def recipe_path(model: str, *, size: str) -> Path:
 
 def models() -> Sequence[str]:
     """The starter's models in the order in which they are trained."""
-    return ("autoencoder", "clip", "diffusion")
+    return ("autoencoder", "decoder", "clip", "diffusion")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderTiny
 
 from coin_retrieval.config import DiffusersGeneratorSettings, OpenClipEncoderSettings
 from coin_retrieval.encoding.base import SupportsText
@@ -15,6 +16,7 @@ from coin_retrieval.factory import make_encoder, make_generator
 from coin_retrieval.training import runs
 from coin_retrieval.training.autoencoder import AutoencoderRecipe
 from coin_retrieval.training.clip import ClipRecipe, build_clip
+from coin_retrieval.training.decoder import DecoderRecipe
 from coin_retrieval.training.diffusion import DiffusionRecipe
 from coin_retrieval.training.loop import LoopSettings
 from coin_retrieval.types import GenerationRequest
@@ -71,6 +73,16 @@ def test_a_trained_encoder_embeds_the_same_through_the_ordinary_class(
     assert np.isclose(np.linalg.norm(embedded), 1, atol=1e-5)
 
 
+def test_a_decoder_learns_behind_latents_that_stay_as_they_are(shop: runs.Workshop) -> None:
+    recipe = DecoderRecipe(loop=LOOP, side_px=32, crop_px=16, batch=4, critic_channels=4)
+    taught = AutoencoderTiny.from_pretrained(runs.train_decoder(shop, recipe))
+    first = AutoencoderTiny.from_pretrained(shop.out / "autoencoder" / "model")
+    images = torch.rand(2, 3, 32, 32) * 2 - 1
+    latents = first.encode(images).latents
+    assert torch.equal(taught.encode(images).latents, latents)
+    assert not torch.equal(taught.decode(latents).sample, first.decode(latents).sample)
+
+
 def test_a_finished_model_is_not_trained_again(shop: runs.Workshop) -> None:
     made = shop.out / "autoencoder" / "made.json"
     before = made.stat().st_mtime_ns
@@ -80,7 +92,12 @@ def test_a_finished_model_is_not_trained_again(shop: runs.Workshop) -> None:
 
 @pytest.mark.parametrize("size", ["cpu", "gpu"])
 def test_the_shipped_recipes_are_valid(size: str) -> None:
-    kinds = {"autoencoder": AutoencoderRecipe, "clip": ClipRecipe, "diffusion": DiffusionRecipe}
+    kinds = {
+        "autoencoder": AutoencoderRecipe,
+        "decoder": DecoderRecipe,
+        "clip": ClipRecipe,
+        "diffusion": DiffusionRecipe,
+    }
     for model, kind in kinds.items():
         assert runs.load_recipe(kind, runs.recipe_path(model, size=size)).loop.steps > 0
 
