@@ -2,15 +2,119 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coin_retrieval.config import StoreSettings
+from coin_retrieval import starter
+from coin_retrieval.config import (
+    DiffusersGeneratorSettings,
+    EncoderSettings,
+    FusionSettings,
+    GeneratorSettings,
+    OpenClipEncoderSettings,
+    StoreSettings,
+)
+from coin_retrieval.errors import MissingDependencyError, WeightsError
+from coin_retrieval.named_settings import read_encoder, read_generator
 
 if TYPE_CHECKING:
     from coin_retrieval.archive import Archive
     from coin_retrieval.catalog.base import Catalog
+    from coin_retrieval.encoding.base import Encoder
+    from coin_retrieval.generation.base import Generator
+    from coin_retrieval.retrieval.drawing import PrototypeDrawer
+    from coin_retrieval.retrieval.retriever import Retriever
     from coin_retrieval.stores.base import VectorStore
+
+
+def make_encoder(settings: EncoderSettings) -> Encoder:
+    """The encoder that the settings describe, its weights loaded.
+
+    Raises:
+        SettingsError: an unknown model or device.
+        WeightsError: files that are missing, do not fit, or would have to be downloaded.
+        MissingDependencyError: its library is not installed.
+    """
+    _require_starter(settings.model, starter.ENCODER)
+    if settings.backend == "open_clip":
+        with _installed("open_clip", package="open_clip_torch"):
+            from coin_retrieval.encoding.open_clip import OpenClipEncoder
+        return OpenClipEncoder(settings)
+    with _installed("timm", package="timm"):
+        from coin_retrieval.encoding.timm import TimmEncoder
+    return TimmEncoder(settings)
+
+
+def make_generator(settings: GeneratorSettings) -> Generator:
+    """The generator that the settings describe, its weights loaded.
+
+    Raises:
+        SettingsError: an unknown scheduler or device.
+        WeightsError: files that are missing, do not fit, or would have to be downloaded.
+        LoraError: LoRA keys that match no layer.
+        MissingDependencyError: its library is not installed.
+    """
+    _require_starter(settings.model, starter.GENERATOR)
+    with _installed("diffusers", package="diffusers transformers peft"):
+        from coin_retrieval.generation.diffusers import DiffusersGenerator
+    return DiffusersGenerator(settings)
+
+
+def starter_encoder_settings() -> OpenClipEncoderSettings:
+    """The embedded default encoder."""
+    return OpenClipEncoderSettings(model=str(starter.ENCODER), text_tower="minilm")
+
+
+def starter_generator_settings() -> DiffusersGeneratorSettings:
+    """The embedded default generator."""
+    return DiffusersGeneratorSettings(model=str(starter.GENERATOR), text_encoder="minilm")
+
+
+def parse_encoder(text: str) -> EncoderSettings:
+    """An encoder by its short name, as the command lines take it.
+
+    ``starter``, ``open_clip:NAME@TAG``, ``open_clip:/directory``, ``hf-hub:organisation/model``,
+    ``timm:NAME?checkpoint=FILE&num_classes=1001&mean=0.5,0.5,0.5``, or a JSON or YAML file of
+    settings. ``?name=value&…`` sets any field; for timm, other names go to ``model_args``.
+
+    Raises:
+        SettingsError: none of these, or a value out of range.
+    """
+    return read_encoder(text, default=starter_encoder_settings())
+
+
+def parse_generator(text: str) -> GeneratorSettings:
+    """A generator by its short name, as the command lines take it.
+
+    ``starter``, a directory, a hub id, each with ``?lora=FILE&steps=20&…``, or a JSON or YAML file
+    of settings.
+
+    Raises:
+        SettingsError: none of these, or a value out of range.
+    """
+    return read_generator(text, default=starter_generator_settings())
+
+
+def _require_starter(model: str, directory: Path) -> None:
+    if model == str(directory) and not directory.is_dir():
+        raise WeightsError(
+            "the embedded default model is not here",
+            value=str(directory),
+            expected="the weights that come with coin-retrieval",
+            remedy="reinstall coin-retrieval, train them (coin train --help), or name another model",
+        )
+
+
+@contextmanager
+def _installed(module: str, *, package: str) -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"this backend needs {module} ({error})", remedy=f"pip install {package}"
+        ) from error
 
 
 def make_store(settings: StoreSettings, *, dim: int) -> VectorStore:
@@ -72,3 +176,42 @@ def open_archive(path: Path) -> Archive:
     check_sizes(folder, manifest)
     store = open_store(manifest.store, folder / VECTORS, dim=manifest.encoder.dim)
     return Archive(path, manifest, store, open_catalog(folder / CATALOG))
+
+
+def make_drawer(generator: GeneratorSettings, *, cache_dir: Path) -> PrototypeDrawer:
+    """A drawer of prototypes, for which no archive is needed. Raises as the generator does."""
+    from coin_retrieval.retrieval.drawing import PrototypeDrawer
+    from coin_retrieval.retrieval.prototypes import PrototypeCache
+
+    return PrototypeDrawer(make_generator(generator), PrototypeCache(cache_dir))
+
+
+def make_retriever(
+    archive: Archive,
+    *,
+    cache_dir: Path,
+    encoder: EncoderSettings | None = None,
+    generator: GeneratorSettings | None = None,
+    fusion: FusionSettings | None = None,
+) -> Retriever:
+    """A retriever on an opened archive.
+
+    Args:
+        cache_dir: where prototypes are kept.
+        encoder: ``None`` takes the one that built the archive.
+        generator: ``None`` searches by text and image only.
+
+    Raises:
+        EncoderMismatchError: the encoder named is not the archive's.
+        ModelError: weights that cannot be used.
+    """
+    from coin_retrieval.retrieval.prototypes import PrototypeCache
+    from coin_retrieval.retrieval.retriever import Retriever
+
+    return Retriever(
+        archive,
+        make_encoder(encoder or archive.manifest.encoder_settings),
+        make_generator(generator) if generator else None,
+        PrototypeCache(cache_dir),
+        fusion or FusionSettings(),
+    )

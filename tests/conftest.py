@@ -72,3 +72,27 @@ def tiny_pipeline_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Load with ``DiffusersGeneratorSettings(model=str(directory), text_encoder="minilm")``.
     """
     return tiny_models.write_sentence_pipeline_dir(tmp_path_factory.mktemp("pipeline"))
+
+
+@pytest.fixture(scope="session")
+def tiny_sdxl_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random, complete Stable Diffusion XL directory: 32 px pictures, 77 letters a window."""
+    return tiny_models.write_sdxl_dir(tmp_path_factory.mktemp("sdxl"))
+
+
+@pytest.fixture(scope="session")
+def tiny_lora_file(tiny_sdxl_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random LoRA of :func:`tiny_sdxl_dir`'s U-Net and first text encoder."""
+    return tiny_models.write_lora(tmp_path_factory.mktemp("lora"), tiny_sdxl_dir)
+
+
+@pytest.fixture(scope="session")
+def tiny_clip_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random CLIP directory with its own text tower of 16 tokens."""
+    return tiny_models.write_clip_dir(tmp_path_factory.mktemp("clip"))
+
+
+@pytest.fixture(scope="session")
+def tiny_timm_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random timm directory with a classifier of 7 classes."""
+    return tiny_models.write_timm_dir(tmp_path_factory.mktemp("timm"))

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import json
+import string
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderTiny, LCMScheduler, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderTiny,
+    EulerDiscreteScheduler,
+    LCMScheduler,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
 from safetensors.torch import save_file
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+)
 
 from coin_retrieval.starter import minilm
 
@@ -105,4 +121,142 @@ def write_sentence_pipeline_dir(directory: Path, *, seed: int = 0) -> Path:
     (directory / "model_index.json").write_text(json.dumps(index, indent=2))
     recommended = {"name": "tiny", "steps": 2, "guidance": 1.0, "width_px": 32, "height_px": 32}
     (directory / "coin.json").write_text(json.dumps(recommended, indent=2))
+    return directory
+
+
+def write_sdxl_dir(directory: Path, *, seed: int = 0) -> Path:
+    """A complete Stable Diffusion XL: two text encoders that read 77 letters, 32 px pictures."""
+    tokenizer = write_letter_tokenizer(directory / "tokenizer")
+    write_letter_tokenizer(directory / "tokenizer_2")
+    text = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        hidden_size=32,
+        intermediate_size=37,
+        num_attention_heads=4,
+        num_hidden_layers=2,
+        projection_dim=32,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        first, second = CLIPTextModel(text), CLIPTextModelWithProjection(text)
+        unet = UNet2DConditionModel(
+            sample_size=16,
+            in_channels=4,
+            out_channels=4,
+            block_out_channels=(16, 32),
+            layers_per_block=1,
+            norm_num_groups=8,
+            attention_head_dim=(2, 4),
+            transformer_layers_per_block=(1, 2),
+            use_linear_projection=True,
+            cross_attention_dim=64,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=8,
+            projection_class_embeddings_input_dim=80,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        )
+        vae = AutoencoderKL(
+            block_out_channels=(8, 16),
+            down_block_types=("DownEncoderBlock2D", "DownEncoderBlock2D"),
+            up_block_types=("UpDecoderBlock2D", "UpDecoderBlock2D"),
+            latent_channels=4,
+            norm_num_groups=4,
+            sample_size=32,
+        )
+    StableDiffusionXLPipeline(
+        vae=vae,
+        text_encoder=first,
+        text_encoder_2=second,
+        tokenizer=tokenizer,
+        tokenizer_2=tokenizer,
+        unet=unet,
+        scheduler=EulerDiscreteScheduler(beta_schedule="scaled_linear", steps_offset=1),
+    ).save_pretrained(directory)
+    return directory
+
+
+def write_letter_tokenizer(directory: Path) -> CLIPTokenizer:
+    """CLIP's tokenizer with no merges: a token a letter, 77 tokens with begin and end."""
+    letters = list(string.printable.strip())
+    words = [*letters, *(f"{letter}</w>" for letter in letters)]
+    vocabulary = {token: i for i, token in enumerate([*words, "<|startoftext|>", "<|endoftext|>"])}
+    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77)
+    tokenizer.save_pretrained(directory)
+    return tokenizer
+
+
+def write_lora(directory: Path, pipeline_directory: Path, *, seed: int = 0) -> Path:
+    """A random LoRA of rank 2 on the U-Net's and the first text encoder's attention."""
+    pipeline = StableDiffusionXLPipeline.from_pretrained(pipeline_directory)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        pipeline.unet.add_adapter(
+            LoraConfig(
+                r=2,
+                lora_alpha=4,
+                init_lora_weights=False,
+                target_modules=["to_q", "to_k", "to_v", "to_out.0"],
+            )
+        )
+        pipeline.text_encoder.add_adapter(
+            LoraConfig(
+                r=2,
+                lora_alpha=2,
+                init_lora_weights=False,
+                target_modules=["q_proj", "k_proj", "v_proj", "out_proj"],
+            )
+        )
+    StableDiffusionXLPipeline.save_lora_weights(
+        directory,
+        unet_lora_layers=get_peft_model_state_dict(pipeline.unet),
+        text_encoder_lora_layers=get_peft_model_state_dict(pipeline.text_encoder),
+    )
+    return directory / "pytorch_lora_weights.safetensors"
+
+
+def write_clip_dir(directory: Path, *, seed: int = 0) -> Path:
+    """A CLIP with towers of open_clip's own and a context of 16 tokens."""
+    from open_clip import CLIP
+
+    model_cfg: dict[str, Any] = {
+        "embed_dim": 16,
+        "vision_cfg": {
+            "image_size": 32,
+            "layers": 2,
+            "width": 32,
+            "head_width": 16,
+            "patch_size": 8,
+        },
+        "text_cfg": {
+            "context_length": 16,
+            "vocab_size": 49408,
+            "width": 32,
+            "heads": 2,
+            "layers": 2,
+        },
+    }
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = CLIP(**model_cfg)
+    save_file(dict(model.state_dict()), directory / "open_clip_model.safetensors")
+    preprocess_cfg = {"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "longest"}
+    config = {"model_cfg": model_cfg, "preprocess_cfg": preprocess_cfg}
+    (directory / "open_clip_config.json").write_text(json.dumps(config))
+    return directory
+
+
+def write_timm_dir(directory: Path, *, seed: int = 0) -> Path:
+    """A tiny timm model with a classifier, as timm saves models for the hub."""
+    import timm
+    from timm.models import save_for_hf
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = timm.create_model("test_resnet", num_classes=7)
+    config = {"mean": [0.6, 0.5, 0.4], "std": [0.2, 0.2, 0.3], "input_size": [3, 64, 64]}
+    save_for_hf(model, directory, model_config=config, safe_serialization=True)
     return directory

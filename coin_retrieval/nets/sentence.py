@@ -31,6 +31,9 @@ class SentenceBert(BertModel):  # type: ignore[misc]
         """
         if attention_mask is None:
             attention_mask = (input_ids != self.config.pad_token_id).long()
+        # pipelines pad to 256 tokens; columns that hold none change nothing and are most of the work
+        used = int(attention_mask.any(dim=0).nonzero().max()) + 1
+        input_ids, attention_mask = input_ids[:, :used], attention_mask[:, :used]
         states = super().forward(input_ids=input_ids, attention_mask=attention_mask)[0]
         weights = attention_mask[..., None].to(states.dtype)
         mean = (states * weights).sum(1) / weights.sum(1).clamp(min=1)

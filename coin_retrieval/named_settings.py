@@ -1,0 +1,141 @@
+"""Settings by a short name, as people type them: ``timm:resnet18?checkpoint=file.safetensors``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from coin_retrieval.config import (
+    EncoderSettings,
+    GeneratorSettings,
+    OpenClipEncoderSettings,
+    TimmEncoderSettings,
+)
+from coin_retrieval.errors import SettingsError
+
+STARTER = "starter"
+_FILES = (".json", ".yaml", ".yml")
+_TRIPLES = ("mean", "std")
+_ENCODER_FORMS = (
+    "starter, open_clip:NAME@TAG, open_clip:/directory, hf-hub:organisation/model, "
+    "timm:NAME?checkpoint=FILE, or a .json or .yaml file of settings"
+)
+_GENERATOR_FORMS = (
+    "starter, a directory, a hub id organisation/model, or a .json or .yaml file of settings"
+)
+
+
+def read_encoder(text: str, *, default: EncoderSettings) -> EncoderSettings:
+    """Encoder settings from their short name; ``starter`` gives ``default``.
+
+    Raises:
+        SettingsError: an unknown form, or a value out of range.
+    """
+    name, options = _split(text)
+    if name.endswith(_FILES):
+        return _validate(EncoderSettings, _read_file(name) | options, text, _ENCODER_FORMS)
+    if name == STARTER:
+        return _validate(EncoderSettings, default.model_dump() | options, text, _ENCODER_FORMS)
+    backend, _, model = name.partition(":")
+    if backend == "timm" and model:
+        fields = _timm_fields(model, options)
+    elif backend in ("open_clip", "hf-hub") and model:
+        fields = _open_clip_fields(model if backend == "open_clip" else name, options)
+    else:
+        raise SettingsError("unknown encoder", value=text, expected=_ENCODER_FORMS)
+    return _validate(EncoderSettings, fields, text, _ENCODER_FORMS)
+
+
+def read_generator(text: str, *, default: GeneratorSettings) -> GeneratorSettings:
+    """Generator settings from their short name; ``starter`` gives ``default``.
+
+    Raises:
+        SettingsError: an unknown form, or a value out of range.
+    """
+    name, options = _split(text)
+    if name == STARTER:
+        fields = default.model_dump() | options
+    elif name.endswith(_FILES):
+        fields = _read_file(name) | options
+    elif name:
+        fields = {"model": name.removeprefix("diffusers:")} | options
+    else:
+        raise SettingsError("unknown generator", value=text, expected=_GENERATOR_FORMS)
+    return _validate(GeneratorSettings, fields, text, _GENERATOR_FORMS)
+
+
+def _split(text: str) -> tuple[str, dict[str, Any]]:
+    name, _, query = text.strip().partition("?")
+    try:
+        pairs = parse_qsl(query, strict_parsing=bool(query), keep_blank_values=True)
+    except ValueError as error:
+        raise SettingsError(
+            "options cannot be read", value=query, expected="name=value&name=value"
+        ) from error
+    return name, dict(pairs)
+
+
+def _open_clip_fields(model: str, options: dict[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = {"backend": OpenClipEncoderSettings.model_fields["backend"].default}
+    name, _, tag = model.partition("@")
+    if tag and not Path(model).is_dir():
+        return fields | {"model": name, "pretrained": tag} | options
+    return fields | {"model": model} | options
+
+
+def _timm_fields(model: str, options: dict[str, Any]) -> dict[str, Any]:
+    known = TimmEncoderSettings.model_fields
+    arguments = {name: _number(options[name]) for name in options if name not in known}
+    fields = {name: value for name, value in options.items() if name in known}
+    for name in _TRIPLES:
+        if name in fields:
+            values = str(fields[name]).split(",")
+            fields[name] = values * 3 if len(values) == 1 else values
+    return {"backend": known["backend"].default, "model": model, "model_args": arguments} | fields
+
+
+def _number(text: str) -> str | int | float | bool:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _read_file(name: str) -> dict[str, Any]:
+    path = Path(name)
+    try:
+        text = path.read_text("utf-8")
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise SettingsError(
+            f"settings cannot be read ({error})", value=name, expected="a JSON or YAML file"
+        ) from error
+    if not isinstance(content, dict):
+        raise SettingsError(
+            "settings are no mapping", value=name, expected="field names and their values"
+        )
+    return content
+
+
+def _validate(kind: Any, fields: dict[str, Any], text: str, forms: str) -> Any:
+    try:
+        return TypeAdapter(kind).validate_python(fields)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
+        )
+        raise SettingsError(
+            f"settings out of range ({problems})",
+            value=text,
+            expected=forms,
+            remedy="correct the fields named",
+        ) from error
