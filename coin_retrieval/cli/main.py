@@ -1,4 +1,4 @@
-"""``coin``: search, generate, train, doctor. No model library loads before a command needs it."""
+"""``coin``: search, generate, evaluate, train, doctor. No model library loads before a command needs it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from coin_retrieval import __version__
 from coin_retrieval.cli.doctor import doctor
 from coin_retrieval.cli.errors import CoinGroup, run
+from coin_retrieval.cli.evaluate import evaluate_app
 from coin_retrieval.cli.generate import generate
 from coin_retrieval.cli.search import search
 from coin_retrieval.cli.train import train_app
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(search)
 app.command()(generate)
+app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(train_app, name="train")
 app.command()(doctor)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, overload
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -46,7 +46,11 @@ class CoinEnvironment(BaseSettings):
 Environment = TypeVar("Environment", bound=CoinEnvironment)
 
 
-def read_environment(kind: type[Environment] = CoinEnvironment) -> Environment:  # type: ignore[assignment]
+@overload
+def read_environment() -> CoinEnvironment: ...
+@overload
+def read_environment(kind: type[Environment]) -> Environment: ...
+def read_environment(kind: type[CoinEnvironment] = CoinEnvironment) -> CoinEnvironment:
     """The environment's settings; ``kind`` may add variables of its own.
 
     Raises:
