@@ -107,7 +107,7 @@ class ArchiveLayout:
 
     def is_archive(self) -> bool:
         """Whether a build has ever written here."""
-        return self.current.exists() or self.versions.is_dir()
+        return any(path.exists() for path in (self.current, self.versions, self.lock))
 
 
 def _unreadable_pointer(path: Path, found: str) -> ArchiveCorruptError:

@@ -11,10 +11,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from coin_retrieval.config import EncoderSettings, StoreSettings
 from coin_retrieval.errors import ArchiveCorruptError, ArchiveSchemaError
+from coin_retrieval.starter import ENCODER
 from coin_retrieval.types import EncoderSpec
 
 SCHEMA_VERSION = 1
 """Raised when an older program could misread what this one writes."""
+
+
+_STARTER = "starter"
 
 
 class _Part(BaseModel):
@@ -25,7 +29,7 @@ class Counts(_Part):
     """How much there is: every row read is an image, was skipped, or is a duplicate.
 
     ``duplicates`` are rows that repeat a case's own picture. ``repeated`` are images whose content
-    lies under another case too; ``generated`` and ``translated`` are images, never patients' cells.
+    came before under another case; ``generated`` and ``translated`` are never patients' cells.
     """
 
     rows: int = Field(ge=0)
@@ -117,14 +121,15 @@ def read_manifest(path: Path) -> ArchiveManifest:
             remedy="update coin-retrieval, or build the archive again",
         )
     try:
-        return ArchiveManifest.model_validate(payload)
+        return _with_model(ArchiveManifest.model_validate(payload), _STARTER, str(ENCODER))
     except ValidationError as error:
         raise _corrupt(path, error) from error
 
 
 def write_manifest(manifest: ArchiveManifest, path: Path) -> None:
     """Write it as JSON for people, too."""
-    path.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    portable = _with_model(manifest, str(ENCODER), _STARTER)
+    path.write_text(portable.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def seal(path: Path) -> FileSeal:
@@ -150,6 +155,32 @@ def check_sizes(folder: Path, manifest: ArchiveManifest) -> None:
                 expected=f"{sealed.size_bytes} bytes",
                 remedy="build the archive again, or restore it from a backup",
             )
+
+
+def check_seals(folder: Path, manifest: ArchiveManifest) -> None:
+    """The thorough part: every byte of every file.
+
+    Raises:
+        ArchiveCorruptError: a checksum does not hold.
+    """
+    check_sizes(folder, manifest)
+    for name, sealed in manifest.files.items():
+        found = seal(folder / name)
+        if found != sealed:
+            raise ArchiveCorruptError(
+                f"the checksum of {folder / name} does not hold",
+                value=found.sha256,
+                expected=sealed.sha256,
+                remedy="build the archive again, or restore it from a backup",
+            )
+
+
+def _with_model(manifest: ArchiveManifest, old: str, new: str) -> ArchiveManifest:
+    """The embedded encoder lies elsewhere on each machine: in the file it has a name, no path."""
+    if manifest.encoder_settings.model != old:
+        return manifest
+    settings = manifest.encoder_settings.model_copy(update={"model": new})
+    return manifest.model_copy(update={"encoder_settings": settings})
 
 
 def _corrupt(path: Path, error: Exception) -> ArchiveCorruptError:

@@ -1,0 +1,44 @@
+"""The numbers that images keep for ever."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from coin_retrieval.types import ImageId, ImageRecord
+
+BITS = 53
+"""A JSON reader that keeps numbers as doubles keeps these exactly."""
+
+
+class ImageNumbers:
+    """One number for each (case, content): a hash of both, so every rebuild finds the same.
+
+    Where two would get the same number (odds of about n² / 2^54), the later one takes the next hash
+    in line; ``known`` images, those of the version before, keep what they have.
+    """
+
+    def __init__(self, known: Iterable[ImageRecord] = (), *, bits: int = BITS) -> None:
+        self._bits = bits
+        self._owner: dict[int, tuple[str, str]] = {
+            int(image.image_id): (image.case_id, image.content_hash) for image in known
+        }
+
+    def number(self, case_id: str, content_hash: str) -> ImageId:
+        """The image's number, the same at every call.
+
+        Args:
+            case_id: the case.
+            content_hash: SHA-256 (hex) of the picture's file.
+        """
+        attempt = 0
+        while True:
+            number = _hash(f"{content_hash}{attempt}/{case_id}", self._bits)
+            if self._owner.setdefault(number, (case_id, content_hash)) == (case_id, content_hash):
+                return ImageId(number)
+            attempt += 1
+
+
+def _hash(text: str, bits: int) -> int:
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest) >> (64 - bits)

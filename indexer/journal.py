@@ -1,0 +1,87 @@
+"""Embedded batches on the disk, so that a build that is killed loses at most one of them.
+
+One safetensors file a batch, in a folder of the encoder's own; each is written aside and renamed.
+Pictures are known by content, so the next build may have other sources, in any order.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from coin_retrieval.archive.layout import ArchiveLayout
+from coin_retrieval.archive.publish import replace_bytes
+from coin_retrieval.types import Embeddings, EncoderSpec, content_digest
+from indexer.contents import EmbeddedContents, SizesPx
+
+_UNIT_TOLERANCE = 1e-3
+_HASH_BYTES = 32
+
+
+class Journal:
+    """The embedded batches of one encoder that are in no published version yet."""
+
+    def __init__(self, layout: ArchiveLayout, spec: EncoderSpec) -> None:
+        self._work = layout.work
+        self._space = content_digest(asdict(spec))
+        self._folder = layout.work / self._space[:16]
+        self._next = 1 + max((int(path.stem) for path in self._files()), default=0)
+
+    def read_into(self, contents: EmbeddedContents) -> int:
+        """Add all batches to ``contents``; returns how many broken files were thrown away."""
+        broken = 0
+        for path in sorted(self._files()):
+            batch = self._read(path, contents.dim)
+            if batch is None:
+                path.unlink()
+                broken += 1
+            else:
+                contents.add(*batch)
+        return broken
+
+    def write(self, hashes: Sequence[str], sizes_px: SizesPx, embeddings: Embeddings) -> None:
+        """Keep a batch: hashes in hex, int32 [n 2], float32 [n dim]."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        digests = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8)
+        tensors: dict[str, np.ndarray] = {
+            "content_hashes": digests.reshape(-1, _HASH_BYTES),
+            "sizes_px": np.ascontiguousarray(sizes_px),
+            "embeddings": np.ascontiguousarray(embeddings),
+        }
+        data = save(tensors, metadata={"space": self._space})
+        replace_bytes(self._folder / f"{self._next:08d}.safetensors", data)
+        self._next += 1
+
+    def clear(self) -> None:
+        """Forget everything, other encoders' batches too: a version has been published."""
+        shutil.rmtree(self._work, ignore_errors=True)
+
+    def _files(self) -> list[Path]:
+        return [path for path in self._folder.glob("*.safetensors") if path.stem.isdigit()]
+
+    def _read(self, path: Path, dim: int) -> tuple[list[str], SizesPx, Embeddings] | None:
+        """A batch; ``None`` for a file that a power cut or another program spoilt."""
+        try:
+            with safe_open(path, framework="numpy") as file:
+                space = (file.metadata() or {}).get("space")
+                digests = file.get_tensor("content_hashes")
+                sizes_px = file.get_tensor("sizes_px")
+                embeddings = file.get_tensor("embeddings")
+        except (SafetensorError, OSError):
+            return None
+        rows = len(digests)
+        if (
+            space != self._space
+            or digests.shape != (rows, _HASH_BYTES)
+            or sizes_px.shape != (rows, 2)
+            or embeddings.shape != (rows, dim)
+            or not np.all(np.abs(np.linalg.norm(embeddings, axis=1) - 1) < _UNIT_TOLERANCE)
+        ):
+            return None
+        return [row.tobytes().hex() for row in digests], sizes_px, embeddings

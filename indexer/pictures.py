@@ -1,0 +1,117 @@
+"""Pictures from the disk: each file is read once, for its hash, its pixels and its thumbnail."""
+
+from __future__ import annotations
+
+import stat
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from coin_retrieval.archive.layout import ArchiveLayout
+from coin_retrieval.archive.thumbnails import has_thumbnail, write_thumbnail
+from coin_retrieval.errors import ImageError
+from coin_retrieval.images import MAX_BYTES, content_hash, decode_image, read_bytes
+from coin_retrieval.types import RgbImage
+
+HELD_PIXELS = 200_000_000
+"""Decoded pixels (600 MB) that may wait for the encoder before reading pauses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A file that was read; ``image`` is ``None`` where its content was embedded before."""
+
+    content_hash: str
+    image: RgbImage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file that cannot be indexed, and why."""
+
+    reason: str
+
+
+class PictureReader:
+    """Reads pictures in threads, ahead of the encoder, in order and within bounds.
+
+    ``is_embedded`` says whether a content (SHA-256, hex) needs no pixels any more.
+    """
+
+    def __init__(
+        self, layout: ArchiveLayout, is_embedded: Callable[[str], bool], *, threads: int, ahead: int
+    ) -> None:
+        self._layout = layout
+        self._is_embedded = is_embedded
+        self._threads = threads
+        self._ahead = ahead
+
+    def read_all(self, paths: Iterable[Path]) -> Generator[Picture | Unreadable, None, None]:
+        """What became of each path, in order; closing the iterator stops the threads."""
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="picture")
+        waiting: deque[Future[Picture | Unreadable]] = deque()
+        coming = iter(paths)
+        try:
+            while True:
+                while len(waiting) < self._ahead and _held_pixels(waiting) < HELD_PIXELS:
+                    path = next(coming, None)
+                    if path is None:
+                        break
+                    waiting.append(pool.submit(self.read, path))
+                if not waiting:
+                    return
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def read(self, path: Path) -> Picture | Unreadable:
+        """Read one file, decode it if anything needs its pixels, and leave its thumbnail."""
+        try:
+            _refuse_odd_files(path)
+            data = read_bytes(path)
+            digest = content_hash(data)
+            thumbnail = self._layout.thumbnail(digest)
+            embedded = self._is_embedded(digest)
+            if embedded and has_thumbnail(thumbnail):
+                return Picture(digest, None)
+            image = decode_image(data, name=path.name)
+        except ImageError as error:
+            return Unreadable(str(error))
+        except MemoryError:
+            return Unreadable("the picture does not fit into memory")
+        if not has_thumbnail(thumbnail):
+            write_thumbnail(thumbnail, image)
+        return Picture(digest, None if embedded else image)
+
+
+def _refuse_odd_files(path: Path) -> None:
+    """A pipe would hang the build, a huge file fill the memory before it is refused.
+
+    Raises:
+        ImageError: missing, not a regular file, or too large.
+    """
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ImageError(f"the file cannot be found ({reason})") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise ImageError("not a regular file")
+    if found.st_size > MAX_BYTES:
+        raise ImageError(
+            "too large a file", value=f"{found.st_size} bytes", expected=f"at most {MAX_BYTES}"
+        )
+
+
+def _held_pixels(waiting: Iterable[Future[Picture | Unreadable]]) -> int:
+    held = 0
+    for future in waiting:
+        # done() first: an unfinished one would be waited for
+        if future.done() and not future.cancelled() and future.exception() is None:
+            picture = future.result()
+            if isinstance(picture, Picture) and picture.image is not None:
+                held += picture.image.shape[0] * picture.image.shape[1]
+    return held

@@ -1,0 +1,88 @@
+"""All rows of all sources, checked as a whole before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from coin_retrieval.archive.manifest import SourceEntry
+from coin_retrieval.case_table import CaseRow
+from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS, Where
+from coin_retrieval.errors import FilterError, InputError
+from indexer.sources import FolderSource, open_source
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is to be indexed, in order, and where it came from."""
+
+    rows: tuple[CaseRow, ...]
+    sources: tuple[SourceEntry, ...]
+
+
+def read_sources(paths: Sequence[Path], *, archive: Path, where: Where) -> Batch:
+    """Read every source and keep the rows that fit ``where``, compared as the catalog does.
+
+    Raises:
+        CaseTableError: a manifest that cannot be used as it is.
+        FilterError: ``where`` names a field that no row has.
+        InputError: a path that is no source, a folder's case in another source too, or no row.
+    """
+    rows: list[CaseRow] = []
+    entries: list[SourceEntry] = []
+    fields = {*CASE_FIELDS, *IMAGE_FIELDS}
+    seen_in: dict[str, int] = {}
+    folders: set[int] = set()
+    for number, path in enumerate(paths):
+        source = open_source(path, archive=archive)
+        if isinstance(source, FolderSource):
+            folders.add(number)
+        kept = []
+        for row in source.rows():
+            fields |= row.attributes.keys()
+            earlier = seen_in.setdefault(row.case_id, number)
+            if earlier != number and {earlier, number} & folders:
+                raise _same_case(row.case_id, paths[earlier], path)
+            if _fits(row, where):
+                kept.append(row)
+        rows += kept
+        entries.append(source.entry(len(kept)))
+    for field in where:
+        if field not in fields:
+            raise FilterError(
+                "no such field in the sources",
+                value=field,
+                expected=f"one of {', '.join(sorted(fields))}",
+            )
+    if not rows:
+        raise InputError(
+            "no pictures to index",
+            value=[str(path) for path in paths],
+            expected="at least one row" + (f" with {dict(where)}" if where else ""),
+            remedy="check the sources" + (" and --where" if where else ""),
+        )
+    return Batch(tuple(rows), tuple(entries))
+
+
+def _fits(row: CaseRow, where: Where) -> bool:
+    return all(
+        _value(row, field).casefold() in {value.casefold() for value in values}
+        for field, values in where.items()
+    )
+
+
+def _value(row: CaseRow, field: str) -> str:
+    if field in (*CASE_FIELDS, *IMAGE_FIELDS):
+        return str(getattr(row, field))
+    return row.attributes.get(field, "")
+
+
+def _same_case(case_id: str, one: Path, other: Path) -> InputError:
+    """Cases of a folder are named by file names: the same name elsewhere is another patient."""
+    return InputError(
+        "two sources name the same case",
+        value=f"{case_id} in {one} and in {other}",
+        expected="file names that differ between folders",
+        remedy="build from the folder above both, or write a manifest with case_id",
+    )

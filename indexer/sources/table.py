@@ -1,0 +1,53 @@
+"""A manifest of cases: one row an image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from coin_retrieval.archive.manifest import SourceEntry, seal
+from coin_retrieval.case_table import CaseRow, read_case_table
+from coin_retrieval.errors import CaseTableError
+from coin_retrieval.types import Origin
+
+_ORIGINS = frozenset(origin.value for origin in Origin)
+
+
+class TableSource:
+    """A CSV or Parquet manifest; image paths are relative to it, or absolute."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def rows(self) -> Iterator[CaseRow]:
+        """Its rows, in file order.
+
+        Raises:
+            CaseTableError: see :func:`read_case_table`; also an ``origin`` that does not exist, or
+                a ``case_id`` with control characters.
+        """
+        for row in read_case_table(self._path):
+            if row.origin not in _ORIGINS:
+                raise CaseTableError(
+                    f"{self._path}: {row.image_path.name} has an unknown origin",
+                    value=row.origin,
+                    expected=f"one of {', '.join(sorted(_ORIGINS))}, or empty for real",
+                    remedy="correct the origin column: drawn pictures are never mixed in unflagged",
+                )
+            if not row.case_id.isprintable():
+                raise CaseTableError(
+                    f"{self._path}: a case_id holds control characters",
+                    value=row.case_id,
+                    expected="printable text",
+                    remedy="correct the case_id column",
+                )
+            yield row
+
+    def entry(self, rows: int) -> SourceEntry:
+        """See :class:`indexer.sources.Source`."""
+        return SourceEntry(
+            path=str(self._path.absolute()),
+            kind="table",
+            rows=rows,
+            sha256=seal(self._path).sha256,
+        )

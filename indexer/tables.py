@@ -1,0 +1,175 @@
+"""What ``coin-index`` answers: tables for people, objects for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from coin_retrieval import factory
+from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
+from coin_retrieval.archive.layout import CATALOG, MANIFEST, NOTES, SKIPPED
+from coin_retrieval.archive.manifest import check_sizes, read_manifest
+from coin_retrieval.archive.verify import Finding
+from indexer.build import BuildReport
+
+_VALUES_SHOWN = 8
+_FINDINGS_SHOWN = 20
+
+
+def report_object(report: BuildReport, archive: Path, *, elapsed_s: float) -> dict[str, Any]:
+    """A build's result, JSON-ready."""
+    return {
+        "archive": str(archive),
+        "version": report.manifest.version,
+        "embedded": report.embedded,
+        "reused": report.reused,
+        "counts": report.manifest.counts.model_dump(),
+        "index_kind": report.manifest.index_kind,
+        "measured_recall": report.manifest.model_dump(mode="json")["measured_recall"],
+        "encoder": asdict(report.manifest.encoder),
+        "demonstration": report.manifest.demonstration,
+        "skipped_file": str(report.folder / SKIPPED),
+        "notes_file": str(report.folder / NOTES),
+        "warnings": list(report.warnings),
+        "elapsed_s": round(elapsed_s, 2),
+    }
+
+
+def show_report(report: BuildReport, archive: Path, *, elapsed_s: float) -> None:
+    """A build's result for people."""
+    console = Console(soft_wrap=True, highlight=False)
+    for warning in report.warnings:
+        console.print(f"Warning: {warning}", style="yellow", markup=False)
+    console.print(_table(report.manifest))
+    counts = report.manifest.counts
+    console.print(
+        f"{archive}: version {report.manifest.version} in {elapsed_s:.0f} s; "
+        f"embedded {report.embedded}, reused {report.reused}",
+        markup=False,
+    )
+    if counts.skipped:
+        console.print(
+            f"{counts.skipped} skipped, listed in {report.folder / SKIPPED}",
+            style="yellow",
+            markup=False,
+        )
+    if counts.duplicates or counts.repeated:
+        console.print(
+            f"{counts.duplicates} duplicates merged, {counts.repeated} pictures under several "
+            f"cases, listed in {report.folder / NOTES}",
+            markup=False,
+        )
+
+
+def info_object(archive: Path) -> dict[str, Any]:
+    """The manifest, and each field's values with their counts of images."""
+    manifest = _manifest(archive)
+    return {
+        "archive": str(archive),
+        "manifest": manifest.model_dump(mode="json"),
+        "fields": _fields(archive),
+    }
+
+
+def show_info(archive: Path) -> None:
+    """The same for people."""
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(_table(_manifest(archive)))
+    fields = Table("field", "values", "most frequent", title="What can be filtered by (--where)")
+    for field, values in _fields(archive).items():
+        shown = ", ".join(f"{value} ({n})" for value, n in list(values.items())[:_VALUES_SHOWN])
+        more = ", …" if len(values) > _VALUES_SHOWN else ""
+        fields.add_row(_plain(field), str(len(values)), _plain(shown + more))
+    console.print(fields)
+
+
+def findings_object(archive: Path, findings: Sequence[Finding]) -> dict[str, Any]:
+    """The findings, JSON-ready."""
+    errors = sum(finding.severity == "error" for finding in findings)
+    return {
+        "archive": str(archive),
+        "ok": not errors,
+        "errors": errors,
+        "warnings": len(findings) - errors,
+        "findings": [asdict(finding) for finding in findings],
+    }
+
+
+def show_findings(archive: Path, findings: Sequence[Finding]) -> None:
+    """The findings for people: errors first, and not more than fit a screen."""
+    console = Console(soft_wrap=True, highlight=False)
+    ordered = sorted(findings, key=lambda finding: finding.severity)
+    for finding in ordered[:_FINDINGS_SHOWN]:
+        style = "bold red" if finding.severity == "error" else "yellow"
+        console.print(
+            f"{finding.severity}: {finding.subject}: {finding.problem}", style=style, markup=False
+        )
+    if len(ordered) > _FINDINGS_SHOWN:
+        console.print(f"… and {len(ordered) - _FINDINGS_SHOWN} more (--json lists all)")
+    errors = sum(finding.severity == "error" for finding in findings)
+    console.print(
+        f"{archive}: {errors} errors, {len(findings) - errors} warnings"
+        if findings
+        else f"{archive}: whole",
+        style="bold red" if errors else "green",
+        markup=False,
+    )
+
+
+def _manifest(archive: Path) -> ArchiveManifest:
+    folder = ArchiveLayout(archive).published()
+    manifest = read_manifest(folder / MANIFEST)
+    check_sizes(folder, manifest)
+    return manifest
+
+
+def _fields(archive: Path) -> dict[str, dict[str, int]]:
+    """Without opening the store: it need not load FAISS to say what the archive holds."""
+    with closing(factory.open_catalog(ArchiveLayout(archive).published() / CATALOG)) as catalog:
+        return {field: catalog.values(field) for field in catalog.fields() if field != "case_id"}
+
+
+def _table(manifest: ArchiveManifest) -> Table:
+    counts = manifest.counts
+    table = Table("", "", show_header=False, title=f"Archive version {manifest.version}")
+    rows = {
+        "rows": f"{counts.rows:,} = {counts.images:,} images + {counts.skipped:,} skipped "
+        f"+ {counts.duplicates:,} duplicates",
+        "cases": f"{counts.cases:,}",
+        "not real": f"{counts.generated:,} generated, {counts.translated:,} translated",
+        "encoder": str(manifest.encoder),
+        "index": manifest.index_kind,
+        "measured recall": _recall(manifest),
+        "created": f"{manifest.created_at:%Y-%m-%d %H:%M} UTC, {manifest.program}",
+        "sources": "\n".join(
+            f"{source.path} ({source.rows:,} rows)" for source in manifest.sources
+        ),
+    }
+    if manifest.where:
+        rows["where"] = ", ".join(f"{f} = {' or '.join(v)}" for f, v in manifest.where.items())
+    if manifest.demonstration:
+        rows["demonstration"] = "no patients: every picture was drawn"
+    for label, value in rows.items():
+        table.add_row(label, _plain(value))
+    return table
+
+
+def _recall(manifest: ArchiveManifest) -> str:
+    recall = manifest.measured_recall
+    if recall is None:
+        return "1, exact"
+    texts = "" if recall.texts is None else f", {recall.texts:.3f} for texts"
+    return f"@{recall.k}: {recall.images:.3f} for pictures{texts}"
+
+
+def _plain(text: str) -> Any:
+    """Text that comes from files is never markup."""
+    from rich.text import Text
+
+    return Text(text)
