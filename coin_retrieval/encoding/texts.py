@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from open_clip.tokenizer import HFTokenizer
+from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor
 
 _CLIPS_SPECIAL = 3  # open_clip's "clips" mode keeps room for begin, end and class
@@ -30,8 +30,7 @@ def readable_tokens(tokenizer: Any, texts: list[str], *, masked: int | None = No
 def unread_tail(tokenizer: Any, text: str) -> str:
     """The end of ``text`` beyond the tokenizer's context length, after its own cleaning."""
     if not isinstance(tokenizer, HFTokenizer):
-        ids = tokenizer.encode(text)
-        return str(tokenizer.decode(ids[tokenizer.context_length - 2 :])).strip()
+        return _unread_by_clip(tokenizer, text)
     inner = tokenizer.tokenizer
     special = _CLIPS_SPECIAL if tokenizer.tokenizer_mode else inner.num_special_tokens_to_add()
     room = tokenizer.context_length - special
@@ -45,3 +44,16 @@ def unread_tail(tokenizer: Any, text: str) -> str:
     if not inner.is_fast:
         return str(inner.decode(ids[room:])).strip()
     return cleaned[encoded["offset_mapping"][room][0] :]
+
+
+def _unread_by_clip(tokenizer: SimpleTokenizer, text: str) -> str:
+    """CLIP's own tokenizer does not say where its tokens lie, but its words can be found again."""
+    cleaned = str(tokenizer.clean_fn(text))
+    room = tokenizer.context_length - 2
+    for word in tokenizer.pat.finditer(cleaned):
+        room -= len(tokenizer.encode(word.group()))
+        if room < 0:
+            # cleaning lowers letters; where it does no more, the text itself is quoted
+            quoted = text if text.lower() == cleaned else cleaned
+            return quoted[word.start() :]
+    return ""

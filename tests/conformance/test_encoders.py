@@ -12,7 +12,8 @@ from coin_retrieval.factory import make_encoder
 
 class TestOpenClipEncoder(EncoderSuite):
     @pytest.fixture(scope="class")
-    def encoder(self, tiny_open_clip_dir: Path) -> Encoder:
+    @classmethod
+    def encoder(cls, tiny_open_clip_dir: Path) -> Encoder:
         return make_encoder(
             OpenClipEncoderSettings(model=str(tiny_open_clip_dir), text_tower="minilm")
         )
@@ -20,11 +21,13 @@ class TestOpenClipEncoder(EncoderSuite):
 
 class TestOpenClipEncoderWithItsOwnTextTower(EncoderSuite):
     @pytest.fixture(scope="class")
-    def encoder(self, tiny_clip_dir: Path) -> Encoder:
+    @classmethod
+    def encoder(cls, tiny_clip_dir: Path) -> Encoder:
         return make_encoder(OpenClipEncoderSettings(model=str(tiny_clip_dir)))
 
 
 class TestTimmEncoder(EncoderSuite):
     @pytest.fixture(scope="class")
-    def encoder(self, tiny_timm_dir: Path) -> Encoder:
+    @classmethod
+    def encoder(cls, tiny_timm_dir: Path) -> Encoder:
         return make_encoder(TimmEncoderSettings(model=str(tiny_timm_dir)))

@@ -12,7 +12,8 @@ from coin_retrieval.generation.base import Generator
 
 class TestSentencePipeline(GeneratorSuite):
     @pytest.fixture(scope="class")
-    def generator(self, tiny_pipeline_dir: Path) -> Generator:
+    @classmethod
+    def generator(cls, tiny_pipeline_dir: Path) -> Generator:
         return make_generator(
             DiffusersGeneratorSettings(
                 model=str(tiny_pipeline_dir), text_encoder="minilm", dtype="float32"
@@ -22,7 +23,8 @@ class TestSentencePipeline(GeneratorSuite):
 
 class TestSdxlPipelineWithLora(GeneratorSuite):
     @pytest.fixture(scope="class")
-    def generator(self, tiny_sdxl_dir: Path, tiny_lora_file: Path) -> Generator:
+    @classmethod
+    def generator(cls, tiny_sdxl_dir: Path, tiny_lora_file: Path) -> Generator:
         return make_generator(
             DiffusersGeneratorSettings(
                 model=str(tiny_sdxl_dir),
