@@ -72,8 +72,8 @@ def create_app(
     answer_errors(app)
     # the last added is the outermost
     app.add_middleware(BodyCap, limits=caps)
-    app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestLog)
+    app.add_middleware(SecurityHeaders)
     return app
 
 

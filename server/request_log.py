@@ -25,7 +25,7 @@ def note(scope: Scope, kind: str, detail: str = "") -> None:
 
 
 class RequestLog:
-    """Outermost ASGI layer: names each request, logs it, and answers what nobody caught."""
+    """ASGI layer: names each request, logs it, and answers what nobody caught."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

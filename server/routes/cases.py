@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1", tags=["archive"])
 @router.get(
     "/cases/{case_id:path}",
     summary="A case with all its pictures",
-    responses=refusals(404, 503),
+    responses=refusals(404, 422, 503),
 )
 async def case(
     case_id: str, request: Request, retriever: RetrieverHere, parts: ServicesHere

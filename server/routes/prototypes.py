@@ -36,7 +36,7 @@ async def generate(
     response_class=Response,
     responses={
         200: {"content": {"image/png": {}}, "description": "PNG, marked synthetic"},
-        **refusals(404, 503),
+        **refusals(404, 422, 503),
     },
 )
 async def prototype(

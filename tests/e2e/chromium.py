@@ -79,7 +79,9 @@ class Chromium:
     def open(self, address: str) -> None:
         """Go to a page and wait until it is there."""
         self.call("Page.navigate", url=address)
-        self.wait_for(f"document.readyState === 'complete' && location.href.startsWith('{address}')")
+        self.wait_for(
+            f"document.readyState === 'complete' && location.href.startsWith('{address}')"
+        )
 
     def resize(self, width_px: int, height_px: int, *, phone: bool = False) -> None:
         """Another window size."""
@@ -111,9 +113,7 @@ class Chromium:
             "return [box.x + box.width / 2, box.y + box.height / 2]; })()"
         )
         for kind in ("mousePressed", "mouseReleased"):
-            self.call(
-                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
-            )
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def write(self, text: str) -> None:
         """Type where the focus is."""
