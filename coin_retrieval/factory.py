@@ -103,7 +103,7 @@ def _require_starter(model: str, directory: Path) -> None:
             "the embedded default model is not here",
             value=str(directory),
             expected="the weights that come with coin-retrieval",
-            remedy="reinstall coin-retrieval, train them (coin train --help), or name another model",
+            remedy="reinstall coin-retrieval, train it (coin train), or name another model",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import yaml
@@ -18,7 +18,11 @@ from coin_retrieval.config import (
 )
 from coin_retrieval.errors import SettingsError
 
+T = TypeVar("T")
+
 STARTER = "starter"
+_ENCODER: TypeAdapter[EncoderSettings] = TypeAdapter(EncoderSettings)
+_GENERATOR: TypeAdapter[GeneratorSettings] = TypeAdapter(GeneratorSettings)
 _FILES = (".json", ".yaml", ".yml")
 _TRIPLES = ("mean", "std")
 _ENCODER_FORMS = (
@@ -38,9 +42,9 @@ def read_encoder(text: str, *, default: EncoderSettings) -> EncoderSettings:
     """
     name, options = _split(text)
     if name.endswith(_FILES):
-        return _validate(EncoderSettings, _read_file(name) | options, text, _ENCODER_FORMS)
+        return _validate(_ENCODER, _read_file(name) | options, text, _ENCODER_FORMS)
     if name == STARTER:
-        return _validate(EncoderSettings, default.model_dump() | options, text, _ENCODER_FORMS)
+        return _validate(_ENCODER, default.model_dump() | options, text, _ENCODER_FORMS)
     backend, _, model = name.partition(":")
     if backend == "timm" and model:
         fields = _timm_fields(model, options)
@@ -48,7 +52,7 @@ def read_encoder(text: str, *, default: EncoderSettings) -> EncoderSettings:
         fields = _open_clip_fields(model if backend == "open_clip" else name, options)
     else:
         raise SettingsError("unknown encoder", value=text, expected=_ENCODER_FORMS)
-    return _validate(EncoderSettings, fields, text, _ENCODER_FORMS)
+    return _validate(_ENCODER, fields, text, _ENCODER_FORMS)
 
 
 def read_generator(text: str, *, default: GeneratorSettings) -> GeneratorSettings:
@@ -66,7 +70,7 @@ def read_generator(text: str, *, default: GeneratorSettings) -> GeneratorSetting
         fields = {"model": name.removeprefix("diffusers:")} | options
     else:
         raise SettingsError("unknown generator", value=text, expected=_GENERATOR_FORMS)
-    return _validate(GeneratorSettings, fields, text, _GENERATOR_FORMS)
+    return _validate(_GENERATOR, fields, text, _GENERATOR_FORMS)
 
 
 def _split(text: str) -> tuple[str, dict[str, Any]]:
@@ -126,9 +130,9 @@ def _read_file(name: str) -> dict[str, Any]:
     return content
 
 
-def _validate(kind: Any, fields: dict[str, Any], text: str, forms: str) -> Any:
+def _validate(kind: TypeAdapter[T], fields: dict[str, Any], text: str, forms: str) -> T:
     try:
-        return TypeAdapter(kind).validate_python(fields)
+        return kind.validate_python(fields)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()

@@ -214,6 +214,8 @@ def write_lora(directory: Path, pipeline_directory: Path, *, seed: int = 0) -> P
         directory,
         unet_lora_layers=get_peft_model_state_dict(pipeline.unet),
         text_encoder_lora_layers=get_peft_model_state_dict(pipeline.text_encoder),
+        unet_lora_adapter_metadata=pipeline.unet.peft_config["default"].to_dict(),
+        text_encoder_lora_adapter_metadata=pipeline.text_encoder.peft_config["default"].to_dict(),
     )
     return directory / "pytorch_lora_weights.safetensors"
 

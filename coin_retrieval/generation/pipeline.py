@@ -1,4 +1,4 @@
-"""A diffusers pipeline from its directory: components, scheduler, LoRA, and a digest of them all."""
+"""A diffusers pipeline from its directory: components, scheduler, LoRA, and a digest of all."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def load_pipeline(settings: DiffusersGeneratorSettings) -> LoadedPipeline:
         pipeline = _from_pretrained(directory, index, replaced, dtype=dtype, variant=variant)
         if settings.scheduler is not None:
             pipeline.scheduler = _scheduler(settings.scheduler, pipeline.scheduler)
-        parts = {
+        parts: dict[str, Any] = {
             "files": digest_files(_files(directory, index, set(replaced), variant)),
             "text_encoder": minilm.SHA256 if replaced else None,
             "scheduler": [type(pipeline.scheduler).__name__, _plain(pipeline.scheduler.config)],
@@ -168,16 +168,17 @@ def _from_pretrained(
     name = index.get("_class_name")
     linked = {kind.__name__ for task in SUPPORTED_TASKS_MAPPINGS for kind in task.values()}
     loader = AutoPipelineForText2Image if name in linked else DiffusionPipeline
-    options = {"variant": variant} if variant else {}
+    # what is replaced is left out and put in afterwards, so that the index may name it or not
+    options: dict[str, Any] = dict.fromkeys(replaced) | ({"variant": variant} if variant else {})
     try:
         pipeline = loader.from_pretrained(
             directory,
             use_safetensors=True,
             local_files_only=True,
             dtype=dtype,
-            **replaced,
             **options,
         )
+        pipeline.register_modules(**replaced)
     except ImportError as error:
         raise MissingDependencyError(
             f"{name} needs a package that is not installed", remedy=str(error).strip()
@@ -187,7 +188,7 @@ def _from_pretrained(
             f"diffusers cannot load this pipeline ({error})",
             value=str(directory),
             expected="every component that model_index.json names, as safetensors",
-            remedy="finish the copy; a pipeline without its text encoder needs text_encoder: minilm",
+            remedy="finish the copy; one without its text encoder needs text_encoder: minilm",
         ) from error
     for component, module in pipeline.components.items():
         if component not in replaced and isinstance(module, torch.nn.Module):
@@ -233,7 +234,7 @@ def _files(
 
 
 def _scheduler(name: str, current: Any) -> Any:
-    kind = getattr(diffusers, name, None)
+    kind: Any = getattr(diffusers, name, None)
     if not (isinstance(kind, type) and issubclass(kind, SchedulerMixin)):
         known = [other.__name__ for other in current.compatibles] or [type(current).__name__]
         raise SettingsError(

@@ -37,7 +37,8 @@ def split_windows(text: str, readers: Sequence[Reader], *, chunks: int) -> Windo
     """
     if all(len(reader.spans(text)) <= reader.room for reader in readers):
         return Windows((text,), "")
-    rest, texts = text.strip(), []
+    rest = text.strip()
+    texts: list[str] = []
     while rest and len(texts) < chunks:
         end = _fit(rest, readers)
         texts.append(rest[:end].rstrip())

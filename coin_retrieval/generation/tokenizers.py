@@ -19,11 +19,7 @@ def reader(tokenizer: Any, longest: int | None) -> Reader:
         longest: the pipeline's own ``max_sequence_length``, for tokenizers that have no limit or
             a larger one.
     """
-    limit = tokenizer.model_max_length
-    if longest is not None and limit > longest:
-        limit = longest
-    if limit >= _UNSET:
-        limit = _UNSET
+    limit = min(tokenizer.model_max_length, longest or _UNSET, _UNSET)
     return Reader(lambda text: _spans(tokenizer, text), limit - special_tokens(tokenizer))
 
 

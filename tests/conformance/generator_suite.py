@@ -10,7 +10,7 @@ from coin_retrieval.generation.base import MAX_PICTURES, Generator
 from coin_retrieval.types import GenerationRequest
 
 ROUNDING = 2
-"""Grey levels by which a picture may differ with the batch's size: sums are taken in another order."""
+"""Grey levels by which a picture may differ with the batch's size, whose sums round differently."""
 
 
 class GeneratorSuite:

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionXLPipeline
+from safetensors.torch import load_file, save_file
+
+from coin_retrieval.config import DiffusersGeneratorSettings
+from coin_retrieval.errors import GenerationError, InputError, SettingsError, WeightsError
+from coin_retrieval.generation.diffusers import DiffusersGenerator
+from coin_retrieval.types import GenerationRequest
+
+LONG = "Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules. " * 3
+
+
+def sdxl(directory: Path, **settings: Any) -> DiffusersGenerator:
+    fields = {"steps": 2, "dtype": "float32", "device": "cpu"} | settings
+    return DiffusersGenerator(DiffusersGeneratorSettings(model=str(directory), **fields))
+
+
+def sentence(directory: Path, **settings: Any) -> DiffusersGenerator:
+    fields = {"text_encoder": "minilm", "dtype": "float32", "device": "cpu"} | settings
+    return DiffusersGenerator(DiffusersGeneratorSettings(model=str(directory), **fields))
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Callable[[Path], Path]:
+    return lambda directory: Path(shutil.copytree(directory, tmp_path / "model"))
+
+
+def change_json(path: Path, **values: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_a_short_report_is_drawn_bit_for_bit_as_the_plain_pipeline_draws_it(
+    tiny_sdxl_dir: Path,
+) -> None:
+    plain = StableDiffusionXLPipeline.from_pretrained(tiny_sdxl_dir)
+    expected = plain(
+        prompt="nuclei",
+        num_inference_steps=2,
+        guidance_scale=7.5,
+        generator=torch.Generator().manual_seed(3),
+        output_type="np",
+    ).images[0]
+    request = GenerationRequest("nuclei", n=1, seed=3, guidance=7.5)
+    (sample,) = sdxl(tiny_sdxl_dir).generate(request)
+    np.testing.assert_array_equal(sample.image, (expected * 255).round().astype(np.uint8))
+
+
+def test_a_long_report_is_read_beyond_the_first_window(tiny_sdxl_dir: Path) -> None:
+    generator = sdxl(tiny_sdxl_dir, chunks=8)
+    first = generator.generate(GenerationRequest(LONG + "blood", n=1))[0]
+    other = generator.generate(GenerationRequest(LONG + "urine", n=1))[0]
+    assert first.provenance.dropped_text == ""
+    assert np.any(first.image != other.image)
+
+
+def test_what_a_long_report_drops_is_told_and_changes_no_pixel(tiny_sdxl_dir: Path) -> None:
+    generator = sdxl(tiny_sdxl_dir, chunks=1)
+    first = generator.generate(GenerationRequest(LONG + "blood", n=1))[0]
+    other = generator.generate(GenerationRequest(LONG + "urine", n=1))[0]
+    assert first.provenance.dropped_text.endswith("granules. blood")
+    assert (LONG + "blood").endswith(first.provenance.dropped_text)
+    np.testing.assert_array_equal(first.image, other.image)
+
+
+@pytest.mark.parametrize("zeros", [True, False])
+def test_a_long_report_is_guided_with_a_negative_of_its_length(
+    tiny_sdxl_dir: Path, copied: Callable[[Path], Path], zeros: bool
+) -> None:
+    directory = copied(tiny_sdxl_dir)
+    change_json(directory / "model_index.json", force_zeros_for_empty_prompt=zeros)
+    generator = sdxl(directory, chunks=3)
+    weak = generator.generate(GenerationRequest(LONG, n=1, guidance=1.0))[0]
+    strong = generator.generate(GenerationRequest(LONG, n=1, guidance=9.0))[0]
+    assert np.any(weak.image != strong.image)
+
+
+def test_a_long_report_is_read_by_the_sentence_encoder_too(tiny_pipeline_dir: Path) -> None:
+    generator = sentence(tiny_pipeline_dir, chunks=2)
+    (sample,) = generator.generate(GenerationRequest("granules " * 400, n=1))
+    # 254 tokens a window, one token a word at least
+    assert 0 < len(sample.provenance.dropped_text.split()) < 400
+
+
+def test_a_consistency_model_takes_its_guidance_as_a_number(tiny_pipeline_dir: Path) -> None:
+    generator = sentence(tiny_pipeline_dir)
+    (weak,) = generator.generate(GenerationRequest("an eosinophil", n=1, guidance=1.0))
+    (strong,) = generator.generate(GenerationRequest("an eosinophil", n=1, guidance=8.0))
+    assert np.any(weak.image != strong.image)
+
+
+def test_the_directory_recommends_and_the_request_decides(tiny_pipeline_dir: Path) -> None:
+    generator = sentence(tiny_pipeline_dir)
+    (plan,) = generator.plan(GenerationRequest("x", n=1))
+    assert (plan.generator, plan.steps, plan.guidance) == ("tiny", 2, 1.0)
+    assert (plan.width_px, plan.height_px) == (32, 32)
+    (plan,) = sentence(tiny_pipeline_dir, steps=3, width_px=40).plan(GenerationRequest("x", n=1))
+    assert (plan.steps, plan.width_px, plan.height_px) == (3, 40, 32)
+    (plan,) = generator.plan(GenerationRequest("x", n=1, steps=5, guidance=0.0, height_px=48))
+    assert (plan.steps, plan.guidance, plan.height_px) == (5, 0.0, 48)
+
+
+def test_without_recommendations_the_pipelines_own_defaults_hold(tiny_sdxl_dir: Path) -> None:
+    (plan,) = sdxl(tiny_sdxl_dir, steps=None).plan(GenerationRequest("x", n=1))
+    assert (plan.steps, plan.guidance, plan.width_px, plan.height_px) == (50, 5.0, 32, 32)
+
+
+@pytest.mark.parametrize(
+    "component", [[None, None], ["coin_retrieval.nets.sentence", "SentenceBert"]]
+)
+def test_the_index_may_name_the_sentence_encoder_or_nothing(
+    tiny_pipeline_dir: Path, copied: Callable[[Path], Path], component: list[str | None]
+) -> None:
+    directory = copied(tiny_pipeline_dir)
+    change_json(directory / "model_index.json", text_encoder=component)
+    (sample,) = sentence(directory).generate(GenerationRequest("an eosinophil", n=1))
+    (expected,) = sentence(tiny_pipeline_dir).generate(GenerationRequest("an eosinophil", n=1))
+    np.testing.assert_array_equal(sample.image, expected.image)
+
+
+def test_provenance_names_all_that_shapes_a_picture(
+    tiny_sdxl_dir: Path, tiny_lora_file: Path, copied: Callable[[Path], Path]
+) -> None:
+    def weights(directory: Path = tiny_sdxl_dir, **settings: Any) -> str:
+        return sdxl(directory, **settings).plan(GenerationRequest("x", n=1))[0].weights
+
+    directory = copied(tiny_sdxl_dir)
+    assert weights() == weights(directory)
+    change_json(directory / "vae" / "config.json", scaling_factor=0.5)
+    different = [
+        weights(),
+        weights(directory),
+        weights(dtype="bfloat16"),
+        weights(scheduler="DDIMScheduler"),
+        weights(lora=str(tiny_lora_file)),
+        weights(lora=str(tiny_lora_file), lora_scale=0.5),
+    ]
+    assert len(set(different)) == len(different)
+
+
+def test_another_scheduler_draws_another_picture(tiny_sdxl_dir: Path) -> None:
+    request = GenerationRequest("nuclei", n=1)
+    (euler,) = sdxl(tiny_sdxl_dir).generate(request)
+    (ddim,) = sdxl(tiny_sdxl_dir, scheduler="DDIMScheduler").generate(request)
+    assert np.any(euler.image != ddim.image)
+
+
+@pytest.mark.parametrize("name", ["DDIM", "UNet2DConditionModel", "os"])
+def test_an_unknown_scheduler_is_refused_with_a_few_that_exist(
+    tiny_sdxl_dir: Path, name: str
+) -> None:
+    with pytest.raises(SettingsError, match="DDIMScheduler"):
+        sdxl(tiny_sdxl_dir, scheduler=name)
+
+
+def test_bfloat16_draws_nearly_the_same_picture(tiny_pipeline_dir: Path) -> None:
+    request = GenerationRequest("an eosinophil", n=1)
+    (exact,) = sentence(tiny_pipeline_dir).generate(request)
+    (half,) = sentence(tiny_pipeline_dir, dtype="bfloat16").generate(request)
+    correlation = np.corrcoef(exact.image.ravel(), half.image.ravel())[0, 1]
+    # the noise itself is drawn in the pipeline's number format
+    assert correlation > 0.9
+
+
+def test_weights_that_are_not_numbers_are_refused(
+    tiny_pipeline_dir: Path, copied: Callable[[Path], Path]
+) -> None:
+    directory = copied(tiny_pipeline_dir)
+    file = directory / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    save_file({**tensors, "conv_out.bias": tensors["conv_out.bias"] * torch.nan}, file)
+    with pytest.raises(GenerationError, match="non-finite"):
+        sentence(directory).generate(GenerationRequest("an eosinophil", n=1))
+
+
+def test_weights_that_draw_a_blank_are_refused(
+    tiny_pipeline_dir: Path, copied: Callable[[Path], Path]
+) -> None:
+    directory = copied(tiny_pipeline_dir)
+    file = directory / "vae" / "diffusion_pytorch_model.safetensors"
+    save_file({key: tensor * 0 for key, tensor in load_file(file).items()}, file)
+    with pytest.raises(GenerationError, match="blank"):
+        sentence(directory).generate(GenerationRequest("an eosinophil", n=1))
+
+
+@pytest.mark.parametrize("component", ["unet", "text_encoder"])
+def test_weights_that_lack_a_tensor_are_refused(
+    tiny_sdxl_dir: Path, copied: Callable[[Path], Path], component: str
+) -> None:
+    directory = copied(tiny_sdxl_dir)
+    (file,) = (directory / component).glob("*.safetensors")
+    tensors = load_file(file)
+    lost = sorted(tensors)[0]
+    del tensors[lost]
+    save_file(tensors, file, metadata={"format": "pt"})
+    with pytest.raises(WeightsError, match=lost.split(".")[-2]):
+        sdxl(directory)
+
+
+def test_a_directory_with_pickles_only_is_refused(
+    tiny_sdxl_dir: Path, copied: Callable[[Path], Path]
+) -> None:
+    directory = copied(tiny_sdxl_dir)
+    file = directory / "unet" / "diffusion_pytorch_model.safetensors"
+    torch.save(load_file(file), file.with_suffix(".bin"))
+    file.unlink()
+    with pytest.raises(WeightsError, match="safetensors"):
+        sdxl(directory)
+
+
+def test_weights_saved_as_the_fp16_variant_alone_are_read(
+    tiny_sdxl_dir: Path, tmp_path: Path
+) -> None:
+    StableDiffusionXLPipeline.from_pretrained(tiny_sdxl_dir).save_pretrained(
+        tmp_path, variant="fp16"
+    )
+    request = GenerationRequest("nuclei", n=1)
+    (expected,), (sample,) = sdxl(tiny_sdxl_dir).generate(request), sdxl(tmp_path).generate(request)
+    np.testing.assert_array_equal(sample.image, expected.image)
+
+
+def test_a_pipeline_that_is_not_here_is_not_downloaded() -> None:
+    with pytest.raises(WeightsError, match="allow_download"):
+        sdxl(Path("organisation/pipeline-that-is-nowhere"))
+
+
+def test_a_directory_that_is_no_pipeline_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="model_index"):
+        sdxl(tmp_path)
+
+
+def test_more_steps_than_a_scheduler_has_are_refused(tiny_pipeline_dir: Path) -> None:
+    with pytest.raises(InputError, match="steps"):
+        sentence(tiny_pipeline_dir).generate(GenerationRequest("x", n=1, steps=200))
