@@ -7,11 +7,14 @@ arXiv 2112.10752, section 3.1).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 from pydantic import BaseModel, ConfigDict, Field
+from rich.progress import track
 from torch import Tensor, nn
 
 from coin_retrieval.training.data import PackedCases, dihedral
@@ -103,23 +106,54 @@ def reconstruction_psnr(autoencoder: nn.Module, cases: PackedCases, *, batch: in
     return float((10 * torch.log10(4.0 / torch.cat(errors))).mean())
 
 
-@torch.inference_mode()
-def encode_all(autoencoder: nn.Module, cases: PackedCases, *, batch: int = 64) -> Tensor:
-    """Latents of every picture in all eight orientations, float16 [8 n c h w]."""
-    turned = []
-    for which in range(8):
-        parts = [
-            autoencoder.encode(  # type: ignore[operator]
-                dihedral(cases.batch(np.arange(s, min(s + batch, len(cases.rows)))), which).to(
-                    device()
-                )
-            )
-            .latents.half()
-            .cpu()
-            for s in range(0, len(cases.rows), batch)
+@torch.no_grad()
+def standardise_latents(autoencoder: AutoencoderTiny, cases: PackedCases, *, count: int) -> None:
+    """Fold each latent channel's mean and deviation into the layers on both sides of the latent.
+
+    Afterwards the channels have mean 0 and deviation 1, as a diffusion model wants them, and the
+    pipeline needs no other scale. The decoder's soft clamp between the layers is not linear, so
+    its pictures change a little; the decoder's own training mends that.
+    """
+    rows = np.linspace(0, len(cases.rows) - 1, min(count, len(cases.rows))).astype(int)
+    latents = torch.cat(
+        [
+            autoencoder.encode(cases.batch(part).to(device())).latents
+            for part in np.array_split(rows, max(1, len(rows) // 64))
         ]
-        turned.append(torch.cat(parts))
-    return torch.stack(turned)
+    ).float()
+    mean, deviation = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
+    last, first = autoencoder.encoder.layers[-1], autoencoder.decoder.layers[0]
+    last.bias.sub_(mean).div_(deviation)
+    last.weight.div_(deviation[:, None, None, None])
+    first.bias.add_(torch.einsum("oihw,i->o", first.weight, mean))
+    first.weight.mul_(deviation[None, :, None, None])
+
+
+@torch.inference_mode()
+def encode_all(
+    autoencoder: nn.Module,
+    cases: PackedCases,
+    *,
+    orientations: Sequence[int],
+    batch: int = 64,
+) -> Tensor:
+    """Latents of every picture in these orientations, float16 [orientations n c h w]."""
+    starts = range(0, len(cases.rows), batch)
+    target = device()
+
+    def encode(which: int, start: int) -> Tensor:
+        turned = dihedral(cases.batch(np.arange(start, min(start + batch, len(cases.rows)))), which)
+        with torch.autocast(target.type, torch.bfloat16):
+            real = turned.to(target, memory_format=torch.channels_last)
+            latents: Tensor = autoencoder.encode(real).latents  # type: ignore[operator]
+        return latents.half().cpu()
+
+    return torch.stack(
+        [
+            torch.cat([encode(which, start) for start in track(starts, "encoding pictures")])
+            for which in orientations
+        ]
+    )
 
 
 @torch.inference_mode()

@@ -30,6 +30,7 @@ class DiffusionRecipe(BaseModel):
 
     loop: LoopSettings
     side_px: int = 128
+    orientations: tuple[int, ...] = tuple(range(8))
     batch: int = 48
     channels: tuple[int, ...] = (96, 128, 160)
     attention: tuple[bool, ...] = (False, True, False)
@@ -54,7 +55,7 @@ class DiffusionTask(Task):
         *,
         autoencoder: nn.Module,
     ) -> None:
-        """Take latents [8 n c h w] in all orientations, as ``encode_all`` gives them."""
+        """Take latents [orientations n c h w], as ``encode_all`` gives them."""
         self._latents, self._captions, self._recipe = latents, captions, recipe
         self._autoencoder = autoencoder
         self._scale = latent_scale(latents)
@@ -67,7 +68,7 @@ class DiffusionTask(Task):
         """The loss of one batch; see :class:`.Task`."""
         recipe = self._recipe
         rows = random.choice(len(self._weights), size=recipe.batch, p=self._weights)
-        turned = torch.from_numpy(random.integers(8, size=recipe.batch))
+        turned = torch.from_numpy(random.integers(len(self._latents), size=recipe.batch))
         clean = self._latents[turned, torch.from_numpy(rows)].float().mul(self._scale).to(device())
         prompt = as_prompt(self._captions.draw(rows, random))
         dropped = torch.from_numpy(random.random(recipe.batch) < recipe.prompt_drop)
@@ -133,7 +134,7 @@ def noise_scheduler() -> DDIMScheduler:
 def as_prompt(pooled: Tensor) -> Tensor:
     """Mean-pooled states [b dim] as ``SentenceBert`` gives them: unit scale, [b 1 dim]."""
     unit: Tensor = F.normalize(pooled.float(), dim=-1)
-    return (unit * pooled.shape[-1] ** 0.5)[:, None]
+    return torch.unsqueeze(unit * pooled.shape[-1] ** 0.5, 1)
 
 
 def latent_scale(latents: Tensor) -> float:

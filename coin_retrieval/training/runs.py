@@ -25,6 +25,7 @@ from coin_retrieval.training.autoencoder import (
     encode_all,
     reconstruct_all,
     reconstruction_psnr,
+    standardise_latents,
 )
 from coin_retrieval.training.clip import ClipRecipe, ClipTask, save_clip
 from coin_retrieval.training.data import PackedCases, load_cases
@@ -93,6 +94,7 @@ def train_autoencoder(shop: Workshop, recipe: AutoencoderRecipe) -> Path:
     task = AutoencoderTask(shop.cases("train", recipe.side_px), held_out, recipe)
 
     def save(module: nn.Module, directory: Path) -> dict[str, float]:
+        standardise_latents(module, shop.cases("train", recipe.side_px), count=512)
         module.save_pretrained(directory)  # type: ignore[operator]
         return {"val_psnr_db": reconstruction_psnr(module, held_out)}
 
@@ -139,7 +141,7 @@ def train_generator(shop: Workshop, recipe: DiffusionRecipe) -> Path:
     """Train the U-Net behind a finished autoencoder; returns the whole pipeline's directory."""
     autoencoder = _latest_autoencoder(shop)
     cases = shop.cases("train", recipe.side_px)
-    latents = encode_all(autoencoder, cases)
+    latents = encode_all(autoencoder, cases, orientations=recipe.orientations)
     captions = caption_pool(cases.rows, size=recipe.captions_per_row, seed=0, cache=shop.cache)
     task = DiffusionTask(cases, latents, captions, recipe, autoencoder=autoencoder)
 
