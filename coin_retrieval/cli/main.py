@@ -1,4 +1,4 @@
-"""``coin``: search, generate, evaluate, train, doctor. No model library loads before a command needs it."""
+"""``coin`` and its commands. No model library loads before a command needs it."""
 
 from __future__ import annotations
 

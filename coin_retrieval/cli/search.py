@@ -101,9 +101,11 @@ def search(
         return
     from rich.console import Console
 
-    from coin_retrieval.cli.tables import show_search
+    from coin_retrieval.cli.tables import show_no_match, show_search
 
     console = Console()
+    if query.where and not result.cases:
+        show_no_match(console, retriever.archive.catalog, query.where)
     show_search(console, result, demonstration=demonstration)
     if sheet is not None:
         console.print(f"Contact sheet: {sheet}", soft_wrap=True, markup=False, highlight=False)

@@ -8,11 +8,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from coin_retrieval.catalog.base import Catalog, Where
 from coin_retrieval.retrieval.query import Prototype, SearchResult
 from coin_retrieval.retrieval.sheet import BANNER, DEMONSTRATION_BANNER, FOOTER
 from coin_retrieval.types import CaseMatch, Origin
 
 _MANY_IMAGES = 1
+
+_VALUES_SHOWN = 12
 
 
 def show_search(console: Console, result: SearchResult, *, demonstration: bool) -> None:
@@ -25,8 +28,6 @@ def show_search(console: Console, result: SearchResult, *, demonstration: bool) 
     for rank, case in enumerate(result.cases, start=1):
         table.add_row(str(rank), f"{case.similarity:.3f}", *map(escape, _cells(case)))
     console.print(table)
-    if not result.cases:
-        console.print("No image of the archive fits the filter.")
     if demonstration:
         console.print(f"[bold yellow]{DEMONSTRATION_BANNER}[/]")
     elif any(m.image.origin is not Origin.REAL for case in result.cases for m in case.matches):
@@ -35,6 +36,16 @@ def show_search(console: Console, result: SearchResult, *, demonstration: bool) 
     show_dropped(console, result.dropped_text)
     show_timings(console, result.timings_ms)
     console.print(FOOTER, style="dim")
+
+
+def show_no_match(console: Console, catalog: Catalog, where: Where) -> None:
+    """That nothing fits a filter, and what its fields have."""
+    console.print("[bold yellow]No image of the archive fits the filter.[/]")
+    for field in where:
+        counts = catalog.values(field)
+        known = ", ".join(f"{value} ({n})" for value, n in list(counts.items())[:_VALUES_SHOWN])
+        more = f" and {len(counts) - _VALUES_SHOWN} more" if len(counts) > _VALUES_SHOWN else ""
+        console.print(f"  {field} is one of: {known}{more}", markup=False, highlight=False)
 
 
 def show_prototypes(console: Console, prototypes: Sequence[Prototype]) -> None:
@@ -63,7 +74,7 @@ def show_dropped(console: Console, dropped_text: str) -> None:
 def show_timings(console: Console, timings_ms: Mapping[str, float]) -> None:
     """One line of milliseconds by stage."""
     stages = " · ".join(f"{stage} {ms:.0f} ms" for stage, ms in timings_ms.items())
-    console.print(stages, style="dim", highlight=False)
+    console.print(stages, style="dim", highlight=False, soft_wrap=True)
 
 
 def _cells(match: CaseMatch) -> tuple[str, str, str, str]:
