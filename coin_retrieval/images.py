@@ -55,7 +55,10 @@ def decode_image(data: bytes, *, name: str = "image", max_pixels: int = MAX_PIXE
                 return _to_rgb(image)
     except ImageError:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        # Pillow has a limit of its own and refuses before the size can be asked
+        raise _too_many_pixels(str(error), name, max_pixels) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise ImageError(
             f"{name} cannot be decoded ({error})",
             value=f"{len(data)} bytes",
@@ -136,12 +139,16 @@ def encode_webp(image: RgbImage, *, quality: int = 85) -> bytes:
 
 def _refuse_bomb(size: tuple[int, int], name: str, max_pixels: int) -> None:
     if size[0] * size[1] > max_pixels:
-        raise ImageError(
-            f"{name} has too many pixels",
-            value=f"{size[0]} × {size[1]}",
-            expected=f"at most {max_pixels:,} pixels",
-            remedy="export a region or a lower magnification",
-        )
+        raise _too_many_pixels(f"{size[0]} × {size[1]}", name, max_pixels)
+
+
+def _too_many_pixels(value: str, name: str, max_pixels: int) -> ImageError:
+    return ImageError(
+        f"{name} has too many pixels",
+        value=value,
+        expected=f"at most {max_pixels:,} pixels",
+        remedy="export a region or a lower magnification",
+    )
 
 
 def _to_rgb(image: Image.Image) -> RgbImage:
