@@ -11,6 +11,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import pytest
 import tiny_models
+from e2e import chromium
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,8 +26,13 @@ WEIGHTS = _beside("COIN_WEIGHTS", "../shared/weights")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect tests whose images, weights or GPU are not here; the count shows in the summary."""
-    present = {"data": DATA.is_dir(), "weights": WEIGHTS.is_dir(), "gpu": _gpu(items)}
+    """Deselect tests whose material is not here; the count shows in the summary."""
+    present = {
+        "data": DATA.is_dir(),
+        "weights": WEIGHTS.is_dir(),
+        "gpu": _gpu(items),
+        "browser": chromium.installed() is not None,
+    }
     kept, left_out = [], []
     for item in items:
         usable = all(here for mark, here in present.items() if item.get_closest_marker(mark))
