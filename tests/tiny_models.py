@@ -256,9 +256,9 @@ def write_timm_dir(directory: Path, *, seed: int = 0) -> Path:
     import timm
     from timm.models import save_for_hf
 
+    config = {"mean": (0.6, 0.5, 0.4), "std": (0.2, 0.2, 0.3), "input_size": (3, 64, 64)}
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = timm.create_model("test_resnet", num_classes=7)
-    config = {"mean": [0.6, 0.5, 0.4], "std": [0.2, 0.2, 0.3], "input_size": [3, 64, 64]}
-    save_for_hf(model, directory, model_config=config, safe_serialization=True)
+        model = timm.create_model("test_resnet", num_classes=7, pretrained_cfg_overlay=config)
+    save_for_hf(model, directory, safe_serialization=True)
     return directory

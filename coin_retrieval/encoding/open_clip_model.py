@@ -14,12 +14,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from open_clip import CLIP, CoCa, CustomTextCLIP, SimpleTokenizer
+from open_clip import CLIP, CoCa, CustomTextCLIP
 from open_clip.factory import load_checkpoint
-from open_clip.tokenizer import HFTokenizer
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from torch import nn
 
+from coin_retrieval.encoding.open_clip_text import (
+    TOWER_PREFIX,
+    check_tower,
+    make_tokenizer,
+    refuse_second_tower,
+    tower_files,
+    with_local_text,
+)
 from coin_retrieval.errors import WeightsError
 from coin_retrieval.nets.pretrained import (
     digest_file,
@@ -36,10 +43,6 @@ WEIGHTS = (
     "open_clip_pytorch_model.safetensors",
     "model.safetensors",
 )
-TOWER_PREFIX = "text.transformer."
-"""Keys that a weights file leaves out when its text tower lies elsewhere."""
-
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "spiece.model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +108,17 @@ def load_open_clip(
         WeightsError: keys that are missing or unexpected, or another image size.
     """
     keys = safetensors_keys(weights)
-    config = _with_local_text(model_cfg, text_tower, directory)
+    config = with_local_text(model_cfg, text_tower, directory)
     with loading(allow_download=allow_download):
         model = build_open_clip(config)
         if text_tower is not None:
-            _refuse_second_tower(keys)
+            refuse_second_tower(keys)
         _load_strictly(model, weights, elsewhere=TOWER_PREFIX if text_tower else None)
-        tokenizer = _tokenizer(config["text_cfg"])
+        tokenizer = make_tokenizer(config["text_cfg"])
     preprocess = _preprocessing(preprocess_cfg, model)
     parts = {"model": digest_file(weights)}
     if text_tower is not None:
-        parts["text_tower"] = digest_files(_tower_files(text_tower))
+        parts["text_tower"] = digest_files(tower_files(text_tower))
     return LoadedOpenClip(
         model=model.eval(),
         transform=image_transform_v2(PreprocessCfg(**preprocess), is_train=False),
@@ -149,7 +152,7 @@ def build_open_clip(model_cfg: Mapping[str, Any]) -> nn.Module:
             remedy=f"check {CONFIG}; a text tower that lies elsewhere is named by text_tower",
         ) from error
     if tower and config["text_cfg"].get("hf_model_pretrained"):
-        _check_tower(model, Path(tower))
+        check_tower(model, Path(tower))
     return model
 
 
@@ -176,69 +179,6 @@ def _read_config(directory: Path) -> dict[str, Any]:
     return dict(config)
 
 
-def _with_local_text(
-    model_cfg: Mapping[str, Any], text_tower: Path | None, directory: Path | None
-) -> dict[str, Any]:
-    config = deepcopy(dict(model_cfg))
-    config["vision_cfg"]["timm_model_pretrained"] = False
-    text = config["text_cfg"]
-    if text_tower is not None:
-        if not text.get("hf_model_name"):
-            raise WeightsError(
-                "this model's text tower cannot be replaced",
-                value=str(text_tower),
-                expected="a model whose text_cfg has hf_model_name",
-                remedy="leave text_tower out",
-            )
-        _tower_files(text_tower)
-        text |= {"hf_model_name": str(text_tower), "hf_tokenizer_name": str(text_tower)}
-        text["hf_model_pretrained"] = True
-        return config
-    if text.get("hf_model_name"):
-        text["hf_model_pretrained"] = False
-        if text["hf_model_name"] == "minilm":
-            raise WeightsError(
-                "this model was trained beside a text tower that is not in its directory",
-                value="hf_model_name minilm",
-                expected="text_tower: minilm",
-                remedy="set text_tower",
-            )
-        if directory is not None and (directory / "config.json").is_file():
-            text["hf_model_name"] = str(directory)
-    if directory is not None and any((directory / name).is_file() for name in _TOKENIZER_FILES):
-        text["hf_tokenizer_name"] = str(directory)
-    return config
-
-
-def _tower_files(tower: Path) -> dict[str, Path]:
-    """The files that shape a text tower's output, by name."""
-    names = ("config.json", "model.safetensors", *_TOKENIZER_FILES)
-    files = {name: tower / name for name in names if (tower / name).is_file()}
-    if "config.json" not in files or "model.safetensors" not in files:
-        raise WeightsError(
-            f"{tower} is no text tower",
-            value=sorted(files),
-            expected="config.json, model.safetensors and a tokenizer's files",
-            remedy="give a directory in the format of transformers",
-        )
-    return files
-
-
-def _check_tower(model: nn.Module, tower: Path) -> None:
-    """Transformers fills what a file lacks with random numbers; here that is an error."""
-    transformer = model.get_submodule(TOWER_PREFIX.removesuffix("."))
-    prefix = f"{getattr(transformer, 'base_model_prefix', '')}."
-    present = {key.removeprefix(prefix) for key in safetensors_keys(tower / "model.safetensors")}
-    refuse_mismatch(f"the text tower {tower.name}", missing=set(transformer.state_dict()) - present)
-
-
-def _refuse_second_tower(keys: set[str]) -> None:
-    refuse_mismatch(
-        "a model whose text tower lies elsewhere",
-        unexpected={key for key in keys if key.startswith(TOWER_PREFIX)},
-    )
-
-
 def _load_strictly(model: nn.Module, weights: Path, *, elsewhere: str | None) -> None:
     try:
         result = load_checkpoint(model, str(weights), strict=False)
@@ -251,28 +191,6 @@ def _load_strictly(model: nn.Module, weights: Path, *, elsewhere: str | None) ->
         ) from error
     missing = [key for key in result.missing_keys if not elsewhere or not key.startswith(elsewhere)]
     refuse_mismatch("the model", missing=missing, unexpected=result.unexpected_keys)
-
-
-def _tokenizer(text_cfg: Mapping[str, Any]) -> Any:
-    length = text_cfg.get("context_length", 77)
-    options = dict(text_cfg.get("tokenizer_kwargs") or {})
-    source = text_cfg.get("hf_tokenizer_name")
-    if not source:
-        return SimpleTokenizer(context_length=length, **options)
-    try:
-        return HFTokenizer(
-            source,
-            context_length=length,
-            tokenizer_mode=text_cfg.get("tokenizer_mode"),
-            **options,
-        )
-    except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"the tokenizer cannot be loaded ({error})",
-            value=str(source),
-            expected="tokenizer files on this machine",
-            remedy="put them into the model's directory, or allow the download",
-        ) from error
 
 
 def _preprocessing(preprocess_cfg: Mapping[str, Any], model: nn.Module) -> dict[str, Any]:

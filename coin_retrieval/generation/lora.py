@@ -70,7 +70,7 @@ def load_lora(pipeline: Any, file: Path, *, scale: float) -> None:
         )
     tensors = read_safetensors(file)
     try:
-        wanted = _wanted(pipeline, tensors)
+        wanted = _wanted(pipeline, tensors, file)
         pipeline.load_lora_weights(
             str(file.parent),
             weight_name=file.name,
@@ -92,15 +92,14 @@ def load_lora(pipeline: Any, file: Path, *, scale: float) -> None:
     pipeline.set_adapters([_ADAPTER], adapter_weights=[scale])
 
 
-def _wanted(pipeline: Any, tensors: Mapping[str, Tensor]) -> dict[str, str]:
+def _wanted(pipeline: Any, tensors: Mapping[str, Tensor], file: Path) -> dict[str, str]:
     """Layer names that the file's keys stand for, each with its key.
 
     Raises:
         LoraError: keys of a kind that diffusers drops.
     """
     scales = [key for key in tensors if "dora_scale" in key or "lora_magnitude" in key]
-    if scales:
-        _refuse(Path(), scales, "are DoRA scales, which diffusers drops")
+    _refuse(file, scales, "are DoRA scales, which diffusers drops")
     names = {id(tensor): key for key, tensor in tensors.items()}
     options = {"unet_config": pipeline.unet.config} if hasattr(pipeline, "unet") else {}
     converted = pipeline.lora_state_dict(dict(tensors), **options)

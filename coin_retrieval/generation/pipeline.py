@@ -235,7 +235,8 @@ def _files(
 
 def _scheduler(name: str, current: Any) -> Any:
     kind: Any = getattr(diffusers, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, SchedulerMixin)):
+    exists = isinstance(kind, type) and issubclass(kind, SchedulerMixin)
+    if not exists:
         known = [other.__name__ for other in current.compatibles] or [type(current).__name__]
         raise SettingsError(
             "diffusers has no such scheduler",
