@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -42,27 +43,20 @@ def generate(
         drawing = make_drawer(chosen, cache_dir=environment.prototype_dir).draw(
             text, n=n, seed=seed
         )
-    prototypes = drawing.prototypes
     if out is not None:
         from coin_retrieval.cli.saving import save_prototypes
 
-        prototypes = save_prototypes(out, prototypes)
+        drawing = replace(drawing, prototypes=save_prototypes(out, drawing.prototypes))
     if as_json:
-        from coin_retrieval.retrieval.answer import to_prototype_answer
+        from coin_retrieval.retrieval.answer import to_drawing_answer
 
-        print_json(
-            {
-                "query": {"report": drawing.report, "dropped_text": drawing.dropped_text},
-                "prototypes": [to_prototype_answer(p).model_dump() for p in prototypes],
-                "timings_ms": {stage: round(ms, 2) for stage, ms in drawing.timings_ms.items()},
-            }
-        )
+        print_json(to_drawing_answer(drawing).model_dump(mode="json"))
         return
     from rich.console import Console
 
     from coin_retrieval.cli.tables import show_dropped, show_prototypes, show_timings
 
     console = Console()
-    show_prototypes(console, prototypes)
+    show_prototypes(console, drawing.prototypes)
     show_dropped(console, drawing.dropped_text)
     show_timings(console, drawing.timings_ms)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coin_retrieval.retrieval.query import Prototype, SearchResult
+from coin_retrieval.retrieval.query import Drawing, Prototype, SearchResult
 from coin_retrieval.types import CaseMatch, ImageRecord, Match
 
 
@@ -67,6 +67,15 @@ class SearchAnswer(_Answer):
     timings_ms: dict[str, float]
 
 
+class DrawingAnswer(_Answer):
+    """Synthetic pictures of a report: never a patient's cells."""
+
+    report: str = Field(description="the report as it was read")
+    dropped_text: str = Field(description="the end of the report that the generator cannot read")
+    prototypes: list[PrototypeAnswer]
+    timings_ms: dict[str, float]
+
+
 def to_answer(
     result: SearchResult,
     *,
@@ -80,7 +89,19 @@ def to_answer(
         ),
         prototypes=[to_prototype_answer(p, prototype_path) for p in result.prototypes],
         cases=[to_case_answer(case, image_uri) for case in result.cases],
-        timings_ms={stage: round(ms, 2) for stage, ms in result.timings_ms.items()},
+        timings_ms=_rounded(result.timings_ms),
+    )
+
+
+def to_drawing_answer(
+    drawing: Drawing, path: Callable[[Prototype], str] = lambda p: str(p.path)
+) -> DrawingAnswer:
+    """A drawing in its JSON shape."""
+    return DrawingAnswer(
+        report=drawing.report,
+        dropped_text=drawing.dropped_text,
+        prototypes=[to_prototype_answer(p, path) for p in drawing.prototypes],
+        timings_ms=_rounded(drawing.timings_ms),
     )
 
 
@@ -123,3 +144,7 @@ def _to_image_answer(match: Match, image_uri: Callable[[ImageRecord], str]) -> I
         finding=match.image.finding,
         origin=match.image.origin.value,
     )
+
+
+def _rounded(timings_ms: Mapping[str, float]) -> dict[str, float]:
+    return {stage: round(ms, 2) for stage, ms in timings_ms.items()}
