@@ -6,8 +6,9 @@ Pictures are known by content, so the next build may have other sources, in any 
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from coin_retrieval.archive.publish import replace_bytes
 from coin_retrieval.types import Embeddings, EncoderSpec, content_digest
 from indexer.contents import EmbeddedContents, SizesPx
 
-_UNIT_TOLERANCE = 1e-3
+_TENSORS = ("content_hashes", "sizes_px", "embeddings")
 _HASH_BYTES = 32
 
 
@@ -54,7 +55,8 @@ class Journal:
             "sizes_px": np.ascontiguousarray(sizes_px),
             "embeddings": np.ascontiguousarray(embeddings),
         }
-        data = save(tensors, metadata={"space": self._space})
+        metadata = {"space": self._space, "sha256": _digest(tensors)}
+        data = save(tensors, metadata=metadata)
         replace_bytes(self._folder / f"{self._next:08d}.safetensors", data)
         self._next += 1
 
@@ -69,19 +71,21 @@ class Journal:
         """A batch; ``None`` for a file that a power cut or another program spoilt."""
         try:
             with safe_open(path, framework="numpy") as file:
-                space = (file.metadata() or {}).get("space")
-                digests = file.get_tensor("content_hashes")
-                sizes_px = file.get_tensor("sizes_px")
-                embeddings = file.get_tensor("embeddings")
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in _TENSORS}
         except (SafetensorError, OSError):
             return None
-        rows = len(digests)
-        if (
-            space != self._space
-            or digests.shape != (rows, _HASH_BYTES)
-            or sizes_px.shape != (rows, 2)
-            or embeddings.shape != (rows, dim)
-            or not np.all(np.abs(np.linalg.norm(embeddings, axis=1) - 1) < _UNIT_TOLERANCE)
-        ):
+        if metadata != {"space": self._space, "sha256": _digest(tensors)}:
+            return None
+        digests, sizes_px, embeddings = (tensors[name] for name in _TENSORS)
+        if embeddings.shape != (len(digests), dim):
             return None
         return [row.tobytes().hex() for row in digests], sizes_px, embeddings
+
+
+def _digest(tensors: Mapping[str, np.ndarray]) -> str:
+    """A power cut can leave a file whole in length with zeros inside."""
+    digest = hashlib.sha256()
+    for name in _TENSORS:
+        digest.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return digest.hexdigest()

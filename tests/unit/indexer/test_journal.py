@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coin_retrieval.archive import ArchiveLayout
+from coin_retrieval.types import EncoderSpec
+from indexer.contents import EmbeddedContents
+from indexer.journal import Journal
+
+SPEC = EncoderSpec(name="e", revision="1", dim=8, preprocessing="p", weights="w")
+
+
+def _batch(n: int, *, seed: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    rows = rng.standard_normal((n, 8)).astype(np.float32)
+    sizes = rng.integers(1, 500, (n, 2)).astype(np.int32)
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return [rng.bytes(32).hex() for _ in range(n)], sizes, unit
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> ArchiveLayout:
+    return ArchiveLayout(tmp_path)
+
+
+def _read(layout: ArchiveLayout, spec: EncoderSpec = SPEC) -> tuple[EmbeddedContents, int]:
+    contents = EmbeddedContents(spec.dim)
+    broken = Journal(layout, spec).read_into(contents)
+    return contents, broken
+
+
+def test_what_was_written_is_read_by_the_next_process(layout: ArchiveLayout) -> None:
+    first, second = _batch(5, seed=1), _batch(3, seed=2)
+    Journal(layout, SPEC).write(*first)
+    Journal(layout, SPEC).write(*second)
+    contents, broken = _read(layout)
+    assert (len(contents), broken) == (8, 0)
+    for hashes, sizes, rows in (first, second):
+        np.testing.assert_array_equal(contents.embeddings(hashes), rows)
+        assert [contents.size_px(h) for h in hashes] == [tuple(s) for s in sizes.tolist()]
+
+
+@pytest.mark.parametrize(
+    "other", [replace(SPEC, revision="2"), replace(SPEC, preprocessing="q"), replace(SPEC, dim=9)]
+)
+def test_another_encoder_reads_nothing_of_it(layout: ArchiveLayout, other: EncoderSpec) -> None:
+    Journal(layout, SPEC).write(*_batch(5, seed=1))
+    contents, broken = _read(layout, other)
+    assert (len(contents), broken) == (0, 0)
+
+
+def _cut(data: bytes) -> bytes:
+    return data[:-20]
+
+
+def _zeros(data: bytes) -> bytes:
+    return data[:-64] + bytes(64)
+
+
+def _rubbish(data: bytes) -> bytes:
+    return b"not safetensors" + data
+
+
+@pytest.mark.parametrize("spoil", [_cut, _zeros, _rubbish, lambda _: b""])
+def test_a_spoilt_batch_is_thrown_away_and_the_others_stay(
+    layout: ArchiveLayout, spoil: object
+) -> None:
+    journal = Journal(layout, SPEC)
+    journal.write(*_batch(5, seed=1))
+    journal.write(*_batch(3, seed=2))
+    first = sorted(layout.work.glob("*/*"))[0]
+    first.write_bytes(spoil(first.read_bytes()))
+    contents, broken = _read(layout)
+    assert (len(contents), broken) == (3, 1)
+    assert not first.exists()
+
+
+def test_a_batch_that_was_being_written_is_not_read(layout: ArchiveLayout) -> None:
+    journal = Journal(layout, SPEC)
+    journal.write(*_batch(5, seed=1))
+    whole = next(layout.work.glob("*/*"))
+    whole.with_name(f"{2:08d}.safetensors.123.partial").write_bytes(whole.read_bytes()[:50])
+    contents, broken = _read(layout)
+    assert (len(contents), broken) == (5, 0)
+
+
+def test_clearing_leaves_nothing(layout: ArchiveLayout) -> None:
+    journal = Journal(layout, SPEC)
+    journal.write(*_batch(5, seed=1))
+    journal.clear()
+    assert not layout.work.exists()

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tiny_archives import write_pictures
+
+from coin_retrieval.archive import ArchiveLayout
+from coin_retrieval.images import content_hash, load_image
+from indexer.pictures import Picture, PictureReader, Unreadable
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> ArchiveLayout:
+    return ArchiveLayout(tmp_path / "archive")
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[Path]:
+    return sorted(write_pictures(tmp_path / "in", 30).iterdir())
+
+
+def _reader(layout: ArchiveLayout, *, embedded: bool = False, ahead: int = 8) -> PictureReader:
+    return PictureReader(layout, lambda _: embedded, threads=4, ahead=ahead)
+
+
+def test_pictures_come_in_the_order_asked(layout: ArchiveLayout, paths: list[Path]) -> None:
+    found = list(_reader(layout).read_all(paths))
+    assert [p.content_hash for p in found if isinstance(p, Picture)] == [
+        content_hash(path.read_bytes()) for path in paths
+    ]
+
+
+def test_each_picture_leaves_a_small_thumbnail(layout: ArchiveLayout, tmp_path: Path) -> None:
+    path = tmp_path / "wide.png"
+    Image.new("RGB", (1000, 400), "red").save(path)
+    picture = _reader(layout).read(path)
+    assert isinstance(picture, Picture)
+    assert load_image(layout.thumbnail(picture.content_hash)).shape[1::-1] == (256, 102)
+
+
+def test_what_is_embedded_and_has_a_thumbnail_is_not_decoded(
+    layout: ArchiveLayout, paths: list[Path]
+) -> None:
+    _reader(layout).read(paths[0])
+    again = _reader(layout, embedded=True).read(paths[0])
+    assert isinstance(again, Picture)
+    assert again.image is None
+
+
+def test_an_empty_thumbnail_left_by_a_power_cut_is_written_again(
+    layout: ArchiveLayout, paths: list[Path]
+) -> None:
+    picture = _reader(layout).read(paths[0])
+    assert isinstance(picture, Picture)
+    thumbnail = layout.thumbnail(picture.content_hash)
+    thumbnail.write_bytes(b"")
+    _reader(layout, embedded=True).read(paths[0])
+    assert thumbnail.stat().st_size > 0
+
+
+def test_a_huge_file_is_refused_before_it_is_read(layout: ArchiveLayout, tmp_path: Path) -> None:
+    path = tmp_path / "huge.tif"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    found = _reader(layout).read(path)
+    assert isinstance(found, Unreadable)
+    assert "too large" in found.reason
+
+
+def test_reading_keeps_only_a_few_pictures_ahead_of_a_slow_encoder(
+    layout: ArchiveLayout, paths: list[Path]
+) -> None:
+    read: list[str] = []
+
+    def embedded(digest: str) -> bool:
+        read.append(digest)
+        return False
+
+    reading = PictureReader(layout, embedded, threads=4, ahead=5).read_all(paths)
+    next(reading)
+    reading.close()
+    assert 1 <= len(read) <= 6
+
+
+def test_stopping_early_leaves_no_thread_behind(layout: ArchiveLayout, paths: list[Path]) -> None:
+    reading = _reader(layout).read_all(paths)
+    next(reading)
+    reading.close()
+    assert not [t for t in threading.enumerate() if t.name.startswith("picture")]
