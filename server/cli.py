@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 from rich.console import Console
 
 from coin_retrieval.cli.errors import run, show_error
 from coin_retrieval.cli.settings import CoinEnvironment, read_environment
 from coin_retrieval.errors import CoinError
+from server.limits import ServerLimits
 
 if TYPE_CHECKING:
     from coin_retrieval.retrieval.retriever import Retriever
@@ -20,10 +22,16 @@ app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 
 class ServeEnvironment(CoinEnvironment):
-    """COIN_HOST and COIN_PORT besides what ``coin`` reads; options win over them."""
+    """COIN_HOST, COIN_PORT and COIN_LIMITS__… besides what ``coin`` reads; options win over them.
+
+    Each field of :class:`ServerLimits` is a variable, e.g. ``COIN_LIMITS__UPLOAD_BYTES``.
+    """
+
+    model_config = SettingsConfigDict(env_nested_delimiter="__")
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    limits: ServerLimits = ServerLimits()
 
 
 @app.command()
@@ -73,7 +81,10 @@ def serve(
     from server.serving import serve_until_stopped
 
     failure = serve_until_stopped(
-        load, host=host or environment.host, port=environment.port if port is None else port
+        load,
+        host=host or environment.host,
+        port=environment.port if port is None else port,
+        limits=environment.limits,
     )
     if failure is not None:
         if isinstance(failure, CoinError):

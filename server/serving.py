@@ -11,11 +11,14 @@ import uvicorn
 from coin_retrieval.errors import SettingsError
 from coin_retrieval.retrieval.retriever import Retriever
 from server.app import create_app
+from server.limits import ServerLimits
 
 KEEP_ALIVE_S = 30
 
 
-def serve_until_stopped(load: Callable[[], Retriever], *, host: str, port: int) -> Exception | None:
+def serve_until_stopped(
+    load: Callable[[], Retriever], *, host: str, port: int, limits: ServerLimits
+) -> Exception | None:
     """Serve until a signal comes; returns what went wrong if the models could not be loaded.
 
     One process: models are large, and the lanes of work already use its cores.
@@ -34,7 +37,7 @@ def serve_until_stopped(load: Callable[[], Retriever], *, host: str, port: int) 
     for name in ("coin.server", "uvicorn"):
         logging.getLogger(name).setLevel(logging.INFO)
     config = uvicorn.Config(
-        create_app(load, on_failure=stop),
+        create_app(load, limits=limits, on_failure=stop),
         # the application logs requests itself, without addresses that can quote a report
         access_log=False,
         server_header=False,

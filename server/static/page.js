@@ -152,6 +152,12 @@ function choosePicture(file) {
   $("drop-text").textContent = file.name || "picture";
 }
 
+// a TIFF, for instance: the server reads it, the browser does not show it
+$("preview").addEventListener("error", () => {
+  $("preview").hidden = true;
+  $("drop-text").textContent = `${picture.name || "picture"} (no preview)`;
+});
+
 function invalid() {
   for (const field of $("ask").querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
   if (tab === "report" && !$("report").value.trim()) {
