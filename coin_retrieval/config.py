@@ -10,8 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-"""``auto``: bfloat16 where the hardware computes it, float16 on other GPUs, else float32."""
+from coin_retrieval.types import Dtype
 
 
 class Settings(BaseModel):

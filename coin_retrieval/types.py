@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, NewType, TypeAlias
+from typing import Any, Literal, NewType, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,10 @@ Features: TypeAlias = NDArray[np.float32]
 
 ImageIds: TypeAlias = NDArray[np.int64]
 """int64 [n]."""
+
+
+Dtype: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
+"""``auto``: bfloat16 where the hardware computes it, float16 on other GPUs, else float32."""
 
 
 class Origin(StrEnum):

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from coin_retrieval.config import Dtype
 from coin_retrieval.nets.compute import pick_dtype
+from coin_retrieval.types import Dtype
 
 MIN_COSINE = 0.999
 _PROBES, _GRID = 4, 12

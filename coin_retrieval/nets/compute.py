@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from coin_retrieval.config import Dtype
 from coin_retrieval.errors import SettingsError
+from coin_retrieval.types import Dtype
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -19,10 +19,15 @@ def pick_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise SettingsError("unknown device", value=name, expected="auto, cpu or cuda[:N]") from error
+        raise SettingsError(
+            "unknown device", value=name, expected="auto, cpu or cuda[:N]"
+        ) from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise SettingsError(
-            "no GPU is visible", value=name, expected="a CUDA device", remedy="use device: auto or cpu"
+            "no GPU is visible",
+            value=name,
+            expected="a CUDA device",
+            remedy="use device: auto or cpu",
         )
     return device
 
@@ -30,7 +35,9 @@ def pick_device(name: str = "auto") -> torch.device:
 def pick_dtype(dtype: Dtype, device: torch.device) -> torch.dtype:
     """``auto``: bfloat16 where the hardware multiplies it, float16 on other GPUs, else float32."""
     if dtype != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[dtype]
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[
+            dtype
+        ]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     return torch.bfloat16 if _cpu_multiplies_bf16() else torch.float32

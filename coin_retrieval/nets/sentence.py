@@ -31,7 +31,7 @@ class SentenceBert(BertModel):  # type: ignore[misc]
         """
         if attention_mask is None:
             attention_mask = (input_ids != self.config.pad_token_id).long()
-        # pipelines pad to 256 tokens; columns that hold none change nothing and are most of the work
+        # pipelines pad to 256 tokens: columns that hold none change nothing and cost most
         used = int(attention_mask.any(dim=0).nonzero().max()) + 1
         input_ids, attention_mask = input_ids[:, :used], attention_mask[:, :used]
         states = super().forward(input_ids=input_ids, attention_mask=attention_mask)[0]
