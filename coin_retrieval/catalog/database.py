@@ -8,10 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, QueuePool, create_engine, func, insert, select
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from coin_retrieval.catalog.tables import SCHEMA_VERSION, Base, MetaRow
-from coin_retrieval.errors import ArchiveCorruptError, ArchiveSchemaError
+from coin_retrieval.errors import (
+    ArchiveCorruptError,
+    ArchiveSchemaError,
+    MissingDependencyError,
+    SettingsError,
+)
 
 
 def open_database(where: str | Path) -> Engine:
@@ -20,10 +25,12 @@ def open_database(where: str | Path) -> Engine:
     Raises:
         ArchiveSchemaError: written by a newer program.
         ArchiveCorruptError: not a database, or not a catalog.
+        MissingDependencyError: the database's driver is not installed.
+        SettingsError: not a URL.
     """
     # a path may hold characters that mean something in a URL
     url = URL.create("sqlite", database=str(where)) if isinstance(where, Path) else where
-    engine = create_engine(url)
+    engine = _engine(url)
     location = engine.url.render_as_string(hide_password=True)
     with _refusing_others(location), engine.begin() as connection:
         Base.metadata.create_all(connection)
@@ -50,6 +57,21 @@ def open_read_only(path: Path) -> Engine:
     )
     _check_schema(engine, str(path))
     return engine
+
+
+def _engine(url: URL | str) -> Engine:
+    try:
+        return create_engine(url)
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"the database's driver is not installed ({error})",
+            remedy="pip install it, for PostgreSQL: pip install psycopg[binary]",
+        ) from error
+    except ArgumentError as error:
+        raise SettingsError(
+            f"not the URL of a database ({error})",
+            expected="for example postgresql+psycopg://user@host/database",
+        ) from error
 
 
 def _check_schema(engine: Engine, location: str) -> None:

@@ -16,14 +16,12 @@ Relevance = NDArray[np.bool_]
 
 def precision_at(relevant: Relevance, k: int) -> NDArray[np.float64]:
     """P@k of each query: the relevant share of its first ``k`` places, float64 [queries]."""
-    found: NDArray[np.float64] = relevant[:, :k].sum(axis=1) / k
-    return found
+    return np.asarray(relevant[:, :k].sum(axis=1) / k, np.float64)
 
 
 def accuracy_at(relevant: Relevance, k: int) -> NDArray[np.float64]:
     """ACC@k of each query: 1 if any of its first ``k`` places is relevant, float64 [queries]."""
-    found: NDArray[np.float64] = relevant[:, :k].any(axis=1).astype(np.float64)
-    return found
+    return np.asarray(relevant[:, :k].any(axis=1), np.float64)
 
 
 def majority_vote_at(labels: Sequence[Sequence[str]], truth: Sequence[str], k: int) -> np.ndarray:

@@ -17,7 +17,6 @@ from coin_retrieval.generation.base import Generator
 from coin_retrieval.generation.pipeline import load_pipeline
 from coin_retrieval.generation.prompts import Reader, Windows, split_windows, unread_tail
 from coin_retrieval.generation.tokenizers import reader
-from coin_retrieval.nets.pretrained import loading
 from coin_retrieval.types import GenerationRequest, Provenance, RgbImage
 
 _WINDOWED = (StableDiffusionPipeline, StableDiffusionXLPipeline)
@@ -66,7 +65,7 @@ class DiffusersGenerator(Generator):
 
     def _draw(self, plans: Sequence[Provenance]) -> list[RgbImage]:
         images: list[RgbImage] = []
-        with loading(), torch.inference_mode():
+        with torch.inference_mode():
             for start in range(0, len(plans), self._settings.batch_size):
                 images += self._draw_batch(plans[start : start + self._settings.batch_size])
         return images

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
@@ -19,6 +20,7 @@ from coin_retrieval.errors import WeightsError
 from coin_retrieval.types import content_digest
 
 _MAX_LISTED = 8
+_ONE_LOAD = threading.RLock()
 
 
 def digest_files(files: Mapping[str, Path]) -> str:
@@ -128,8 +130,12 @@ def hub_snapshot(repository: str, *, patterns: list[str], allow_download: bool) 
 
 @contextmanager
 def loading(*, allow_download: bool = False) -> Iterator[None]:
-    """Within it, vendors load without chatter, and from this machine only unless allowed."""
+    """Within it, vendors load without chatter, and from this machine only unless allowed.
+
+    Both are settings of the whole process: one load at a time, or they would be restored wrongly.
+    """
     with ExitStack() as stack:
+        stack.enter_context(_ONE_LOAD)
         stack.enter_context(_quiet())
         if not allow_download:
             stack.enter_context(_offline())
@@ -149,7 +155,7 @@ def _offline() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in ("transformers", "diffusers", "timm", None)]
+    loggers = [logging.getLogger(name) for name in ("transformers", "diffusers", "timm")]
     levels = [logger.level for logger in loggers]
     # only libraries that are loaded already can talk; importing one here would be the slow part
     modules = [sys.modules.get(f"{name}.utils.logging") for name in ("transformers", "diffusers")]

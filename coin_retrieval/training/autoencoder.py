@@ -146,7 +146,7 @@ def encode_all(
         with torch.autocast(target.type, torch.bfloat16):
             real = turned.to(target, memory_format=torch.channels_last)
             latents: Tensor = autoencoder.encode(real).latents  # type: ignore[operator]
-        return latents.half().cpu()
+        return latents.half().cpu().contiguous()
 
     return torch.stack(
         [

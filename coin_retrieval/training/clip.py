@@ -75,7 +75,7 @@ class ClipTask(Task):
         text = F.normalize(model.text.proj(pooled), dim=-1).float()  # type: ignore[union-attr,operator]
         labels = self._labels[torch.from_numpy(rows)].to(device())
         same = labels[:, None] == labels[None, :]
-        scale = model.logit_scale.exp().clamp(max=100)  # type: ignore[union-attr,operator]
+        scale = model.logit_scale.exp().clamp(max=100)  # type: ignore[operator]
         across = scale * image @ text.T
         caption = 0.5 * (multi_positive(across, same) + multi_positive(across.T, same))
         itself = torch.eye(len(rows), dtype=torch.bool, device=labels.device)

@@ -6,6 +6,7 @@ packed data; a run that was killed goes on where it was, a finished one is not r
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ import torch
 import yaml
 from diffusers import AutoencoderTiny
 from pydantic import BaseModel, ValidationError
-from torch import nn
+from safetensors.torch import load_file, save, save_file
+from torch import Tensor, nn
 
 from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.training.autoencoder import (
@@ -34,6 +36,7 @@ from coin_retrieval.training.diffusion import DiffusionRecipe, DiffusionTask, no
 from coin_retrieval.training.loop import device, fit
 from coin_retrieval.training.starter import save_generator
 from coin_retrieval.training.texts import caption_pool
+from coin_retrieval.types import content_digest
 
 RECIPES = Path(__file__).with_name("recipes")
 
@@ -93,13 +96,13 @@ def train_autoencoder(shop: Workshop, recipe: AutoencoderRecipe) -> Path:
     held_out = shop.cases("val", recipe.side_px)
     task = AutoencoderTask(shop.cases("train", recipe.side_px), held_out, recipe)
 
-    def save(module: nn.Module, directory: Path) -> dict[str, float]:
+    def keep(module: nn.Module, directory: Path) -> dict[str, float]:
         standardise_latents(module, shop.cases("train", recipe.side_px), count=512)
         module.save_pretrained(directory)  # type: ignore[operator]
         return {"val_psnr_db": reconstruction_psnr(module, held_out)}
 
     return _run(
-        shop, "autoencoder", save, lambda out: fit(task, recipe.loop, out, name="autoencoder")
+        shop, "autoencoder", keep, lambda out: fit(task, recipe.loop, out, name="autoencoder")
     )
 
 
@@ -112,12 +115,12 @@ def train_decoder(shop: Workshop, recipe: DecoderRecipe) -> Path:
     held_out = shop.cases("val", recipe.side_px)
     task = DecoderTask(shop.cases("train", recipe.side_px), autoencoder, recipe)
 
-    def save(module: nn.Module, directory: Path) -> dict[str, float]:
+    def keep(module: nn.Module, directory: Path) -> dict[str, float]:
         autoencoder.decoder = module["decoder"]  # type: ignore[index]
         autoencoder.save_pretrained(directory)
         return {"val_psnr_db": reconstruction_psnr(autoencoder, held_out)}
 
-    return _run(shop, "decoder", save, lambda out: fit(task, recipe.loop, out, name="decoder"))
+    return _run(shop, "decoder", keep, lambda out: fit(task, recipe.loop, out, name="decoder"))
 
 
 def train_encoder(shop: Workshop, recipe: ClipRecipe) -> Path:
@@ -130,32 +133,32 @@ def train_encoder(shop: Workshop, recipe: ClipRecipe) -> Path:
         soft = reconstruct_all(_latest_autoencoder(shop), shop.cases("train", 128))
     task = ClipTask(cases, captions, recipe, reconstructed=soft)
 
-    def save(module: nn.Module, directory: Path) -> dict[str, float]:
+    def keep(module: nn.Module, directory: Path) -> dict[str, float]:
         save_clip(module, recipe, directory)
         return {}
 
-    return _run(shop, "encoder", save, lambda out: fit(task, recipe.loop, out, name="encoder"))
+    return _run(shop, "encoder", keep, lambda out: fit(task, recipe.loop, out, name="encoder"))
 
 
 def train_generator(shop: Workshop, recipe: DiffusionRecipe) -> Path:
     """Train the U-Net behind a finished autoencoder; returns the whole pipeline's directory."""
     autoencoder = _latest_autoencoder(shop)
     cases = shop.cases("train", recipe.side_px)
-    latents = encode_all(autoencoder, cases, orientations=recipe.orientations)
+    latents = _latents(shop, autoencoder, cases, recipe.orientations)
     captions = caption_pool(cases.rows, size=recipe.captions_per_row, seed=0, cache=shop.cache)
     task = DiffusionTask(cases, latents, captions, recipe, autoencoder=autoencoder)
 
-    def save(module: nn.Module, directory: Path) -> dict[str, float]:
+    def keep(module: nn.Module, directory: Path) -> dict[str, float]:
         save_generator(module, autoencoder, latents, noise_scheduler(), recipe, directory)
         return {}
 
-    return _run(shop, "generator", save, lambda out: fit(task, recipe.loop, out, name="generator"))
+    return _run(shop, "generator", keep, lambda out: fit(task, recipe.loop, out, name="generator"))
 
 
 def _run(
     shop: Workshop,
     name: str,
-    save: Callable[[nn.Module, Path], dict[str, float]],
+    keep: Callable[[nn.Module, Path], dict[str, float]],
     train: Callable[[Path], nn.Module],
 ) -> Path:
     """Train unless finished, save, and write beside the model what it took."""
@@ -163,12 +166,37 @@ def _run(
     finished = out / "model"
     if not finished.exists():
         module = train(out)
-        figures = save(module, finished)
+        figures = keep(module, finished)
         progress = json.loads((out / "progress.json").read_text())
         threads = torch.get_num_threads()
         made = {**progress, **figures, "device": str(device()), "threads": threads}
         (out / "made.json").write_text(json.dumps(made, indent=2) + "\n")
     return finished
+
+
+def _latents(
+    shop: Workshop,
+    autoencoder: AutoencoderTiny,
+    cases: PackedCases,
+    orientations: tuple[int, ...],
+) -> Tensor:
+    """Every picture's latents, encoded once: they depend on the encoder alone."""
+    key = content_digest(
+        {
+            "encoder": hashlib.sha256(_bytes(autoencoder.encoder)).hexdigest(),
+            "pictures": [str(row.image_path) for row in cases.rows],
+            "shape": list(cases.pixels.shape),
+            "orientations": list(orientations),
+        }
+    )
+    file = shop.cache / f"latents-{key[:16]}.safetensors"
+    if not file.exists():
+        save_file({"latents": encode_all(autoencoder, cases, orientations=orientations)}, file)
+    return load_file(file)["latents"]
+
+
+def _bytes(module: nn.Module) -> bytes:
+    return save({name: value.contiguous() for name, value in module.state_dict().items()})
 
 
 def _latest_autoencoder(shop: Workshop) -> AutoencoderTiny:
