@@ -91,6 +91,8 @@ STATUS: tuple[tuple[type[CoinError], int], ...] = (
     (coin.ReportError, 422),
     (coin.ImageError, 422),
     (coin.FilterError, 422),
+    (coin.SettingsError, 503),
+    (coin.CaseTableError, 503),
     (coin.InputError, 400),
     (coin.NotFoundError, 404),
     (coin.UnsupportedError, 409),
@@ -101,8 +103,16 @@ STATUS: tuple[tuple[type[CoinError], int], ...] = (
 )
 """First match wins, so a class stands after those that inherit from it."""
 
-_OURS = (coin.ArchiveError, coin.WeightsError, coin.LoraError, coin.MissingDependencyError)
-"""Faults of the installation: their texts name the server's files, which stay on the server."""
+_OURS = (
+    coin.SettingsError,
+    coin.CaseTableError,
+    coin.ArchiveError,
+    coin.WeightsError,
+    coin.LoraError,
+    coin.MissingDependencyError,
+)
+"""Faults of the installation, such as a cache that cannot be written: no client causes them, and
+their texts name the server's files, which stay on the server."""
 
 
 def status_of(error: CoinError) -> int:
@@ -123,8 +133,8 @@ def body_of(error: CoinError) -> dict[str, object]:
     if isinstance(error, _OURS):
         return body(
             kind_of(error),
-            "the server's archive or models cannot be used",
-            expected="an archive and models that load",
+            "the server's archive, models or cache cannot be used",
+            expected="an archive, models and a cache that work",
             remedy="tell the operator; the server's log has the cause",
         )
     return body(

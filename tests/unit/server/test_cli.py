@@ -38,5 +38,5 @@ def test_a_variable_that_cannot_be_used_is_named(
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as refused:
         read_environment(ServeEnvironment)
-    assert name.split("__")[0] in str(refused.value)
+    assert name.split("__", maxsplit=1)[0] in str(refused.value)
     assert value in str(refused.value)

@@ -32,7 +32,8 @@ def test_every_error_of_the_library_has_the_one_shape(kind: type[coin.CoinError]
 
 def test_the_status_of_a_subclass_is_its_own_and_not_its_parents() -> None:
     assert status_of(coin.ReportError("x")) == 422
-    assert status_of(coin.SettingsError("x")) == 400
+    assert status_of(coin.InputError("x")) == 400
+    assert status_of(coin.SettingsError("x")) == 503
     assert status_of(coin.EncoderMismatchError("x")) == 409
     assert status_of(BodySizeError("x")) == 413
 
@@ -42,7 +43,9 @@ def test_the_kind_is_the_class_in_words() -> None:
     assert kind_of(RequestError("x")) == "request"
 
 
-@pytest.mark.parametrize("kind", [coin.ArchiveCorruptError, coin.WeightsError, coin.LoraError])
+@pytest.mark.parametrize(
+    "kind", [coin.ArchiveCorruptError, coin.WeightsError, coin.LoraError, coin.SettingsError]
+)
 def test_a_fault_of_the_installation_names_no_file_of_the_server(
     kind: type[coin.CoinError],
 ) -> None:
