@@ -11,8 +11,11 @@ import torch
 from diffusers import (
     AutoencoderKL,
     AutoencoderTiny,
+    DPMSolverMultistepScheduler,
     EulerDiscreteScheduler,
     LCMScheduler,
+    PixArtSigmaPipeline,
+    PixArtTransformer2DModel,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
@@ -24,6 +27,8 @@ from transformers import (
     CLIPTextModel,
     CLIPTextModelWithProjection,
     CLIPTokenizer,
+    T5Config,
+    T5EncoderModel,
 )
 
 from coin_retrieval.starter import minilm
@@ -179,12 +184,12 @@ def write_sdxl_dir(directory: Path, *, seed: int = 0) -> Path:
     return directory
 
 
-def write_letter_tokenizer(directory: Path) -> CLIPTokenizer:
-    """CLIP's tokenizer with no merges: a token a letter, 77 tokens with begin and end."""
+def write_letter_tokenizer(directory: Path, *, max_length: int = 77) -> CLIPTokenizer:
+    """CLIP's tokenizer with no merges: a token a letter, and begin and end."""
     letters = list(string.printable.strip())
     words = [*letters, *(f"{letter}</w>" for letter in letters)]
     vocabulary = {token: i for i, token in enumerate([*words, "<|startoftext|>", "<|endoftext|>"])}
-    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77)
+    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=max_length)
     tokenizer.save_pretrained(directory)
     return tokenizer
 
@@ -261,4 +266,39 @@ def write_timm_dir(directory: Path, *, seed: int = 0) -> Path:
         torch.manual_seed(seed)
         model = timm.create_model("test_resnet", num_classes=7, pretrained_cfg_overlay=config)
     save_for_hf(model, directory, safe_serialization=True)
+    return directory
+
+
+def write_pixart_dir(directory: Path, *, seed: int = 0) -> Path:
+    """A PixArt: no U-Net, one T5 that reads 300 letters, 256 px pictures by its own bins."""
+    tokenizer = write_letter_tokenizer(directory / "tokenizer", max_length=512)
+    text = T5Config(
+        vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=37, num_layers=1, num_heads=4
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        PixArtSigmaPipeline(
+            tokenizer=tokenizer,
+            text_encoder=T5EncoderModel(text),
+            vae=AutoencoderKL(
+                block_out_channels=(4, 4, 4, 4),
+                down_block_types=("DownEncoderBlock2D",) * 4,
+                up_block_types=("UpDecoderBlock2D",) * 4,
+                latent_channels=4,
+                norm_num_groups=2,
+            ),
+            transformer=PixArtTransformer2DModel(
+                sample_size=32,
+                patch_size=2,
+                num_layers=1,
+                attention_head_dim=8,
+                num_attention_heads=2,
+                caption_channels=32,
+                cross_attention_dim=16,
+                in_channels=4,
+                out_channels=8,
+                use_additional_conditions=False,
+            ),
+            scheduler=DPMSolverMultistepScheduler(),
+        ).save_pretrained(directory)
     return directory

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_models
 import torch
 from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
@@ -236,6 +237,18 @@ def test_a_pipeline_that_is_not_here_is_not_downloaded() -> None:
 def test_a_directory_that_is_no_pipeline_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="model_index"):
         sdxl(tmp_path)
+
+
+def test_a_pipeline_of_another_family_is_drawn_with_and_says_what_it_does_not_read(
+    tmp_path: Path,
+) -> None:
+    generator = sdxl(tiny_models.write_pixart_dir(tmp_path))
+    (plan,) = generator.plan(GenerationRequest("nuclei", n=1))
+    assert (plan.width_px, plan.height_px, plan.guidance) == (256, 256, 4.5)
+    # its encoder reads 300 tokens, begin and end among them: here one a letter
+    (sample,) = generator.generate(GenerationRequest("n" * 298 + " halo", n=1))
+    assert sample.provenance.dropped_text == "halo"
+    assert sample.image.shape == (256, 256, 3)
 
 
 def test_more_steps_than_a_scheduler_has_are_refused(tiny_pipeline_dir: Path) -> None:
