@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,12 @@ from conformance.catalog_suite import BLOOD, CERVIX, DRAWN, EOSINOPHIL, HSIL, LS
 from sqlalchemy.exc import OperationalError
 
 from coin_retrieval.catalog.sql import SqlCatalog
-from coin_retrieval.errors import ArchiveCorruptError, ArchiveSchemaError
+from coin_retrieval.errors import (
+    ArchiveCorruptError,
+    ArchiveSchemaError,
+    MissingDependencyError,
+    SettingsError,
+)
 
 
 @pytest.fixture
@@ -86,3 +92,15 @@ def test_a_filter_reads_an_index_and_not_every_image(file: Path) -> None:
     connection.close()
     assert "SEARCH" in plan[0][-1]
     assert "PRIMARY KEY" in plan[0][-1]
+
+
+@pytest.mark.parametrize("url", ["no url", "oracledb2://host/name", "://"])
+def test_what_is_no_database_url_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="postgresql"):
+        SqlCatalog.create(url)
+
+
+def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingDependencyError, match="psycopg"):
+        SqlCatalog.create("postgresql+psycopg://nobody@127.0.0.1:9/none")
