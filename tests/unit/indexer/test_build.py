@@ -13,7 +13,13 @@ from tiny_archives import build_archive, write_picture, write_pictures, write_ta
 from coin_retrieval.archive import ArchiveLayout
 from coin_retrieval.archive.lock import building
 from coin_retrieval.archive.verify import verify
-from coin_retrieval.errors import ArchiveBusyError, ArchiveSchemaError, InputError, ModelError
+from coin_retrieval.errors import (
+    ArchiveBusyError,
+    ArchiveError,
+    ArchiveSchemaError,
+    InputError,
+    ModelError,
+)
 from coin_retrieval.factory import open_archive
 from coin_retrieval.images import load_image
 from coin_retrieval.types import ImageId, Origin
@@ -377,3 +383,16 @@ def test_recall_is_measured_for_an_approximate_index_and_not_for_an_exact_one(
     assert graph.measured_recall is not None
     assert graph.measured_recall.images > 0.9
     assert graph.measured_recall.texts is None, "histograms read no text"
+
+
+def test_an_archive_that_cannot_be_written_is_a_clear_error_and_loses_nothing(
+    root: Path, pictures: Path
+) -> None:
+    build_archive(root, pictures)
+    shutil.move(root / "thumbnails", root.parent / "aside")
+    (root / "thumbnails").write_text("in the way")
+    with pytest.raises(ArchiveError, match="cannot be written"):
+        build_archive(root, pictures)
+    (root / "thumbnails").unlink()
+    shutil.move(root.parent / "aside", root / "thumbnails")
+    assert build_archive(root, pictures).embedded == 0
