@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coin_retrieval.cli.errors import JsonOption
-from coin_retrieval.errors import CaseTableError
+from coin_retrieval.cli.evaluate_pictures import classifier_agreement, images, memorisation
+from coin_retrieval.errors import CaseTableError, InputError
 
 if TYPE_CHECKING:
-    from coin_retrieval.evaluation.retrieval import LabelledReport, RetrievalFigures
+    from coin_retrieval.evaluation.figures import RetrievalFigures
+    from coin_retrieval.evaluation.retrieval import LabelledReport
+    from coin_retrieval.retrieval.retriever import Retriever
+    from coin_retrieval.types import SearchMode
 
 evaluate_app = typer.Typer(help="How good is it, on your own cases?", no_args_is_help=True)
+evaluate_app.command()(images)
+evaluate_app.command()(memorisation)
+evaluate_app.command()(classifier_agreement)
 
 
 @evaluate_app.callback()
@@ -26,42 +33,62 @@ def retrieval(
     archive: Annotated[Path, typer.Argument(help="An archive that coin-index built.")],
     queries: Annotated[
         Path | None,
-        typer.Option(help="CSV: report, and the label's column. Default: the held-out wordings."),
+        typer.Option(
+            help="CSV: report, the label's column, and case_id if that case must not be found. "
+            "Default: the held-out wordings."
+        ),
     ] = None,
     where: Annotated[
         list[str] | None, typer.Option(help="FIELD=VALUE, repeatable: search only these.")
     ] = None,
     by: Annotated[str, typer.Option(help="The label: finding or diagnosis.")] = "finding",
     modes: Annotated[
-        str, typer.Option(help="Comma-separated: text, prototype, fused, image.")
-    ] = "image,text,prototype,fused",
+        str | None,
+        typer.Option(
+            help="Comma-separated: image, text, prototype, fused. Default: all that are possible."
+        ),
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many places count.")] = 10,
     prototypes: Annotated[int, typer.Option(min=1, help="Pictures drawn a report.")] = 4,
     seed: Annotated[int, typer.Option(help="Of the first picture.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Directory for figures.json and .md.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory for figures.json, figures.md and plots.")
+    ] = None,
+    plots: Annotated[bool, typer.Option(help="Draw plots into --out.")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Precision at k by class, of every query mode, with 95 % intervals."""
-    from rich.progress import track
-
+    """Precision, mAP, nDCG, votes and accuracy of every query mode, with 95 % intervals."""
     from coin_retrieval.cli.inputs import parse_where
+    from coin_retrieval.cli.progress import showing_bars
     from coin_retrieval.cli.session import print_json
-    from coin_retrieval.cli.settings import read_environment
-    from coin_retrieval.evaluation.retrieval import RetrievalEvaluation, RetrievalFigures
-    from coin_retrieval.factory import make_retriever, open_archive, parse_generator
+    from coin_retrieval.evaluation.figures import RetrievalFigures
+    from coin_retrieval.evaluation.plots import require_plots
+    from coin_retrieval.evaluation.rankings import differences
+    from coin_retrieval.evaluation.retrieval import RetrievalEvaluation
+    from coin_retrieval.evaluation.retrieval_table import to_markdown
     from coin_retrieval.types import SearchMode
 
-    environment = read_environment()
-    chosen = [SearchMode(mode.strip()) for mode in modes.split(",")]
-    draws = bool({SearchMode.PROTOTYPE, SearchMode.FUSED} & set(chosen))
-    retriever = make_retriever(
-        open_archive(archive),
-        cache_dir=environment.prototype_dir,
-        generator=parse_generator(environment.generator) if draws else None,
-    )
+    if out is not None and plots:
+        require_plots()
+    named = _modes(modes) if modes else None
+    retriever = _open(archive, named)
+    chosen = named or [SearchMode.IMAGE, *reversed(retriever.modes)]
     asked = _read(queries, by) if queries else _held_out(by)
     allowed = parse_where(where or [])
     evaluation = RetrievalEvaluation(retriever, where=allowed, by=by, k=k)
+    with showing_bars(quiet=as_json) as bars:
+        rankings = []
+        for mode in chosen:
+            if mode is SearchMode.IMAGE:
+                done = bars(mode.value, evaluation.pictures_count)
+                rankings.append(evaluation.pictures(done=done))
+                continue
+            answerable = evaluation.answerable(asked)
+            done = bars(mode.value, len(answerable))
+            ranking = evaluation.reports(
+                mode, answerable, prototypes=prototypes, seed=seed, done=done
+            )
+            rankings.append(ranking)
     figures = RetrievalFigures(
         k=k,
         by=by,
@@ -70,44 +97,52 @@ def retrieval(
         generator=retriever.generator_name or "",
         prototypes=prototypes,
         seed=seed,
-        modes=[
-            evaluation.pictures()
-            if mode is SearchMode.IMAGE
-            else evaluation.reports(mode, asked, prototypes=prototypes, seed=seed)
-            for mode in track(chosen, "evaluating", disable=as_json)
-        ],
+        modes=[evaluation.figures(ranking) for ranking in rankings],
+        differences=differences(rankings, k=k),
     )
-    table = to_markdown(figures)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "figures.json").write_text(figures.model_dump_json(indent=2) + "\n")
-        (out / "figures.md").write_text(table)
+        _save(figures, out, plots=plots)
     if as_json:
         print_json(figures.model_dump(mode="json"))
     else:
-        typer.echo(table)
+        typer.echo(to_markdown(figures))
 
 
-def to_markdown(figures: RetrievalFigures) -> str:
-    """The figures as a Markdown table: a row a class, a column a mode."""
-    modes = figures.modes
-    labels = sorted({c.label for mode in modes for c in mode.classes})
-    found = {(m.mode, c.label): c for m in modes for c in m.classes}
-    lines = [
-        f"| P@{figures.k} by {figures.by} | cases | " + " | ".join(m.mode for m in modes) + " |",
-        "|---|---|" + "---|" * len(modes),
-    ]
-    for label in labels:
-        cells = [found.get((m.mode, label)) for m in modes]
-        cases = next(cell.cases for cell in cells if cell)
-        shown = [f"{cell.precision:.2f}" if cell else "–" for cell in cells]
-        lines.append(f"| {label} | {cases} | " + " | ".join(shown) + " |")
-    macro = [f"**{m.precision:.3f}** ({m.interval[0]:.3f}–{m.interval[1]:.3f})" for m in modes]
-    lines.append("| **macro** (95 % interval) | | " + " | ".join(macro) + " |")
-    for name, at in (("accuracy_1", 1), ("accuracy_5", 5)):
-        shown = [f"{getattr(m, name):.3f}" for m in modes]
-        lines.append(f"| ACC@{at}, macro | | " + " | ".join(shown) + " |")
-    return "\n".join(lines) + "\n"
+def _modes(text: str) -> list[SearchMode]:
+    from coin_retrieval.types import SearchMode
+
+    names = list(dict.fromkeys(name.strip() for name in text.split(",")))
+    known = [mode.value for mode in SearchMode]
+    if not set(names) <= set(known):
+        raise InputError("no such mode", value=text, expected=f"some of {', '.join(known)}")
+    return [SearchMode(name) for name in names]
+
+
+def _open(archive: Path, modes: list[SearchMode] | None) -> Retriever:
+    """A retriever; the generator is loaded only where a mode draws."""
+    from coin_retrieval.cli.settings import read_environment
+    from coin_retrieval.factory import make_retriever, open_archive, parse_generator
+    from coin_retrieval.types import SearchMode
+
+    environment = read_environment()
+    draws = modes is None or bool({SearchMode.PROTOTYPE, SearchMode.FUSED} & set(modes))
+    return make_retriever(
+        open_archive(archive),
+        cache_dir=environment.prototype_dir,
+        generator=parse_generator(environment.generator) if draws else None,
+    )
+
+
+def _save(figures: RetrievalFigures, out: Path, *, plots: bool) -> None:
+    from coin_retrieval.evaluation.plots import classes_png, modes_png
+    from coin_retrieval.evaluation.retrieval_table import to_markdown
+
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "figures.json").write_text(figures.model_dump_json(indent=2) + "\n", "utf-8")
+    (out / "figures.md").write_text(to_markdown(figures), "utf-8")
+    if plots:
+        (out / "modes.png").write_bytes(modes_png(figures))
+        (out / "classes.png").write_bytes(classes_png(figures))
 
 
 def _held_out(by: str) -> list[LabelledReport]:
@@ -139,4 +174,9 @@ def _read(path: Path, by: str) -> list[LabelledReport]:
             expected=f"the columns report and {by}",
             remedy="name the report's text and its true label, one query a row",
         )
-    return [LabelledReport(row["report"], row[by]) for row in rows]
+    return [
+        LabelledReport(
+            row["report"] or "", (row[by] or "").strip(), (row.get("case_id") or "").strip()
+        )
+        for row in rows
+    ]

@@ -1,4 +1,4 @@
-"""How good is each query mode on an archive? Labelled reports in, figures by class out."""
+"""How good is each query mode on an archive? Labelled reports in, rankings and figures out."""
 
 from __future__ import annotations
 
@@ -7,64 +7,29 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.errors import InputError
-from coin_retrieval.evaluation.ranking import accuracy_at, macro_interval, precision_at
+from coin_retrieval.evaluation.figures import ModeFigures
+from coin_retrieval.evaluation.rankings import DEEPEST_ACCURACY, Ranking, mode_figures
 from coin_retrieval.retrieval.query import Query
 from coin_retrieval.retrieval.retriever import Retriever
-from coin_retrieval.types import ImageId, ImageRecord, SearchMode
+from coin_retrieval.types import Hit, ImageId, ImageRecord, SearchMode
+
+_CHUNK = 32
+"""Pictures that are searched together: few enough for a progress bar that moves."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledReport:
-    """A report and the label that relevant pictures carry."""
+    """A report and the label that relevant pictures carry.
+
+    ``case_id`` is the case that the report was written for: it is left out of what is found.
+    """
 
     report: str
     label: str
-
-
-class ClassFigures(BaseModel):
-    """Figures of one class; ``ceiling`` is a perfect ranking's P@k, by how many cases there are."""
-
-    model_config = ConfigDict(frozen=True)
-
-    label: str
-    queries: int
-    cases: int
-    ceiling: float
-    precision: float
-    accuracy_1: float
-    accuracy_5: float
-
-
-class ModeFigures(BaseModel):
-    """Figures of one query mode: macro averages over classes, P@k with its 95 % interval."""
-
-    model_config = ConfigDict(frozen=True)
-
-    mode: str
-    precision: float
-    interval: tuple[float, float]
-    accuracy_1: float
-    accuracy_5: float
-    classes: list[ClassFigures]
-
-
-class RetrievalFigures(BaseModel):
-    """What an evaluation found; ``where`` and ``by`` say on what."""
-
-    model_config = ConfigDict(frozen=True)
-
-    k: int
-    by: str
-    where: dict[str, list[str]]
-    encoder: str
-    generator: str = ""
-    prototypes: int
-    seed: int
-    modes: list[ModeFigures] = Field(default_factory=list)
+    case_id: str = ""
 
 
 class RetrievalEvaluation:
@@ -74,6 +39,9 @@ class RetrievalEvaluation:
         where: only these pictures are searched.
         by: the picture's field that is the label: ``finding`` or ``diagnosis``.
         k: places that count; cases, not pictures.
+
+    Raises:
+        InputError: no such label, or no picture fits ``where``.
     """
 
     def __init__(
@@ -83,14 +51,39 @@ class RetrievalEvaluation:
             raise InputError("no such label", value=by, expected="finding or diagnosis")
         self._retriever = retriever
         self._where, self._by, self._k = where, by, k
-        ids = retriever.archive.catalog.select(where)
-        self._ids = np.sort(ids)
+        self._depth = max(k, DEEPEST_ACCURACY)
+        self._ids = np.sort(retriever.archive.catalog.select(where))
+        if not len(self._ids):
+            raise InputError("no picture of the archive fits the filter", value=dict(where))
         records = retriever.archive.catalog.images(ImageId(int(i)) for i in self._ids)
-        self._records = [records[ImageId(int(i))] for i in self._ids]
-        self._labels = {record.image_id: self._label(record) for record in self._records}
-        self._cases = Counter(
-            label for _, label in {(r.case_id, self._label(r)) for r in self._records}
-        )
+        self._images = {record.image_id: record for record in records.values()}
+        self._most = max(Counter(record.case_id for record in records.values()).values())
+        self._labelled = [i for i in map(int, self._ids) if self._label(records[ImageId(i)])]
+        self._labelled_cases = {
+            (records[ImageId(i)].case_id, self._label(records[ImageId(i)])) for i in self._labelled
+        }
+        self._cases = Counter(label for _, label in self._labelled_cases)
+
+    def answerable(self, queries: Iterable[LabelledReport]) -> list[LabelledReport]:
+        """The reports whose label some case has: its own case does not count.
+
+        Raises:
+            InputError: there is none.
+        """
+        asked = [query for query in queries if self._findable(query.case_id, query.label)]
+        if not asked:
+            raise InputError(
+                "no query has a label of this archive",
+                value=f"labels by {self._by}",
+                expected=f"one of {', '.join(sorted(self._cases))}",
+                remedy="name the label as the archive does, or another --by",
+            )
+        return asked
+
+    @property
+    def pictures_count(self) -> int:
+        """How many queries :meth:`pictures` runs."""
+        return len(self._labelled)
 
     def reports(
         self,
@@ -100,85 +93,77 @@ class RetrievalEvaluation:
         prototypes: int = 4,
         seed: int = 0,
         done: Callable[[], None] = lambda: None,
-    ) -> ModeFigures:
-        """Search with every report whose label the archive has.
+    ) -> Ranking:
+        """Search with every report that is :meth:`answerable`; ``done`` is called after each.
 
         Raises:
-            InputError: no report's label is in the archive.
+            InputError: there is none.
+            UnsupportedError: the archive cannot be searched in this mode.
         """
-        asked = [query for query in queries if self._cases[query.label]]
-        rows = []
+        asked = self.answerable(queries)
+        found = []
         for query in asked:
             answer = self._retriever.search(
                 Query(
                     query.report,
                     mode=mode,
-                    k=self._k,
+                    k=self._depth + bool(query.case_id),
                     where=self._where,
                     prototypes=prototypes,
                     seed=seed,
                 )
             )
-            found = [self._label(case.matches[0].image) for case in answer.cases]
-            rows.append(self._relevance(found, query.label))
+            others = [case for case in answer.cases if case.case.case_id != query.case_id]
+            found.append([self._label(case.matches[0].image) for case in others[: self._depth]])
             done()
-        return self._figures(mode, rows, [query.label for query in asked])
+        return Ranking(
+            mode=mode,
+            truth=[query.label for query in asked],
+            cases=[q.case_id or f"query {number}" for number, q in enumerate(asked)],
+            findable=[self._findable(query.case_id, query.label) for query in asked],
+            found=found,
+        )
 
-    def pictures(self) -> ModeFigures:
+    def pictures(self, *, done: Callable[[], None] = lambda: None) -> Ranking:
         """Search with every picture itself, its own case left out: what the encoder could do."""
         store = self._retriever.archive.store
-        cases = {record.image_id: record.case_id for record in self._records}
-        most = max(Counter(cases.values()).values())
-        hits = store.search(store.vectors(self._ids), (self._k + 1) * most, allowed=self._ids)
-        rows = []
-        for record, near in zip(self._records, hits, strict=True):
-            best: dict[str, str] = {}
-            for hit in near:
-                best.setdefault(cases[hit.image_id], self._labels[hit.image_id])
-            best.pop(record.case_id, None)
-            rows.append(self._relevance(list(best.values()), self._label(record)))
-        return self._figures(SearchMode.IMAGE, rows, [self._label(r) for r in self._records])
+        found = []
+        for start in range(0, len(self._labelled), _CHUNK):
+            ids = self._labelled[start : start + _CHUNK]
+            # no case has more than ``most`` pictures, so as many hits as this hold enough cases
+            near = store.search(
+                store.vectors(np.array(ids, np.int64)),
+                (self._depth + 1) * self._most,
+                allowed=self._ids,
+            )
+            for image_id, hits in zip(ids, near, strict=True):
+                found.append(self._by_case(hits, without=self._images[ImageId(image_id)].case_id))
+                done()
+        asked = [self._images[ImageId(i)] for i in self._labelled]
+        return Ranking(
+            mode=SearchMode.IMAGE,
+            truth=[self._label(image) for image in asked],
+            cases=[image.case_id for image in asked],
+            findable=[self._findable(image.case_id, self._label(image)) for image in asked],
+            found=found,
+        )
+
+    def figures(self, ranking: Ranking) -> ModeFigures:
+        """Figures of what :meth:`reports` or :meth:`pictures` found."""
+        return mode_figures(ranking, k=self._k, cases=self._cases)
 
     def _label(self, image: ImageRecord) -> str:
         return str(getattr(image, self._by))
 
-    def _relevance(self, found: Iterable[str], truth: str) -> list[bool]:
-        right = [label == truth for label in found][: self._k]
-        return right + [False] * (self._k - len(right))
+    def _findable(self, case_id: str, label: str) -> int:
+        """How many cases other than this one have the label."""
+        return self._cases[label] - ((case_id, label) in self._labelled_cases)
 
-    def _figures(
-        self, mode: SearchMode, rows: Sequence[Sequence[bool]], truth: Sequence[str]
-    ) -> ModeFigures:
-        if not rows:
-            raise InputError(
-                "no query has a label of this archive",
-                value=f"labels by {self._by}",
-                expected=f"one of {', '.join(sorted(self._cases))}",
-            )
-        relevant = np.array(rows, bool)
-        values = {
-            "precision": precision_at(relevant, self._k),
-            "accuracy_1": accuracy_at(relevant, 1),
-            "accuracy_5": accuracy_at(relevant, 5),
-        }
-        names = np.array(truth)
-        own = 1 if mode is SearchMode.IMAGE else 0
-        classes = [
-            ClassFigures(
-                label=label,
-                queries=int((names == label).sum()),
-                cases=self._cases[label],
-                ceiling=min(self._cases[label] - own, self._k) / self._k,
-                **{key: float(value[names == label].mean()) for key, value in values.items()},
-            )
-            for label in sorted(set(truth))
-        ]
-        mean, low, high = macro_interval(values["precision"], truth)
-        return ModeFigures(
-            mode=mode.value,
-            precision=mean,
-            interval=(low, high),
-            accuracy_1=float(np.mean([c.accuracy_1 for c in classes])),
-            accuracy_5=float(np.mean([c.accuracy_5 for c in classes])),
-            classes=classes,
-        )
+    def _by_case(self, hits: Iterable[Hit], *, without: str) -> list[str]:
+        """Labels of the cases found, each case's that of its nearest picture."""
+        nearest: dict[str, ImageRecord] = {}
+        for hit in hits:
+            image = self._images[hit.image_id]
+            nearest.setdefault(image.case_id, image)
+        nearest.pop(without, None)
+        return [self._label(image) for image in nearest.values()][: self._depth]

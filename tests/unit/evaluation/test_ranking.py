@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
+import pytest
 
 from coin_retrieval.evaluation.ranking import (
     accuracy_at,
-    macro_interval,
+    average_precision_at,
     majority_vote_at,
+    ndcg_at,
     precision_at,
 )
 
@@ -28,14 +27,27 @@ def test_a_tied_vote_goes_to_the_nearest_label() -> None:
     assert majority_vote_at([["b", "a", "a", "b"]], ["b"], 4).tolist() == [1.0]
 
 
-def test_classes_count_the_same_however_many_queries_they_have() -> None:
-    mean, low, high = macro_interval(np.array([1.0, 1.0, 1.0, 0.0]), ["a", "a", "a", "b"])
-    assert (mean, low, high) == (0.5, 0.5, 0.5)
+def test_a_vote_without_anything_found_is_wrong() -> None:
+    assert majority_vote_at([[]], ["b"], 4).tolist() == [0.0]
 
 
-@given(arrays(np.float64, st.integers(4, 30), elements=st.floats(0, 1)))
-def test_the_interval_holds_the_mean(values: np.ndarray) -> None:
-    mean, low, high = macro_interval(
-        values, ["a", "b"] * (len(values) // 2) + ["a"] * (len(values) % 2)
-    )
-    assert low - 1e-9 <= mean <= high + 1e-9
+def test_relevant_cases_that_were_not_found_lower_average_precision() -> None:
+    found = average_precision_at(RELEVANT, np.array([2, 2, 4]), 4)
+    assert found == pytest.approx([(1 + 2 / 3) / 2, (1 / 4) / 2, 1.0])
+
+
+def test_a_class_with_fewer_cases_than_places_can_still_be_perfect() -> None:
+    perfect = np.array([[1, 1, 0, 0]], bool)
+    assert average_precision_at(perfect, np.array([2]), 4).tolist() == [1.0]
+    assert ndcg_at(perfect, np.array([2]), 4).tolist() == [1.0]
+
+
+def test_a_query_with_nothing_to_find_counts_as_zero() -> None:
+    nothing = np.zeros((1, 4), bool)
+    assert average_precision_at(nothing, np.array([0]), 4).tolist() == [0.0]
+    assert ndcg_at(nothing, np.array([0]), 4).tolist() == [0.0]
+
+
+def test_a_relevant_case_gains_less_the_later_it_comes() -> None:
+    found = ndcg_at(np.eye(4, dtype=bool), np.ones(4, int), 4)
+    assert found == pytest.approx(1 / np.log2([2, 3, 4, 5]))
