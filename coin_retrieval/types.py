@@ -126,6 +126,7 @@ class Report:
     conclusion: str = ""
     site: str = ""
     codes: tuple[DiagnosisCode, ...] = ()
+    procedure: str = ""
 
 
 @dataclass(frozen=True, slots=True)

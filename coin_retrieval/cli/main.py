@@ -11,6 +11,7 @@ from coin_retrieval.cli.doctor import doctor
 from coin_retrieval.cli.errors import CoinGroup, run
 from coin_retrieval.cli.evaluate import evaluate_app
 from coin_retrieval.cli.generate import generate
+from coin_retrieval.cli.report import report_app
 from coin_retrieval.cli.search import search
 from coin_retrieval.cli.train import train_app
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(search)
 app.command()(generate)
+app.add_typer(report_app, name="report")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(train_app, name="train")
 app.command()(doctor)

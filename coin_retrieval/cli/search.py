@@ -101,12 +101,15 @@ def search(
         return
     from rich.console import Console
 
-    from coin_retrieval.cli.tables import show_no_match, show_search
+    from coin_retrieval.cli.tables import show_no_match, show_search, show_site_hint
+    from coin_retrieval.reports.plain import read_report
 
     console = Console()
     if query.where and not result.cases:
         show_no_match(console, retriever.archive.catalog, query.where)
     show_search(console, result, demonstration=demonstration)
+    if query.report and "site" not in query.where:
+        show_site_hint(console, read_report(query.report), retriever.archive.catalog)
     if sheet is not None:
         console.print(f"Contact sheet: {sheet}", soft_wrap=True, markup=False, highlight=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
@@ -9,9 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from coin_retrieval.catalog.base import Catalog, Where
+from coin_retrieval.reports.filters import suggest_where
 from coin_retrieval.retrieval.query import Prototype, SearchResult
 from coin_retrieval.retrieval.sheet import BANNER, DEMONSTRATION_BANNER, FOOTER
-from coin_retrieval.types import CaseMatch, Origin
+from coin_retrieval.types import CaseMatch, Origin, Report
 
 _MANY_IMAGES = 1
 
@@ -46,6 +48,22 @@ def show_no_match(console: Console, catalog: Catalog, where: Where) -> None:
         known = ", ".join(f"{value} ({n})" for value, n in list(counts.items())[:_VALUES_SHOWN])
         more = f" and {len(counts) - _VALUES_SHOWN} more" if len(counts) > _VALUES_SHOWN else ""
         console.print(f"  {field} is one of: {known}{more}", markup=False, highlight=False)
+
+
+def show_site_hint(console: Console, report: Report, catalog: Catalog) -> None:
+    """One line that offers the report's site as a filter, in the archive's own words for it."""
+    if not report.site:
+        return
+    offered = suggest_where(report, known=catalog.values("site"))
+    filters = " ".join(
+        f"--where {shlex.quote(f'{field}={value}')}"
+        for field, values in offered.items()
+        for value in values
+    )
+    hint = f"add {filters} to search only there" if filters else "no case of the archive has it"
+    console.print(
+        f"Site recognised: {report.site}; {hint}.", soft_wrap=True, markup=False, highlight=False
+    )
 
 
 def show_prototypes(console: Console, prototypes: Sequence[Prototype]) -> None:

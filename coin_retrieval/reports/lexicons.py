@@ -1,0 +1,128 @@
+"""The reader's words: YAML files beside this module, checked when they are loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from coin_retrieval.errors import SettingsError
+from coin_retrieval.reports.words import PhraseBook
+
+FOLDER = Path(__file__).with_name("lexicon")
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+M = TypeVar("M", bound=BaseModel)
+Phrases = tuple[str, ...]
+
+
+class Words(BaseModel):
+    """Base: frozen, unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SiteWords(Words):
+    """How one site is named; ``part_of`` is a site that gives way to this one."""
+
+    phrases: Phrases
+    implied_by: Phrases = ()
+    part_of: str = ""
+    loinc: Phrases = ()
+
+
+class SiteLexicon(Words):
+    """Sites and procedures by name, and the words that make a site a tumour's origin."""
+
+    sites: Mapping[str, SiteWords]
+    origins: Phrases
+    origin_before: Phrases
+    procedures: Mapping[str, Phrases]
+
+
+class Cues(Words):
+    """Words that change the meaning of what stands after or before them."""
+
+    before: Phrases
+    after: Phrases
+
+
+class ContextLexicon(Words):
+    """The cues of ConText; ``none`` look like cues, ``ends`` and ``claims`` end their scopes."""
+
+    negated: Cues
+    possible: Cues
+    historical: Cues
+    none: Phrases
+    ends: Phrases
+    claims: Phrases
+    presence: Phrases
+
+
+class SectionLexicon(Words):
+    """Labels of sections by kind, and the words of advice."""
+
+    header: Phrases
+    conclusion: Phrases
+    findings: Phrases
+    comment: Phrases
+    history: Phrases
+    advice: Phrases
+    advice_words: Phrases
+
+
+class _Fragments(Words):
+    fragments: Mapping[str, str] = Field(min_length=1)
+
+
+@cache
+def load_sites() -> SiteLexicon:
+    """Sites and procedures."""
+    return load_yaml(FOLDER / "sites.yaml", SiteLexicon)
+
+
+@cache
+def load_contexts() -> ContextLexicon:
+    """Cues of negation, doubt and history."""
+    return load_yaml(FOLDER / "contexts.yaml", ContextLexicon)
+
+
+@cache
+def load_sections() -> SectionLexicon:
+    """Labels of sections."""
+    return load_yaml(FOLDER / "sections.yaml", SectionLexicon)
+
+
+@cache
+def load_fragments() -> Mapping[str, str]:
+    """Wordings that terminologies share."""
+    return load_yaml(FOLDER / "fragments.yaml", _Fragments).fragments
+
+
+def load_yaml(path: Path, model: type[M]) -> M:
+    """A checked YAML file.
+
+    Raises:
+        SettingsError: the file cannot be read, is no YAML, or does not fit the model.
+    """
+    try:
+        return model.model_validate(yaml.load(path.read_bytes(), Loader=_Loader))  # noqa: S506
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise SettingsError(
+            f"{path.name} cannot be used ({error})",
+            value=str(path),
+            expected=f"a YAML file of a {model.__name__}",
+            remedy="correct the file, or install the package again",
+        ) from error
+
+
+def book_of(patterns: Phrases) -> PhraseBook[None]:
+    """A book in which a phrase only is or is not."""
+    book: PhraseBook[None] = PhraseBook()
+    for pattern in patterns:
+        book.add(pattern, None)
+    return book

@@ -1,0 +1,72 @@
+"""Everything that can be read from a report, and from which words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from coin_retrieval.reports.categories import Mention, find_categories
+from coin_retrieval.reports.contexts import Assertion, Contexts, Scope
+from coin_retrieval.reports.sections import Part, lay_out
+from coin_retrieval.reports.sites import Named, find_procedure, find_site
+from coin_retrieval.reports.tidying import tidy
+from coin_retrieval.reports.words import Span, Token, span_of, tokenize
+from coin_retrieval.types import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Words that are not meant as they stand, and the cue that says so."""
+
+    assertion: Assertion
+    cue: Span
+    words: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A report with the words that its parts were read from; places are characters of its text."""
+
+    report: Report
+    site: Named | None
+    procedure: Named | None
+    mentions: tuple[Mention, ...]
+    denied: tuple[Denied, ...]
+
+
+def read_closely(text: str | bytes) -> Reading:
+    """Read a report, and tell from which words.
+
+    Raises:
+        ReportError: empty, longer than 20,000 characters, not UTF-8, or not made of words.
+    """
+    tidied = tidy(text)
+    tokens = tokenize(tidied)
+    layout = lay_out(tidied, tokens)
+    sections = layout.number(tokens)
+    parts = [layout.sections[n].part for n in sections] if layout.sections else []
+    contexts = Contexts(tokens, sections)
+    header = [part is Part.HEADER for part in parts]
+    history = [part is Part.HISTORY for part in parts]
+    site = find_site(tidied, tokens, contexts, header=header, history=history)
+    procedure = find_procedure(tidied, tokens, contexts, header=header, history=history)
+    found = find_categories(tidied, tokens, sections, parts, site=site.name if site else "")
+    coded = (mention.code for mention in found.mentions if mention.coded)
+    report = Report(
+        text=tidied,
+        findings=layout.findings,
+        conclusion=layout.conclusion,
+        site=site.name if site else "",
+        procedure=procedure.name if procedure else "",
+        codes=tuple(dict.fromkeys(coded)),
+    )
+    denied = tuple(_denied(tidied, tokens, scope) for scope in found.scopes)
+    return Reading(report, site, procedure, found.mentions, denied)
+
+
+def _denied(text: str, tokens: Sequence[Token], scope: Scope) -> Denied:
+    return Denied(
+        assertion=scope.assertion,
+        cue=span_of(text, tokens, scope.cue_start, scope.cue_end),
+        words=span_of(text, tokens, scope.start, scope.end),
+    )

@@ -1,0 +1,173 @@
+"""The parts of a report: header, findings, conclusion, comment, history, advice.
+
+Labels before a colon tell them ("Conclusion:"). Without labels the style is that of cytology
+reports, "(procedure or site) findings. Conclusion": the last sentence concludes if another stands
+before it, or a comment or advice after it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+
+from coin_retrieval.reports.lexicons import book_of, load_sections
+from coin_retrieval.reports.sites import names_a_specimen
+from coin_retrieval.reports.words import PhraseBook, Token, tokenize
+
+_BRACKET = re.compile(r"\(([^()]{1,80})\)\s*")
+_SENTENCE_END = re.compile(r"(?<=[.!])\s+(?=[A-Z(])|;\s+")
+_HEADER_WORDS = 12
+
+
+class Part(StrEnum):
+    """What a section is; ``BODY`` has no label."""
+
+    HEADER = "header"
+    BODY = "body"
+    FINDINGS = "findings"
+    CONCLUSION = "conclusion"
+    COMMENT = "comment"
+    HISTORY = "history"
+    ADVICE = "advice"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Characters ``start`` to ``end`` of a report, its label left out."""
+
+    part: Part
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The sections of a report, with its findings and its conclusion as they stand in the text."""
+
+    sections: tuple[Section, ...]
+    findings: str
+    conclusion: str
+
+    def number(self, tokens: Sequence[Token]) -> list[int]:
+        """The section of each token; a label belongs to what it introduces."""
+        numbers, current = [], 0
+        for token in tokens:
+            while current < len(self.sections) - 1 and token.start >= self.sections[current].end:
+                current += 1
+            numbers.append(current)
+        return numbers
+
+
+def lay_out(text: str, tokens: Sequence[Token]) -> Layout:
+    """The sections of a tidied report, in order, and what is found and concluded."""
+    sections = _split_bodies(text, _labelled(text, tokens))
+    conclusions = [s for s in sections if s.part is Part.CONCLUSION]
+    findings = [s for s in sections if s.part is Part.FINDINGS]
+    # what is found stands before the conclusion; else after it, or in the comment
+    others = findings or [s for s in sections if s.part in (Part.BODY, Part.COMMENT)]
+    return Layout(
+        sections=tuple(sections),
+        findings=_text(text, others[0]) if others else "",
+        conclusion=_text(text, conclusions[-1]) if conclusions else "",
+    )
+
+
+def _labelled(text: str, tokens: Sequence[Token]) -> list[Section]:
+    """Sections by their labels; a bracket or a clause that names the specimen is a header."""
+    bracket = _BRACKET.match(text)
+    first = bracket.end() if bracket else 0
+    # (label's start, content's start, part, content's end if known)
+    marks: list[tuple[int, int, Part]] = [(first, first, Part.BODY)]
+    sections = [Section(Part.HEADER, 1, first)] if bracket else []
+    for place, token in enumerate(tokens):
+        if token.key != ":" or token.start < first:
+            continue
+        label = _label_before(tokens, place)
+        if label is not None:
+            start, part = label
+            marks.append((tokens[start].start, token.end, part))
+            continue
+        clause = _clause_before(tokens, place)
+        new = clause < place and tokens[clause].start >= marks[-1][1]
+        if new and names_a_specimen(tokens[clause:place]):
+            marks.append((tokens[clause].start, tokens[clause].start, Part.HEADER))
+            marks.append((token.end, token.end, Part.BODY))
+    for (_, start, part), end in zip(marks, [*(m[0] for m in marks[1:]), len(text)], strict=True):
+        if text[start:end].strip(" ;"):
+            sections.append(Section(part, start, end))
+    return sections
+
+
+def _label_before(tokens: Sequence[Token], colon: int) -> tuple[int, Part] | None:
+    for start in range(max(0, colon - 5), colon):
+        found = _labels().at(tokens, start)
+        if found is not None and found.end == colon:
+            return start, found.meanings[0]
+    return None
+
+
+def _clause_before(tokens: Sequence[Token], colon: int) -> int:
+    """Where the clause before a colon begins; the colon itself, if it is too long for a header."""
+    for start in range(colon - 1, -1, -1):
+        if tokens[start].key in (".", ";", ":"):
+            return start + 1
+        if colon - start > _HEADER_WORDS:
+            return colon
+    return 0
+
+
+def _split_bodies(text: str, sections: Sequence[Section]) -> list[Section]:
+    """The last unlabelled section split into findings and conclusion, if no label says it."""
+    if any(s.part is Part.CONCLUSION for s in sections):
+        return list(sections)
+    bodies = [n for n, s in enumerate(sections) if s.part is Part.BODY]
+    if not bodies:
+        return list(sections)
+    last = bodies[-1]
+    split = _split(text, sections[last], followed=last + 1 < len(sections))
+    return [*sections[:last], *split, *sections[last + 1 :]]
+
+
+def _split(text: str, body: Section, *, followed: bool) -> list[Section]:
+    ends = _SENTENCE_END.finditer(text, body.start, body.end)
+    starts = [body.start, *(m.end() for m in ends)]
+    starts = [s for s in starts if text[s : body.end].strip(" ;")]
+    advised = body.end
+    while len(starts) > 1 and _is_advice(text[starts[-1] : advised]):
+        advised = starts.pop()
+    parts = []
+    if len(starts) > 1:
+        parts.append(Section(Part.BODY, body.start, starts[-1]))
+    if len(starts) > 1 or followed or advised < body.end:
+        parts.append(Section(Part.CONCLUSION, starts[-1], advised))
+    else:
+        parts.append(Section(Part.BODY, body.start, advised))
+    if advised < body.end:
+        parts.append(Section(Part.ADVICE, advised, body.end))
+    return parts
+
+
+def _text(text: str, section: Section) -> str:
+    return text[section.start : section.end].strip().rstrip(";").strip()
+
+
+def _is_advice(sentence: str) -> bool:
+    return next(iter(_advice().find(tokenize(sentence))), None) is not None
+
+
+@cache
+def _labels() -> PhraseBook[Part]:
+    words = load_sections()
+    book: PhraseBook[Part] = PhraseBook()
+    for part in Part:
+        for pattern in getattr(words, part.value, ()):
+            book.add(pattern, part)
+    return book
+
+
+@cache
+def _advice() -> PhraseBook[None]:
+    return book_of(load_sections().advice_words)
