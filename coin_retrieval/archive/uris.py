@@ -9,10 +9,14 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from coin_retrieval.errors import UnsupportedError
 
 
+def absolute(path: Path) -> Path:
+    """Independent of the working folder; links are kept, since they may be pseudonyms."""
+    return path.resolve() if ".." in path.parts else path.absolute()
+
+
 def to_uri(path: Path) -> str:
-    """``file://`` and the absolute path; links are kept, since they may be pseudonyms."""
-    absolute = path.resolve() if ".." in path.parts else path.absolute()
-    return absolute.as_uri()
+    """``file://`` and the absolute path."""
+    return absolute(path).as_uri()
 
 
 def to_path(uri: str) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from coin_retrieval import images
 from coin_retrieval.archive.manifest import SourceEntry
+from coin_retrieval.archive.uris import absolute
 from coin_retrieval.case_table import CaseRow
 
 
@@ -36,7 +37,7 @@ class FolderSource:
 
     def entry(self, rows: int) -> SourceEntry:
         """See :class:`indexer.sources.Source`."""
-        return SourceEntry(path=_readable(self._path.absolute()), kind="folder", rows=rows)
+        return SourceEntry(path=_readable(absolute(self._path)), kind="folder", rows=rows)
 
     def _pictures(self) -> Iterator[Path]:
         for folder, below, names in os.walk(self._path):

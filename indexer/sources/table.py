@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from coin_retrieval.archive.manifest import SourceEntry, seal
+from coin_retrieval.archive.uris import absolute
 from coin_retrieval.case_table import CaseRow, read_case_table
 from coin_retrieval.errors import CaseTableError
 from coin_retrieval.types import Origin
@@ -46,7 +47,7 @@ class TableSource:
     def entry(self, rows: int) -> SourceEntry:
         """See :class:`indexer.sources.Source`."""
         return SourceEntry(
-            path=str(self._path.absolute()),
+            path=str(absolute(self._path)),
             kind="table",
             rows=rows,
             sha256=seal(self._path).sha256,

@@ -113,3 +113,10 @@ def test_each_source_is_recorded_with_its_rows_and_digest(tmp_path: Path) -> Non
     assert [(entry.kind, entry.rows) for entry in entries] == [("folder", 3), ("table", 1)]
     assert entries[0].sha256 is None
     assert len(str(entries[1].sha256)) == 64
+
+
+def test_a_recorded_source_has_no_way_up_in_its_path(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "in", 1)
+    table = write_table(tmp_path / "cases.csv", [{"image_path": "in/x.png", "case_id": "c"}])
+    sources = _read(folder / ".." / "in", folder / ".." / table.name).sources
+    assert [entry.path for entry in sources] == [str(folder), str(table)]
