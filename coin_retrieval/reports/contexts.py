@@ -59,9 +59,9 @@ class _Ground(NamedTuple):
 
     tokens: Sequence[Token]
     sections: Sequence[int]
-    forward: Collection[int]
     cues: Collection[int]
     ends: Collection[int]
+    affirming: Collection[int]
     walls: Collection[int]
 
 
@@ -86,9 +86,9 @@ class Contexts:
         found = list(_cue_book().find(tokens))
         cues = [(f.start, f.end, cue) for f in found for cue in f.meanings if cue is not None]
         ends = {f.start for f in _end_book().find(tokens)}
-        forward = {start for start, _, cue in cues if cue.forward}
+        affirming = {f.start for f in _affirming_book().find(tokens)}
         marked = {place for start, end, _ in cues for place in range(start, end)}
-        ground = _Ground(tokens, sections, forward, marked, ends, walls)
+        ground = _Ground(tokens, sections, marked, ends, affirming, walls)
         owner_end = {place: end for start, end in owned for place in range(start, end)}
         self.scopes: list[Scope] = []
         self._covering: dict[int, list[Scope]] = {}
@@ -133,11 +133,12 @@ def _forward(ground: _Ground, start: int, assertion: Assertion, *, owned: bool) 
         key = tokens[place].key
         if ground.sections[place] != ground.sections[start - 1] or key in _BREAKS:
             return place
-        if place in ground.ends or (place in ground.forward and place > start):
+        if place in ground.ends:
             return place
-        if (key == ":" and place > start) or (
-            place in ground.walls and _crossed(tokens, start, place)
-        ):
+        if key == ":" and place > start:
+            return place
+        ending = place in ground.walls or place in ground.affirming
+        if ending and any(token.key == "," for token in tokens[start:place]):
             return place
         depth += (key == "(") - (key == ")")
         if depth < 0:
@@ -170,7 +171,7 @@ def _backward(ground: _Ground, cue: int, assertion: Assertion) -> int:
         # a colon just before the cue is "HSIL: not seen"
         if outside or (key == ":" and place < cue - 1):
             return place + 1
-        if place in ground.ends or place in ground.cues or place in ground.walls:
+        if any(place in stops for stops in ground[2:]):
             return place + 1
         depth += (key == ")") - (key == "(")
         if depth < 0:
@@ -191,10 +192,6 @@ def _past_apposition(tokens: Sequence[Token], place: int) -> int:
             if tokens[end].key == ")":
                 return end + 1
     return place
-
-
-def _crossed(tokens: Sequence[Token], start: int, end: int) -> bool:
-    return any(token.key == "," for token in tokens[start:end])
 
 
 def _joined(tokens: Sequence[Token]) -> bool:
@@ -247,3 +244,8 @@ def _claim_keys() -> frozenset[str]:
 @cache
 def _presence_keys() -> frozenset[str]:
     return frozenset(map(fold, load_contexts().presence))
+
+
+@cache
+def _affirming_book() -> PhraseBook[None]:
+    return book_of(load_contexts().affirming)

@@ -52,13 +52,14 @@ class Cues(Words):
 
 
 class ContextLexicon(Words):
-    """The cues of ConText; ``none`` look like cues, ``ends`` and ``claims`` end their scopes."""
+    """The cues of ConText; ``none`` look like cues, the others end their scopes."""
 
     negated: Cues
     possible: Cues
     historical: Cues
     none: Phrases
     ends: Phrases
+    affirming: Phrases
     claims: Phrases
     presence: Phrases
 

@@ -1,7 +1,7 @@
 """Where cells come from and how they were taken, as far as a report says so.
 
-A site in the header comes before one beside a procedure or in the first sentence, and that before
-one elsewhere; a named site before one that a procedure implies; a special one before its general.
+A site in the header comes before all others; a named one before one that a procedure implies; one
+beside a procedure or in the first sentence before one elsewhere; a special one before its general.
 A site that is negated, past, or a tumour's origin ("metastatic breast carcinoma") is none. Two
 sites of one rank leave it open: unknown stays unknown.
 """
@@ -17,7 +17,8 @@ from coin_retrieval.reports.contexts import Assertion, Contexts
 from coin_retrieval.reports.lexicons import book_of, load_sites
 from coin_retrieval.reports.words import Found, PhraseBook, Span, Token, fold, span_of
 
-_HEADER, _NEAR, _ELSEWHERE = 3, 2, 1
+_HEADER, _NEAR, _ELSEWHERE = 2, 1, 0
+_VAGUE = frozenset({"aspiration", "smear", "cell block", "washing", "brushing"})
 _WORDS_TO_ORIGIN = 4
 _WORDS_TO_PROCEDURE = 4
 
@@ -36,7 +37,7 @@ class Named:
 
 
 class _Candidate(NamedTuple):
-    rank: tuple[int, bool]
+    rank: tuple[bool, bool, int]
     site: str
     found: Found[_Naming]
 
@@ -88,9 +89,6 @@ def find_procedure(
     return Named(first.meanings[0], span_of(text, tokens, first.start, first.end))
 
 
-_VAGUE = frozenset({"aspiration", "smear", "cell block", "washing", "brushing"})
-
-
 def names_a_specimen(tokens: Sequence[Token]) -> bool:
     """Whether a clause names a site or a procedure, as a header does."""
     return any(True for _ in _site_book().find(tokens)) or any(
@@ -123,10 +121,10 @@ def _candidates(
             level = _NEAR
         else:
             level = _ELSEWHERE
-        if level is _HEADER and _is_metastatic(tokens, found):
+        if level == _HEADER and _is_metastatic(tokens, found):
             continue
         naming = found.meanings[0]
-        candidates.append(_Candidate((level, naming.named), naming.site, found))
+        candidates.append(_Candidate((level == _HEADER, naming.named, level), naming.site, found))
     return candidates
 
 

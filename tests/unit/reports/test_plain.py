@@ -10,13 +10,39 @@ from coin_retrieval.reports.plain import MAX_CHARACTERS, read_report
 
 def test_the_site_stands_in_a_leading_bracket() -> None:
     report = read_report("(Thyroid FNA) Follicular cells in sheets. Benign follicular nodule.")
-    assert report.site == "Thyroid FNA"
+    assert (report.site, report.procedure) == ("thyroid", "fine-needle aspiration")
     assert report.findings == "Follicular cells in sheets."
     assert report.conclusion == "Benign follicular nodule."
 
 
 def test_a_bracket_elsewhere_is_no_site() -> None:
     assert read_report("Squamous cells (intermediate) with halos. LSIL.").site == ""
+
+
+def test_a_bracket_that_names_no_known_site_leaves_it_unknown() -> None:
+    assert read_report("(Prostate) Glandular cells. Adenocarcinoma.").site == ""
+
+
+def test_a_comment_is_not_the_conclusion() -> None:
+    report = read_report("ASC-US; Additional comment: mild inflammation, no Candida.")
+    assert report.conclusion == "ASC-US"
+    assert report.findings == "mild inflammation, no Candida."
+
+
+def test_advice_is_not_the_conclusion() -> None:
+    report = read_report("Koilocytes with halos. LSIL. Repeat in one year.")
+    assert (report.findings, report.conclusion) == ("Koilocytes with halos.", "LSIL.")
+
+
+def test_a_clause_that_names_the_specimen_is_a_header() -> None:
+    report = read_report("Catheterised urine: few cells. NHGUC.")
+    assert (report.site, report.procedure) == ("urine", "catheterised urine")
+    assert (report.findings, report.conclusion) == ("few cells.", "NHGUC.")
+
+
+def test_a_conclusion_may_stand_before_the_findings() -> None:
+    report = read_report("Diagnosis: LSIL. Microscopy: koilocytes.")
+    assert (report.findings, report.conclusion) == ("koilocytes.", "LSIL.")
 
 
 def test_a_labelled_conclusion_wins_over_the_last_sentence() -> None:
@@ -92,6 +118,6 @@ def test_every_part_stands_in_the_text(text: str) -> None:
     except ReportError:
         return
     assert report.text == " ".join(text.split())
-    for part in (report.site, report.findings, report.conclusion):
+    for part in (report.findings, report.conclusion):
         assert part in report.text
     assert read_report(report.text) == report

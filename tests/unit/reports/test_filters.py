@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from coin_retrieval.catalog.sql import SqlCatalog
+from coin_retrieval.cli.tables import show_site_hint
+from coin_retrieval.reports.filters import suggest_where
+from coin_retrieval.reports.plain import read_report
+from coin_retrieval.types import CaseRecord, ImageId, ImageRecord
+
+PLEURAL = read_report("(Pleural tap) Mesothelial cells. Negative for malignancy.")
+
+
+def test_a_recognised_site_can_be_offered() -> None:
+    assert suggest_where(PLEURAL) == {"site": ["pleural effusion"]}
+
+
+def test_without_a_site_nothing_is_offered() -> None:
+    assert suggest_where(read_report("Cells.")) == {}
+
+
+def test_the_archives_own_words_for_the_site_are_offered() -> None:
+    known = ["Pleural fluid", "urine", "lymph node", "PLEURAL EFFUSION", "pleural or ascitic fluid"]
+    assert suggest_where(PLEURAL, known=known) == {"site": ["Pleural fluid", "PLEURAL EFFUSION"]}
+
+
+def test_a_site_that_the_archive_lacks_is_not_offered() -> None:
+    assert suggest_where(PLEURAL, known=["urine"]) == {}
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
+    made = SqlCatalog.create(tmp_path / "catalog.sqlite")
+    for number, site in enumerate(("Pleural fluid", "urine")):
+        image = ImageRecord(ImageId(number), site, f"{number}.png", f"hash{number}", 8, 8)
+        made.put([CaseRecord(site, site=site)], [image])
+    yield made
+    made.close()
+
+
+def hint(catalog: SqlCatalog, text: str) -> str:
+    shown = StringIO()
+    show_site_hint(Console(file=shown, width=40), read_report(text), catalog)
+    return shown.getvalue()
+
+
+def test_the_hint_is_one_line_that_can_be_pasted(catalog: SqlCatalog) -> None:
+    assert hint(catalog, PLEURAL.text) == (
+        "Site recognised: pleural effusion; "
+        "add --where 'site=Pleural fluid' to search only there.\n"
+    )
+
+
+def test_the_hint_says_when_the_archive_has_no_such_site(catalog: SqlCatalog) -> None:
+    assert hint(catalog, "Thyroid FNA.") == (
+        "Site recognised: thyroid; no case of the archive has it.\n"
+    )
+
+
+def test_there_is_no_hint_without_a_site(catalog: SqlCatalog) -> None:
+    assert hint(catalog, "Cells.") == ""
