@@ -82,7 +82,9 @@ def read_pictures(
             value=[str(source) for source in sources],
             expected=f"pictures that fit {dict(where)}" if where else "at least one picture",
         )
-    return PictureSet(", ".join(map(str, sources)), tuple(kept))
+    chosen = ", ".join(f"{field}={'/'.join(values)}" for field, values in (where or {}).items())
+    name = ", ".join(map(str, sources)) + (f" ({chosen})" if chosen else "")
+    return PictureSet(name, tuple(kept))
 
 
 def require_real(pictures: PictureSet) -> PictureSet:
@@ -148,8 +150,10 @@ def read_features(
 
 
 def notes_on(real: PictureSet, generated: PictureSet, *, size_px: int | None) -> list[str]:
-    """What makes the two sets differ beyond what they show."""
+    """What makes the two sets differ beyond what they show, or what was done against it."""
     notes = []
+    if size_px is not None:
+        notes.append(f"every picture was brought to {size_px} px first")
     formats = [_formats(pictures) for pictures in (real, generated)]
     if formats[0] != formats[1]:
         notes.append(

@@ -51,7 +51,11 @@ def open_space(text: str) -> FeatureSpace:
     """
     name, _, options = text.strip().partition("?")
     if name != INCEPTION:
-        return FeatureSpace(make_encoder(parse_encoder(text)))
+        settings = parse_encoder(text)
+        if settings.dtype == "auto":
+            # figures must not depend on which half precision a machine happens to compute
+            settings = settings.model_copy(update={"dtype": "float32"})
+        return FeatureSpace(make_encoder(settings))
     from coin_retrieval.evaluation.inception import InceptionEncoder
 
     given = dict(parse_qsl(options))

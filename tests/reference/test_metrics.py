@@ -111,9 +111,7 @@ def test_the_frechet_distance_is_torchmetrics(seed: int) -> None:
 def test_the_kernel_distance_is_torchmetrics(seed: int) -> None:
     # a subset of all features is the same whatever the random order
     first, second = (cloud[:60] for cloud in clouds(seed))
-    metric = KernelInceptionDistance(
-        feature=_Given(12), subsets=1, subset_size=60, normalize=True
-    )
+    metric = KernelInceptionDistance(feature=_Given(12), subsets=1, subset_size=60, normalize=True)
     metric.set_dtype(torch.float64)
     metric.update(torch.from_numpy(first).double(), real=True)
     metric.update(torch.from_numpy(second).double(), real=False)
