@@ -131,11 +131,9 @@ def _forward(ground: _Ground, start: int, assertion: Assertion, *, owned: bool) 
     last = min(len(tokens), start + _LONGEST)
     for place in range(start, last):
         key = tokens[place].key
-        if ground.sections[place] != ground.sections[start - 1] or key in _BREAKS:
-            return place
-        if place in ground.ends:
-            return place
-        if key == ":" and place > start:
+        outside = ground.sections[place] != ground.sections[start - 1] or key in _BREAKS
+        # a colon just behind the cue is "negative for: HSIL"
+        if outside or place in ground.ends or (key == ":" and place > start):
             return place
         ending = place in ground.walls or place in ground.affirming
         if ending and any(token.key == "," for token in tokens[start:place]):

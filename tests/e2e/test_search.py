@@ -181,6 +181,15 @@ def test_a_filter_limits_cases_and_images(archive: Path) -> None:
 
 
 @pytest.mark.usefixtures("cache")
+def test_a_recognised_site_is_offered_as_a_filter_and_not_applied(archive: Path) -> None:
+    asked = ("search", archive, "--report", REPORT, "--mode", "text")
+    hint = "Site recognised: cervix; add --where site=cervix to search only there."
+    assert hint in coin(*asked).stdout.splitlines()
+    assert "Site recognised" not in coin(*asked, "--where", "site=urine").stdout
+    assert {case["site"] for case in answer(*asked)["cases"]} == {"cervix", "urine"}
+
+
+@pytest.mark.usefixtures("cache")
 def test_the_table_tells_what_a_reader_must_know(archive: Path) -> None:
     shown = coin("search", archive, "--report", REPORT, "--prototypes", 1).stdout
     for part in ("similarity", "HSIL", "SYNTHETIC", "not a diagnosis", "total"):
