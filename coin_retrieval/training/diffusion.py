@@ -40,7 +40,7 @@ class DiffusionRecipe(BaseModel):
     prompt_drop: float = Field(default=0.1, ge=0, lt=1)
     min_snr: float = 5.0
     steps: int = Field(default=10, gt=0)
-    guidance: float = Field(default=2.5, ge=1)
+    guidance: float = Field(default=5.0, ge=1)
 
 
 class DiffusionTask(Task):
