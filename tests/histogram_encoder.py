@@ -34,5 +34,5 @@ class HistogramEncoder(Encoder):
                 raise ModelError("a black picture has no colours")
             bins = (image.reshape(-1, 3) // (256 // BINS)).astype(np.int64)
             flat = bins @ np.array([BINS * BINS, BINS, 1])
-            row += np.bincount(flat, minlength=BINS**3) / len(flat)
+            row[:] = np.bincount(flat, minlength=BINS**3) / len(flat)
         return rows
