@@ -63,7 +63,8 @@ def _draw(
         diagnosis=words.diagnosis,
         finding=finding,
     )
-    report = compose_report(row, random)
+    # a vague report may be drawn as another site's cell, which would demonstrate nothing
+    report = f"({row.site}, {row.specimen}) {words.names[0]}. {compose_report(row, random)}"
     (sample,) = generator.generate(GenerationRequest(report, n=1, seed=number))
     (out / row.image_path).write_bytes(_webp(sample.image))
     return {
