@@ -22,12 +22,24 @@ from coin_retrieval.training.loop import LoopSettings
 from coin_retrieval.types import GenerationRequest
 
 LOOP = LoopSettings(steps=2, learning_rate=1e-3, warmup_steps=1, ema_decay=0.5)
+# long enough to draw something: a blank picture is refused, as it should be
 AUTOENCODER = AutoencoderRecipe(
-    loop=LOOP, side_px=32, crop_px=16, batch=4, channels=8, latent_channels=4
+    loop=LoopSettings(steps=60, learning_rate=3e-3, warmup_steps=1, ema_decay=0.5),
+    side_px=32,
+    crop_px=16,
+    batch=4,
+    channels=8,
+    latent_channels=4,
 )
 CLIP = ClipRecipe(loop=LOOP, side_px=40, image_px=32, batch=6, vision_model="test_byobnet", dim=16)
 DIFFUSION = DiffusionRecipe(
-    loop=LOOP, side_px=32, batch=4, channels=(16, 32), attention=(False, True), steps=2
+    loop=LOOP,
+    side_px=32,
+    batch=4,
+    channels=(16, 32),
+    attention=(False, True),
+    steps=2,
+    guidance=1.5,
 )
 
 
