@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -220,8 +220,3 @@ def _autoencoder(directory: Path) -> AutoencoderTiny:
 def recipe_path(model: str, *, size: str) -> Path:
     """A shipped recipe: ``size`` is ``cpu`` or ``gpu``."""
     return RECIPES / size / f"{model}.yaml"
-
-
-def models() -> Sequence[str]:
-    """The starter's models in the order in which they are trained."""
-    return ("autoencoder", "decoder", "clip", "diffusion")

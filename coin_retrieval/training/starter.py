@@ -24,7 +24,8 @@ def save_generator(
 
     ``coin.json`` holds what this generator is best drawn with.
     """
-    autoencoder.register_to_config(scaling_factor=latent_scale(latents))
+    # the path that it was loaded from belongs to this machine
+    autoencoder.register_to_config(scaling_factor=latent_scale(latents), _name_or_path="")
     pipeline = StableDiffusionPipeline(
         vae=autoencoder,
         text_encoder=None,
