@@ -15,6 +15,10 @@ from server.errors import BodySizeError, body_of
 from server.limits import ServerLimits
 from server.request_log import note
 
+_DRAINED_BYTES = 4 * 1024 * 1024
+"""A refused body up to this is read and thrown away: a connection that is closed while its client
+still sends is reset, and the client never sees why it was refused."""
+
 
 class BodyTooLargeSignal(HTTPException):
     """Carries a :class:`BodySizeError` through FastAPI, which lets only HTTPExceptions pass."""
@@ -46,6 +50,8 @@ class BodyCap:
         if declared.isdecimal() and int(declared) > cap:
             error = _too_large(f"{declared} bytes", cap)
             note(scope, "body_size")
+            if int(declared) <= _DRAINED_BYTES:
+                await _drain(receive)
             answer = JSONResponse(body_of(error), error.status, dict(error.headers))
             await answer(scope, receive, send)
             return
@@ -60,6 +66,11 @@ class BodyCap:
             return message
 
         await self._app(scope, counted, send)
+
+
+async def _drain(receive: Receive) -> None:
+    while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+        pass
 
 
 def _too_large(value: str, cap: int) -> BodySizeError:
