@@ -9,6 +9,8 @@ from pathlib import Path
 from coin_retrieval.errors import FilterError, InputError, ReportError
 from coin_retrieval.reports.plain import MAX_CHARACTERS, read_report
 
+# a byte more than any report may have: read_report says so without reading all of a huge file
+_MOST_BYTES = 4 * MAX_CHARACTERS + 1
 _STDIN = Path("-")
 
 
@@ -25,7 +27,7 @@ def report_text(text: str | None, file: Path | None) -> str:
             value="--report and --report-file" if text is not None else "neither",
             expected="either --report TEXT or --report-file FILE",
         )
-    return read_report(text if text is not None else _read(file or _STDIN)).text
+    return read_report(text if text is not None else read_at_most(file or _STDIN, _MOST_BYTES)).text
 
 
 def parse_where(pairs: Sequence[str]) -> dict[str, list[str]]:
@@ -48,9 +50,12 @@ def parse_where(pairs: Sequence[str]) -> dict[str, list[str]]:
     return where
 
 
-def _read(file: Path) -> bytes:
-    # a byte more than any report may have: read_report says so without reading all of a huge file
-    most = 4 * MAX_CHARACTERS + 1
+def read_at_most(file: Path, most: int) -> bytes:
+    """The first ``most`` bytes of a file; ``-`` is standard input.
+
+    Raises:
+        ReportError: it cannot be read.
+    """
     try:
         if file == _STDIN:
             return sys.stdin.buffer.read(most)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from coin_retrieval.cli.errors import JsonOption
-from coin_retrieval.errors import InputError, ReportError
+from coin_retrieval.cli.inputs import read_at_most
+from coin_retrieval.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,7 +53,7 @@ def read(
         )
     # a byte more than there may be, so that the reader tells of a huge file without reading it all
     most = (MAX_BYTES if fhir else 4 * MAX_CHARACTERS) + 1
-    content = report if report is not None else _content(file or _STDIN, most)
+    content = report if report is not None else read_at_most(file or _STDIN, most)
     codings: tuple[DiagnosisCode, ...] = ()
     if fhir:
         resource = read_diagnostic_report(content)
@@ -157,20 +157,6 @@ def show_reading(
             highlight=False,
             style="dim",
         )
-
-
-def _content(file: Path, most: int) -> bytes:
-    try:
-        if file == _STDIN:
-            return sys.stdin.buffer.read(most)
-        with file.open("rb") as stream:
-            return stream.read(most)
-    except OSError as error:
-        raise ReportError(
-            f"the report file cannot be read ({error.strerror})",
-            value=str(file),
-            expected="an existing, readable file",
-        ) from error
 
 
 def _shown(span: Span) -> str:
