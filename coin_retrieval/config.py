@@ -118,15 +118,37 @@ class ModalityMeans(Settings):
 
 
 class FusionSettings(Settings):
-    """How a report's embedding and its prototypes' become one query.
+    """How a report's embedding, its prototypes', a picture and marked cases become one query.
 
     ``text_weight`` is the text's share in fused mode; the prototypes divide the rest evenly.
+    ``image_weight`` is a picture's share where a report is given with it. The default leans on the
+    text, because a weak generator loses to it (docs/results.md).
+
     ``method`` ``mean`` searches once with the weighted mean vector; ``rrf`` searches with every
-    vector and merges the rankings. ``means`` moves texts and drawn pictures to where real pictures
-    lie; ``None`` leaves them where they are. The default leans on the text, because a weak
-    generator loses to it (docs/results.md).
+    vector and merges the rankings; ``max`` searches with the text beside each prototype, and a
+    picture counts by the one it is nearest to.
+
+    ``centring`` moves texts and drawn pictures to where real pictures lie; ``shift`` moves only
+    drawn pictures there. Both need ``means``. ``whitening`` is the share of the archive's own
+    covariance in the metric: 0 leaves the space as it is.
+
+    ``unlike_weight`` is what is taken off for what is not looked for; ``liked_weight`` and
+    ``disliked_weight`` are Rocchio's β and γ, beside α = 1.
     """
 
-    method: Literal["mean", "rrf"] = "mean"
+    method: Literal["mean", "rrf", "max"] = "mean"
     text_weight: float = Field(default=0.8, ge=0, le=1)
+    image_weight: float = Field(default=0.5, ge=0, le=1)
     means: ModalityMeans | None = None
+    centring: bool = False
+    shift: bool = False
+    whitening: float = Field(default=0.0, ge=0, lt=1)
+    unlike_weight: float = Field(default=0.5, ge=0, le=2)
+    liked_weight: float = Field(default=0.75, ge=0, le=4)
+    disliked_weight: float = Field(default=0.15, ge=0, le=4)
+
+    @model_validator(mode="after")
+    def _have_means(self) -> Self:
+        if (self.centring or self.shift) and self.means is None:
+            raise ValueError("centring and shift need means")
+        return self

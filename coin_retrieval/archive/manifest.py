@@ -9,12 +9,13 @@ from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from coin_retrieval.archive.calibration import Calibration, CloseMatch
 from coin_retrieval.config import EncoderSettings, StoreSettings
 from coin_retrieval.errors import ArchiveCorruptError, ArchiveSchemaError
 from coin_retrieval.starter import ENCODER
 from coin_retrieval.types import EncoderSpec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when an older program could misread what this one writes."""
 
 
@@ -82,6 +83,10 @@ class ArchiveManifest(_Part):
     ``encoder_settings`` load the encoder whose identity is ``encoder``, so that a search needs no
     further setting. ``measured_recall`` is ``None`` for an exact index. ``demonstration``: every
     picture was drawn, no patient stands behind any of them.
+
+    ``real_mean`` is the mean unit embedding of the real pictures, and ``own_neighbours`` how close
+    the archive's own pictures are to other cases: both are ``None`` in archives of schema 1, and
+    where there are too few. ``calibration`` is ``None`` until ``coin calibrate`` has run.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -98,6 +103,9 @@ class ArchiveManifest(_Part):
     where: dict[str, tuple[str, ...]]
     demonstration: bool
     files: dict[str, FileSeal]
+    real_mean: tuple[float, ...] | None = None
+    own_neighbours: CloseMatch | None = None
+    calibration: Calibration | None = None
 
 
 def read_manifest(path: Path) -> ArchiveManifest:

@@ -46,9 +46,9 @@ def fuse(
         ModelError: the embeddings cancel each other out.
     """
     if text is not None:
-        text = centred(text, "text", settings.means)
+        text = centred(text, "text", settings.means if settings.centring else None)
     if prototypes is not None and len(prototypes):
-        prototypes = centred(prototypes, "generated", settings.means)
+        prototypes = centred(prototypes, "generated", settings.means if settings.centring else None)
         picture = mean_direction(prototypes)
         if text is None:
             return FusedQuery(picture, prototypes, _even(len(prototypes)))

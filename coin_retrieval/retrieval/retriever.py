@@ -147,7 +147,8 @@ class Retriever:
                 words = reader.encode_text([report])
                 unread.append(reader.dropped_text(report))
         if mode in (SearchMode.PROTOTYPE, SearchMode.FUSED):
-            request = GenerationRequest(report, n=query.prototypes, seed=query.seed)
+            n = 4 if query.prototypes is None else query.prototypes
+            request = GenerationRequest(report, n=n, seed=query.seed)
             prototypes = self._need_drawer().prototypes(request, watch)
             unread.append(prototypes[0].provenance.dropped_text)
             with watch.stage("encode"):
