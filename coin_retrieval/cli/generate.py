@@ -1,4 +1,4 @@
-"""``coin generate``: draw a report."""
+"""``coin generate``: draw a report, or a whole set of reports with their labels."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import typer
 
 from coin_retrieval.cli.errors import JsonOption
 from coin_retrieval.cli.limits import MAX_SEED
+from coin_retrieval.errors import InputError
+
+_OF_A_REPORT = 4
+_OF_A_COMPOSED_REPORT = 1
 
 
 def generate(
@@ -17,9 +21,31 @@ def generate(
     report_file: Annotated[
         Path | None, typer.Option(help="A text file with the report; - reads standard input.")
     ] = None,
-    n: Annotated[int, typer.Option("-n", help="How many pictures.")] = 4,
+    reports: Annotated[
+        Path | None,
+        typer.Option(help="CSV of reports: report, and finding, diagnosis, site …; needs --out."),
+    ] = None,
+    composed: Annotated[
+        int | None,
+        typer.Option(min=1, help="Compose so many reports a finding, in the training's wordings."),
+    ] = None,
+    like: Annotated[
+        list[Path] | None,
+        typer.Option(help="Compose a report for each picture of this manifest; repeatable."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="FIELD=VALUE, repeatable: only these of --like or --composed."),
+    ] = None,
+    n: Annotated[
+        int | None,
+        typer.Option("-n", help="How many pictures a report. Default: 4; 1 if it is composed."),
+    ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=MAX_SEED, help="Picture i is drawn from seed + i.")
+        int,
+        typer.Option(
+            min=0, max=MAX_SEED, help="Picture i is drawn from seed + i; of a set: + 64 a report."
+        ),
     ] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Where to put the pictures; else they stay in the cache.")
@@ -29,20 +55,85 @@ def generate(
         str | None, typer.Option(help="Which generator; default COIN_GENERATOR, else starter.")
     ] = None,
 ) -> None:
-    """Draw synthetic prototypes of a report. They are nobody's cells, and are marked so."""
-    from coin_retrieval.cli.inputs import report_text
-    from coin_retrieval.cli.session import print_json, working
+    """Draw synthetic prototypes of a report. They are nobody's cells, and are marked so.
+
+    With --reports, --composed or --like a set is drawn: pictures and a cases.csv with their labels,
+    as coin evaluate takes it. The same command resumes a set that was interrupted.
+    """
     from coin_retrieval.cli.settings import read_environment
 
-    text = report_text(report, report_file)
+    _require_one(report=report, report_file=report_file, reports=reports, composed=composed,
+                 like=like or None)  # fmt: skip
     environment = read_environment()
+    chosen = generator or environment.generator
+    if report is None and report_file is None:
+        from coin_retrieval.cli.drawing_sets import cases_to_draw, draw_cases, show_set
+        from coin_retrieval.cli.session import print_json
+
+        if out is None:
+            raise InputError("a set needs a place", expected="--out DIRECTORY")
+        cases = cases_to_draw(reports, composed, like, where, seed=seed)
+        drawn = draw_cases(
+            cases,
+            out,
+            generator=chosen,
+            n=_first(n, _OF_A_REPORT if reports else _OF_A_COMPOSED_REPORT),
+            seed=seed,
+            quiet=as_json,
+        )
+        if as_json:
+            print_json(drawn.model_dump(mode="json"))
+        else:
+            show_set(drawn)
+        return
+    if where:
+        raise InputError("--where needs a set", expected="--where with --composed or --like")
+    _draw_one(
+        report,
+        report_file,
+        chosen,
+        environment.prototype_dir,
+        n=_first(n, _OF_A_REPORT),
+        seed=seed,
+        out=out,
+        as_json=as_json,
+    )
+
+
+def _first(n: int | None, otherwise: int) -> int:
+    return otherwise if n is None else n
+
+
+def _require_one(**given: object) -> None:
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) > 1 or not named:
+        raise InputError(
+            "give what to draw once",
+            value=" and ".join(f"--{name.replace('_', '-')}" for name in named) or "nothing",
+            expected="one of --report, --report-file, --reports, --composed and --like",
+        )
+
+
+def _draw_one(
+    report: str | None,
+    report_file: Path | None,
+    generator: str,
+    cache_dir: Path,
+    *,
+    n: int,
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    from coin_retrieval.cli.inputs import report_text
+    from coin_retrieval.cli.session import print_json, working
+
+    text = report_text(report, report_file)
     with working("drawing"):
         from coin_retrieval.factory import make_drawer, parse_generator
 
-        chosen = parse_generator(generator or environment.generator)
-        drawing = make_drawer(chosen, cache_dir=environment.prototype_dir).draw(
-            text, n=n, seed=seed
-        )
+        drawer = make_drawer(parse_generator(generator), cache_dir=cache_dir)
+        drawing = drawer.draw(text, n=n, seed=seed)
     if out is not None:
         from coin_retrieval.cli.saving import save_prototypes
 
