@@ -103,6 +103,9 @@ StoreSettings = FaissStoreSettings
 """The only backend so far; becomes a union on ``backend`` with the next one."""
 
 
+FusionMethod = Literal["mean", "rrf", "max"]
+
+
 class ModalityMeans(Settings):
     """Mean unit embedding of texts, drawn pictures and real pictures under one encoder."""
 
@@ -136,7 +139,7 @@ class FusionSettings(Settings):
     ``disliked_weight`` are Rocchio's β and γ, beside α = 1.
     """
 
-    method: Literal["mean", "rrf", "max"] = "mean"
+    method: FusionMethod = "mean"
     text_weight: float = Field(default=0.8, ge=0, le=1)
     image_weight: float = Field(default=0.5, ge=0, le=1)
     means: ModalityMeans | None = None

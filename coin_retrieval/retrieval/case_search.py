@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 import numpy as np
 
 from coin_retrieval.catalog.base import Catalog, Where
+from coin_retrieval.config import FusionMethod
 from coin_retrieval.errors import ArchiveCorruptError, NotFoundError
-from coin_retrieval.retrieval.fusion import FusedQuery, reciprocal_rank_fusion
+from coin_retrieval.retrieval.fusion import (
+    FusedQuery,
+    maximum_fusion,
+    reciprocal_rank_fusion,
+    similarities,
+)
 from coin_retrieval.retrieval.grouping import first_cases, group_by_case
 from coin_retrieval.retrieval.timing import Stopwatch
 from coin_retrieval.stores.base import VectorStore
@@ -22,9 +27,7 @@ _GROWTH = 4
 class CaseSearch:
     """Finds cases in one archive; ``method`` as in the settings of fusion."""
 
-    def __init__(
-        self, store: VectorStore, catalog: Catalog, *, method: Literal["mean", "rrf"]
-    ) -> None:
+    def __init__(self, store: VectorStore, catalog: Catalog, *, method: FusionMethod) -> None:
         self._store = store
         self._catalog = catalog
         self._method = method
@@ -46,7 +49,8 @@ class CaseSearch:
         """The ``k`` nearest cases, best first; fewer where ``allowed`` images have fewer.
 
         More images are asked for until ``k`` distinct cases are there or the store is exhausted.
-        ``rrf`` ranks cases by their best image's fused rank, ``mean`` by its similarity.
+        ``rrf`` ranks cases by their best image's fused rank, ``mean`` and ``max`` by its
+        similarity.
 
         Raises:
             ArchiveCorruptError: store and catalog name different images.
@@ -70,7 +74,7 @@ class CaseSearch:
         images |= further
         matches = [Match(images[hit.image_id], hit.similarity) for hit in hits]
         grouped = group_by_case(order, matches, cases)
-        if self._method == "mean":
+        if self._method != "rrf":
             grouped.sort(key=lambda case: -case.similarity)
         return grouped
 
@@ -82,8 +86,12 @@ class CaseSearch:
             hits = self._store.search(fused.direction, wanted, allowed=allowed)[0]
             return hits, len(hits) < wanted
         rankings = self._store.search(fused.rows, wanted, allowed=allowed)
+        exhausted = all(len(ranking) < wanted for ranking in rankings)
+        if self._method == "max":
+            # beyond so many, an id may be listed by a row that is not its nearest
+            return maximum_fusion(rankings)[:wanted], exhausted
         ids = reciprocal_rank_fusion(rankings, fused.weights)
-        return self._measure(ids, fused), all(len(ranking) < wanted for ranking in rankings)
+        return self._measure(ids, fused), exhausted
 
     def _further_images(
         self, order: Sequence[str], near: set[ImageId], allowed: ImageIds | None
@@ -105,8 +113,8 @@ class CaseSearch:
             rows = self._store.vectors(np.array(ids, np.int64))
         except NotFoundError as error:
             raise _disagreement(str(error)) from error
-        similarities = np.clip(rows @ fused.direction[0], -1.0, 1.0)
-        return [Hit(i, float(s)) for i, s in zip(ids, similarities, strict=True)]
+        near = similarities(fused, rows, self._method)
+        return [Hit(i, float(s)) for i, s in zip(ids, near, strict=True)]
 
     def _records(self, ids: Iterable[ImageId]) -> dict[ImageId, ImageRecord]:
         wanted = list(ids)

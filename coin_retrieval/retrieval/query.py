@@ -56,8 +56,9 @@ class SearchResult:
     """Cases, best first, with the prototypes that stood for the report.
 
     ``support`` is what the cases' diagnoses amount to; ``notices`` are for the reader, such as that
-    the archive's calibration does not apply. ``dropped_text`` is the end of the report that no model could read. ``timings_ms`` has one entry
-    a stage: prompt, generate, encode, search, catalog, total.
+    the archive's calibration does not apply. ``dropped_text`` is the end of the report that no
+    model could read. ``timings_ms`` has one entry a stage: prompt, generate, encode, search,
+    catalog, total.
     """
 
     report: str

@@ -96,7 +96,7 @@ def test_centring_brings_a_shifted_modality_back_to_the_real_one() -> None:
 def test_each_modality_is_moved_by_its_own_mean() -> None:
     rows = unit_rows(np.array([[1.0, 1.0]], np.float32))
     means = ModalityMeans(text=(0.5, 0.0), generated=(0.0, 0.5), real=(0.0, 0.0))
-    fused = fuse(FusionSettings(means=means), text=rows, prototypes=rows)
+    fused = fuse(FusionSettings(means=means, centring=True), text=rows, prototypes=rows)
     assert fused.rows[0, 0] < fused.rows[0, 1]
     assert fused.rows[1, 0] > fused.rows[1, 1]
 
@@ -105,7 +105,7 @@ def test_means_of_another_encoder_are_refused() -> None:
     rows = unit_rows(np.ones((1, 4), np.float32))
     means = ModalityMeans(text=(0.0,) * 3, generated=(0.0,) * 3, real=(0.0,) * 3)
     with pytest.raises(SettingsError, match="another encoder"):
-        fuse(FusionSettings(means=means), text=rows)
+        fuse(FusionSettings(means=means, centring=True), text=rows)
 
 
 def test_means_of_different_lengths_are_refused() -> None:
