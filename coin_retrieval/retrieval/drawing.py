@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from threading import Lock
 
 from coin_retrieval.generation.base import Generator
@@ -12,9 +12,10 @@ from coin_retrieval.reports.plain import read_report
 from coin_retrieval.retrieval.prototypes import PrototypeCache
 from coin_retrieval.retrieval.query import Drawing, Prototype
 from coin_retrieval.retrieval.timing import Stopwatch
-from coin_retrieval.types import GenerationRequest, Provenance, Sample
+from coin_retrieval.types import GenerationRequest, Provenance, Sample, content_digest
 
 _PLANS_REMEMBERED = 256
+_OF_THE_QUERY = ("prompt", "seed", "dropped_text", "generator")
 
 
 class PrototypeDrawer:
@@ -30,6 +31,17 @@ class PrototypeDrawer:
         self._cache = cache
         self._lock = Lock()
         self._plan = lru_cache(_PLANS_REMEMBERED)(self._plan_alone)
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 (hex) of all that shapes its pictures besides report and seed; nothing is drawn.
+
+        Weights, LoRA, scheduler, dtype, steps, guidance and size: what was measured with one
+        identity says nothing about another.
+        """
+        (plan,) = self._plan(GenerationRequest("identity", n=1))
+        made_of = plan.as_dict()
+        return content_digest({k: v for k, v in made_of.items() if k not in _OF_THE_QUERY})
 
     def draw(self, report: str, *, n: int = 4, seed: int = 0) -> Drawing:
         """Prototypes of a report from seeds ``seed`` … ``seed + n - 1``.

@@ -315,7 +315,11 @@ def test_a_prototypes_file_says_that_it_is_synthetic(retriever: Retriever) -> No
         Query(REPORT, prototypes=0),
         Query(REPORT, prototypes=65),
         Query(REPORT, mode=SearchMode.IMAGE),
-        Query(REPORT, image=np.zeros((8, 8, 3), np.uint8)),
+        Query(REPORT, image=np.zeros((8, 8, 3), np.uint8), mode=SearchMode.IMAGE),
+        Query(REPORT, diversity=1.1),
+        Query(REPORT, diversity=float("nan")),
+        Query(REPORT, liked=("C1",), disliked=("C1",)),
+        Query(REPORT, liked=tuple(f"C{i}" for i in range(101))),
         Query(image=np.zeros((8, 8, 3), np.uint8), mode=SearchMode.TEXT),
     ],
 )
