@@ -10,6 +10,7 @@ import typer
 
 from coin_retrieval.cli.errors import JsonOption
 from coin_retrieval.cli.evaluate_pictures import classifier_agreement, images, memorisation
+from coin_retrieval.cli.evaluate_sheet import sheet
 from coin_retrieval.errors import CaseTableError, InputError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ evaluate_app = typer.Typer(help="How good is it, on your own cases?", no_args_is
 evaluate_app.command()(images)
 evaluate_app.command()(memorisation)
 evaluate_app.command()(classifier_agreement)
+evaluate_app.command()(sheet)
 
 
 @evaluate_app.callback()
@@ -147,13 +149,13 @@ def _save(figures: RetrievalFigures, out: Path, *, plots: bool) -> None:
 
 def _held_out(by: str) -> list[LabelledReport]:
     from coin_retrieval.evaluation.retrieval import LabelledReport
-    from coin_retrieval.training.captions import load_lexicon
+    from coin_retrieval.training.captions import held_out_reports, load_lexicon
 
     findings = load_lexicon().findings
     return [
         LabelledReport(report, name if by == "finding" else words.diagnosis)
         for name, words in findings.items()
-        for report in words.held_out
+        for report in held_out_reports()[name]
     ]
 
 

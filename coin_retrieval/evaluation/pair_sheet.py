@@ -33,19 +33,19 @@ def pair_sheet_png(pairs: Sequence[tuple[RgbImage, RgbImage, str]]) -> bytes:
         left = (number % _COLUMNS) * cell_w + _GAP_PX
         upper = top + (number // _COLUMNS) * cell_h
         for column, image in enumerate((drawn, training)):
-            page.paste(_tile(image), (left + column * (_TILE_PX + _GAP_PX), upper))
+            page.paste(tile(image, _TILE_PX), (left + column * (_TILE_PX + _GAP_PX), upper))
         for index, line in enumerate(wrap(caption, _TEXT_PX, cell_w - 2 * _GAP_PX, 2)):
             place = (left, upper + _TILE_PX + 4 + index * line_px(_TEXT_PX))
             pen.text(place, line, fill="black", font=font(_TEXT_PX))
     return encode_png(np.asarray(page), text={"Description": _HEAD})
 
 
-def _tile(image: RgbImage) -> Image.Image:
+def tile(image: RgbImage, side_px: int) -> Image.Image:
     """The whole picture, enlarged or shrunk into a square, never distorted."""
     height, width = image.shape[:2]
-    scale = _TILE_PX / max(height, width)
+    scale = side_px / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    tile = Image.new("RGB", (_TILE_PX, _TILE_PX), (238, 238, 238))
+    square = Image.new("RGB", (side_px, side_px), (238, 238, 238))
     resized = Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)
-    tile.paste(resized, ((_TILE_PX - size[0]) // 2, (_TILE_PX - size[1]) // 2))
-    return tile
+    square.paste(resized, ((side_px - size[0]) // 2, (side_px - size[1]) // 2))
+    return square
