@@ -15,7 +15,7 @@ from pathlib import Path
 
 from coin_retrieval.factory import make_retriever, open_archive, parse_generator
 from coin_retrieval.retrieval.query import Query
-from coin_retrieval.training.captions import load_lexicon
+from coin_retrieval.training.captions import held_out_reports
 from coin_retrieval.types import SearchMode
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--prototypes", type=int, default=4)
     parser.add_argument("--generator", default="starter")
     asked = parser.parse_args()
-    reports = [words.held_out[0] for words in load_lexicon().findings.values()][: asked.reports]
+    reports = [texts[0] for texts in held_out_reports().values()][: asked.reports]
     with tempfile.TemporaryDirectory() as cache:
         retriever = make_retriever(
             open_archive(asked.archive),

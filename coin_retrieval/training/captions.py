@@ -2,12 +2,15 @@
 
 The words are data (``lexicon.yaml``); this module only puts them together: site or procedure in
 brackets, findings, conclusion, telegraphic notes, Bethesda phrases, any order, parts left out.
-Whole held-out reports, in other words, judge the models and are never trained on.
+Besides, whole reports of people who know how colleagues write (``wordings/reports.yaml``). Whole
+held-out reports (``wordings/held_out.yaml``), written without sight of the others, judge the models
+and are never trained on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +21,12 @@ from pydantic import BaseModel, ConfigDict
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import CaseTableError
 
-LEXICON = Path(__file__).with_name("lexicon.yaml")
+WORDINGS = Path(__file__).with_name("wordings")
+LEXICON = WORDINGS / "lexicon.yaml"
+_WHOLE_SHARE = 0.45
+
+Statements = Mapping[str, str]
+"""What a report or a row states: concept group → value."""
 
 
 class FindingWords(BaseModel):
@@ -33,7 +41,6 @@ class FindingWords(BaseModel):
     names: tuple[str, ...]
     signs: tuple[tuple[str, ...], ...]
     conclusions: tuple[str, ...]
-    held_out: tuple[str, ...]
 
 
 class Lexicon(BaseModel):
@@ -48,19 +55,42 @@ class Lexicon(BaseModel):
     attributes: Mapping[str, Mapping[str, tuple[str, ...]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A report and what it states."""
+
+    text: str
+    stated: Statements
+
+
 @cache
 def load_lexicon(path: Path = LEXICON) -> Lexicon:
     """The lexicon of a YAML file."""
     return Lexicon.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
-def held_out_reports(finding: str) -> tuple[str, ...]:
-    """Whole reports of a finding that no training caption contains.
+@cache
+def held_out_reports() -> Mapping[str, tuple[str, ...]]:
+    """Finding → whole reports that no training caption contains."""
+    return _read_reports("held_out.yaml")
 
-    Raises:
-        CaseTableError: a finding without words.
-    """
-    return _words(finding).held_out
+
+@cache
+def whole_reports() -> Mapping[str, tuple[str, ...]]:
+    """Finding → whole reports to train on."""
+    return _read_reports("reports.yaml")
+
+
+def statements_of(row: CaseRow) -> Statements:
+    """All that a row says and that the lexicon has words for."""
+    lexicon = load_lexicon()
+    seen = {
+        column: value
+        for column, value in row.attributes.items()
+        if value in lexicon.attributes.get(column, {})
+    }
+    setting = {"site": row.site, "specimen": row.specimen, "stain": row.stain}
+    return {"finding": row.finding} | {k: v for k, v in setting.items() if v} | seen
 
 
 def compose_report(row: CaseRow, random: np.random.Generator) -> str:
@@ -69,8 +99,20 @@ def compose_report(row: CaseRow, random: np.random.Generator) -> str:
     Raises:
         CaseTableError: a finding without words.
     """
+    return compose(row, random).text
+
+
+def compose(row: CaseRow, random: np.random.Generator) -> Composed:
+    """As :func:`compose_report`, with what the report states."""
     words = _words(row.finding)
-    signs = _signs(row, words, random)
+    setting, stated = _setting(row, random)
+    stated["finding"] = row.finding
+    whole = whole_reports().get(row.finding, ())
+    if whole and random.random() < _WHOLE_SHARE:
+        # a whole report has its own setting, or leaves it out on purpose
+        return Composed(_cased(_pick(whole, random), random), {"finding": row.finding})
+    signs, seen = _signs(row, words, random)
+    stated |= seen
     name, conclusion = _pick(words.names, random), _pick(words.conclusions, random)
     described = _joined(signs, random)
     layout = int(random.integers(7))
@@ -86,7 +128,14 @@ def compose_report(row: CaseRow, random: np.random.Generator) -> str:
         body = f"{conclusion}. {described}"
     else:
         body = f"{described}. {conclusion}"
-    return _cased(f"{_setting(row, random)}{body}", random)
+    if layout == 0 or not signs:
+        stated = {k: v for k, v in stated.items() if k not in seen}
+    return Composed(_cased(f"{setting}{body}", random), stated)
+
+
+def _read_reports(name: str) -> Mapping[str, tuple[str, ...]]:
+    raw = yaml.safe_load((WORDINGS / name).read_text(encoding="utf-8"))
+    return {finding: tuple(reports) for finding, reports in raw.items()}
 
 
 def _words(finding: str) -> FindingWords:
@@ -101,36 +150,39 @@ def _words(finding: str) -> FindingWords:
     return findings[finding]
 
 
-def _signs(row: CaseRow, words: FindingWords, random: np.random.Generator) -> list[str]:
-    """A random part of the finding's signs and of the cell's own attributes, in random order."""
+def _signs(
+    row: CaseRow, words: FindingWords, random: np.random.Generator
+) -> tuple[list[str], dict[str, str]]:
+    """A random part of the finding's signs and of the cell's own attributes, in random order.
+
+    Beside the phrases: which attributes they state.
+    """
     lexicon = load_lexicon().attributes
     groups: list[Sequence[str]] = list(words.signs)
     kept = [groups[i] for i in random.permutation(len(groups))[: random.integers(len(groups) + 1)]]
-    seen = [
-        lexicon[column][value]
-        for column, value in row.attributes.items()
-        if value in lexicon.get(column, {})
-    ]
-    kept += [seen[i] for i in random.permutation(len(seen))[: random.integers(4)]]
-    return [_pick(kept[i], random) for i in random.permutation(len(kept))]
+    own = [(k, v) for k, v in statements_of(row).items() if k in lexicon]
+    seen = dict(own[i] for i in random.permutation(len(own))[: random.integers(4)])
+    kept += [lexicon[column][value] for column, value in seen.items()]
+    return [_pick(kept[i], random) for i in random.permutation(len(kept))], seen
 
 
-def _setting(row: CaseRow, random: np.random.Generator) -> str:
-    """Nothing, or the site, procedure and stain, each left out at times."""
+def _setting(row: CaseRow, random: np.random.Generator) -> tuple[str, dict[str, str]]:
+    """Nothing, or the site, procedure and stain, each left out at times; and what that states."""
     lexicon = load_lexicon()
-    named = [
-        _pick(options[value], random)
-        for options, value, share in (
-            (lexicon.sites, row.site, 0.6),
-            (lexicon.specimens, row.specimen, 0.4),
-            (lexicon.stains, row.stain, 0.3),
+    named = {
+        group: (value, _pick(options[value], random))
+        for group, options, value, share in (
+            ("site", lexicon.sites, row.site, 0.6),
+            ("specimen", lexicon.specimens, row.specimen, 0.4),
+            ("stain", lexicon.stains, row.stain, 0.3),
         )
         if value in options and random.random() < share
-    ]
+    }
     if not named or random.random() < 0.35:
-        return ""
-    where = ", ".join(named)
-    return _pick((f"({where}) ", f"{where}: ", f"{where}. "), random)
+        return "", {}
+    where = ", ".join(phrase for _, phrase in named.values())
+    text = _pick((f"({where}) ", f"{where}: ", f"{where}. "), random)
+    return text, {group: value for group, (value, _) in named.items()}
 
 
 def _joined(phrases: Sequence[str], random: np.random.Generator) -> str:

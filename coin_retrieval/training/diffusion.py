@@ -7,24 +7,31 @@ for classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598).
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from coin_retrieval.training.captions import held_out_reports
+from coin_retrieval.training.captions import statements_of
+from coin_retrieval.training.concepts import Concepts
 from coin_retrieval.training.data import PackedCases
 from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.sampling import balanced_weights
 from coin_retrieval.training.sheets import grid, to_uint8
-from coin_retrieval.training.texts import CaptionPool, embed_texts
+from coin_retrieval.training.warm_start import take_over
 from coin_retrieval.types import RgbImage
 
 
 class DiffusionRecipe(BaseModel):
-    """The U-Net's shape, training and sampling; one YAML file."""
+    """The U-Net's shape, training and sampling; one YAML file.
+
+    ``unstated`` is how often a group of concepts other than the finding is left out, ``doubted``
+    how often the finding is mixed with another, as an unsure reader states it. ``start_from`` is a
+    safetensors file whose fitting weights are taken over.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,8 +42,10 @@ class DiffusionRecipe(BaseModel):
     channels: tuple[int, ...] = (96, 128, 160)
     attention: tuple[bool, ...] = (False, True, False)
     layers: int = 1
-    captions_per_row: int = Field(default=3, gt=0)
+    start_from: Path | None = None
     balance: float = Field(default=0.5, ge=0, le=1)
+    unstated: float = Field(default=0.5, ge=0, le=1)
+    doubted: float = Field(default=0.3, ge=0, le=1)
     prompt_drop: float = Field(default=0.1, ge=0, lt=1)
     min_snr: float = 5.0
     steps: int = Field(default=10, gt=0)
@@ -44,25 +53,29 @@ class DiffusionRecipe(BaseModel):
 
 
 class DiffusionTask(Task):
-    """Predict the velocity of noised latents from a report of the picture."""
+    """Predict the velocity of noised latents from what a report may state of the picture."""
 
     def __init__(
         self,
         cases: PackedCases,
         latents: Tensor,
-        captions: CaptionPool,
+        concepts: Concepts,
         recipe: DiffusionRecipe,
         *,
         autoencoder: nn.Module,
     ) -> None:
         """Take latents [orientations n c h w], as ``encode_all`` gives them."""
-        self._latents, self._captions, self._recipe = latents, captions, recipe
+        self._latents, self._concepts, self._recipe = latents, concepts, recipe
+        self._stated = np.stack([concepts.indices(statements_of(row)) for row in cases.rows])
         self._autoencoder = autoencoder
         self._scale = latent_scale(latents)
         self._weights = balanced_weights(cases.rows, power=recipe.balance)
         self._noise = noise_scheduler()
-        self._sheet_findings = sorted({row.finding for row in cases.rows})
-        self.module: nn.Module = build_unet(recipe, latents.shape[2], latents.shape[-1])
+        self.module: nn.Module = build_unet(
+            recipe, latents.shape[2], latents.shape[-1], concepts.dim
+        )
+        if recipe.start_from is not None:
+            take_over(self.module, recipe.start_from)
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch; see :class:`.Task`."""
@@ -70,9 +83,7 @@ class DiffusionTask(Task):
         rows = random.choice(len(self._weights), size=recipe.batch, p=self._weights)
         turned = torch.from_numpy(random.integers(len(self._latents), size=recipe.batch))
         clean = self._latents[turned, torch.from_numpy(rows)].float().mul(self._scale).to(device())
-        prompt = as_prompt(self._captions.draw(rows, random))
-        dropped = torch.from_numpy(random.random(recipe.batch) < recipe.prompt_drop)
-        prompt[dropped] = as_prompt(self._captions.empty[None])
+        prompt = as_prompt(self._prompts(rows, random))
         times = torch.from_numpy(random.integers(1000, size=recipe.batch)).to(device())
         noise = torch.randn_like(clean)
         noisy = self._noise.add_noise(clean, noise, times)
@@ -84,18 +95,34 @@ class DiffusionTask(Task):
         weight = snr.clamp(max=recipe.min_snr) / (snr + 1)
         return (weight * error).mean() / weight.mean(), {"mse": error.mean().item()}
 
+    def _prompts(self, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """What a report may state of these rows, float32 [b dim]; nothing at times."""
+        recipe, stated = self._recipe, self._stated[rows].copy()
+        # each report has its own habit of leaving things out
+        habit = np.minimum(1.0, 2 * recipe.unstated * random.random((len(rows), 1)))
+        left_out = random.random(stated.shape) < habit
+        left_out[:, 0] = random.random(len(rows)) < 0.05
+        stated[left_out] = -1
+        vectors = self._concepts.vectors(stated)
+        findings = len(next(iter(self._concepts.groups.values())))
+        doubt = random.uniform(0, 0.4, (len(rows), 1)) * (random.random((len(rows), 1)) < recipe.doubted)
+        other = np.eye(findings, dtype=np.float32)[random.integers(findings, size=len(rows))]
+        named = vectors[:, :findings].sum(1, keepdims=True)
+        vectors[:, :findings] = (1 - doubt) * vectors[:, :findings] + doubt * named * other
+        vectors[random.random(len(rows)) < recipe.prompt_drop] = 0.0
+        return vectors
+
     def sheet(self, averaged: nn.Module) -> RgbImage:
-        """One held-out report a finding, one picture each, always from the same noise."""
-        texts = [held_out_reports(finding)[0] for finding in self._sheet_findings]
-        prompt = as_prompt(embed_texts(texts).float()).to(device())
-        empty = as_prompt(self._captions.empty[None]).to(device()).expand_as(prompt)
-        latents = sample_latents(averaged, prompt, empty, self._recipe, seed=0)
+        """Each finding's first training row as a prompt, one picture each, from the same noises."""
+        _, first = np.unique(self._stated[:, 0], return_index=True)
+        prompt = as_prompt(self._concepts.vectors(self._stated[first])).to(device())
+        latents = sample_latents(averaged, prompt, self._recipe, seed=0)
         drawn = self._autoencoder.decode(latents / self._scale).sample  # type: ignore[operator]
         return grid(to_uint8(drawn), columns=10)
 
 
 def build_unet(
-    recipe: DiffusionRecipe, latent_channels: int, latent_px: int
+    recipe: DiffusionRecipe, latent_channels: int, latent_px: int, concepts: int
 ) -> UNet2DConditionModel:
     """The untrained U-Net; the prompt enters with the time step, at every residual block."""
     down = tuple("AttnDownBlock2D" if on else "DownBlock2D" for on in recipe.attention)
@@ -108,7 +135,7 @@ def build_unet(
         layers_per_block=recipe.layers,
         down_block_types=down,
         up_block_types=up,
-        cross_attention_dim=384,
+        cross_attention_dim=concepts,
         attention_head_dim=8,
         norm_num_groups=16,
         addition_embed_type="text",
@@ -132,10 +159,9 @@ def noise_scheduler() -> DDIMScheduler:
     )
 
 
-def as_prompt(pooled: Tensor) -> Tensor:
-    """Mean-pooled states [b dim] as ``SentenceBert`` gives them: unit scale, [b 1 dim]."""
-    unit: Tensor = F.normalize(pooled.float(), dim=-1)
-    return torch.unsqueeze(unit * pooled.shape[-1] ** 0.5, 1)
+def as_prompt(vectors: np.ndarray) -> Tensor:
+    """Concept vectors [b dim] as the one token that the U-Net is shown: [b 1 dim]."""
+    return torch.from_numpy(vectors).unsqueeze(1)
 
 
 def latent_scale(latents: Tensor) -> float:
@@ -145,7 +171,7 @@ def latent_scale(latents: Tensor) -> float:
 
 @torch.inference_mode()
 def sample_latents(
-    unet: UNet2DConditionModel, prompt: Tensor, empty: Tensor, recipe: DiffusionRecipe, *, seed: int
+    unet: UNet2DConditionModel, prompt: Tensor, recipe: DiffusionRecipe, *, seed: int
 ) -> Tensor:
     """Guided samples of a batch of prompts [b 1 dim], scaled latents [b c h w]."""
     scheduler = noise_scheduler()
@@ -153,7 +179,7 @@ def sample_latents(
     config = unet.config
     shape = (len(prompt), config.in_channels, config.sample_size, config.sample_size)
     latents = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(prompt.device)
-    both = torch.cat([prompt, empty])
+    both = torch.cat([prompt, torch.zeros_like(prompt)])
     for time in scheduler.timesteps:
         given = unet(latents.repeat(2, 1, 1, 1), time, encoder_hidden_states=both).sample
         conditional, unconditional = given.float().chunk(2)

@@ -30,6 +30,7 @@ from coin_retrieval.training.autoencoder import (
     standardise_latents,
 )
 from coin_retrieval.training.clip import ClipRecipe, ClipTask, save_clip
+from coin_retrieval.training.concepts import concepts_of
 from coin_retrieval.training.data import PackedCases, load_cases
 from coin_retrieval.training.decoder import DecoderRecipe, DecoderTask
 from coin_retrieval.training.diffusion import DiffusionRecipe, DiffusionTask, noise_scheduler
@@ -145,8 +146,7 @@ def train_generator(shop: Workshop, recipe: DiffusionRecipe) -> Path:
     autoencoder = _latest_autoencoder(shop)
     cases = shop.cases("train", recipe.side_px)
     latents = _latents(shop, autoencoder, cases, recipe.orientations)
-    captions = caption_pool(cases.rows, size=recipe.captions_per_row, seed=0, cache=shop.cache)
-    task = DiffusionTask(cases, latents, captions, recipe, autoencoder=autoencoder)
+    task = DiffusionTask(cases, latents, concepts_of(cases.rows), recipe, autoencoder=autoencoder)
 
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
         save_generator(module, autoencoder, latents, noise_scheduler(), recipe, directory)
