@@ -197,8 +197,12 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class CaseMatch:
-    """The matches of one case, best first; ``similarity`` is the best one's."""
+    """The matches of one case, best first; ``similarity`` is the best one's.
+
+    ``near_duplicates`` are pictures of other cases that repeat one of these.
+    """
 
     case: CaseRecord
     similarity: float
     matches: tuple[Match, ...]
+    near_duplicates: tuple[Match, ...] = ()

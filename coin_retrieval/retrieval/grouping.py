@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from coin_retrieval.types import CaseMatch, CaseRecord, Hit, ImageId, ImageRecord, Match
 
@@ -20,6 +21,14 @@ def first_cases(
             break
         seen.setdefault(images[hit.image_id].case_id)
     return tuple(seen)
+
+
+def first_hits(hits: Iterable[Hit], images: Mapping[ImageId, ImageRecord]) -> dict[str, Hit]:
+    """Each case's first hit of a ranking."""
+    first: dict[str, Hit] = {}
+    for hit in hits:
+        first.setdefault(images[hit.image_id].case_id, hit)
+    return first
 
 
 def group_by_case(
@@ -43,6 +52,24 @@ def group_by_case(
         kept = _keep_every_diagnosis(ranked, images_per_case)
         grouped.append(CaseMatch(cases[case_id], ranked[0].similarity, kept))
     return grouped
+
+
+def with_repeats(
+    grouped: Iterable[CaseMatch],
+    folded: Mapping[ImageId, ImageId],
+    matches: Mapping[ImageId, Match],
+) -> list[CaseMatch]:
+    """The cases with their near duplicates: under each, what repeats one of its images.
+
+    Args:
+        folded: an image that repeats another → that one.
+    """
+    repeating: defaultdict[str, list[Match]] = defaultdict(list)
+    for repeat, listed in folded.items():
+        repeating[matches[listed].image.case_id].append(matches[repeat])
+    return [
+        replace(found, near_duplicates=tuple(repeating[found.case.case_id])) for found in grouped
+    ]
 
 
 def _keep_every_diagnosis(ranked: Sequence[Match], limit: int) -> tuple[Match, ...]:

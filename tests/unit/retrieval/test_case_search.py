@@ -66,7 +66,9 @@ class Shelf:
         direction = unit_rows(unit.mean(0, keepdims=True))
         fused = FusedQuery(direction, unit, np.full(len(unit), 1 / len(unit)))
         watch = Stopwatch()
-        return search.find(fused, k, watch, allowed=search.select(where or {}, watch))
+        found = search.find(fused, k, watch, allowed=search.select(where or {}, watch))
+        assert found.cases == found.nearest[:k]
+        return list(found.cases)
 
     def best(self, row: Sequence[float], case_id: str) -> float:
         query = unit_rows(np.array([row], np.float32))[0]
@@ -159,3 +161,57 @@ def test_a_record_without_an_embedding_is_told(tmp_path: Path) -> None:
     with pytest.raises(ArchiveCorruptError, match="verify"):
         broken.find([broken.rows[0].tolist()], 5)
     broken.catalog.close()
+
+
+@pytest.fixture
+def copies(tmp_path: Path) -> Iterator[CaseSearch]:
+    """Five cases on an arc; B's first picture is A's by content, and C has only such a copy."""
+    angles = {"A": [0.0], "B": [0.01, 0.3], "C": [0.02], "D": [0.32], "E": [1.2]}
+    store, catalog = FaissStore(2), SqlCatalog.create(tmp_path / "catalog.sqlite")
+    records, rows = [], []
+    for case_id, turns in angles.items():
+        for angle in turns:
+            number = len(records)
+            content = "f" * 64 if angle < 0.1 else f"{number:064x}"
+            diagnosis = "HSIL" if case_id == "C" else "NILM"
+            records.append(ImageRecord(ImageId(number), case_id, "", content, 8, 8, diagnosis))
+            rows.append([np.cos(angle), np.sin(angle)])
+    store.add(np.arange(len(rows)), unit_rows(np.array(rows, np.float32)))
+    catalog.put([CaseRecord(case_id) for case_id in angles], records)
+    yield CaseSearch(store, catalog, method="mean")
+    catalog.close()
+
+
+def ahead(k: int) -> tuple[FusedQuery, int, Stopwatch]:
+    row = np.array([[1.0, 0.0]], np.float32)
+    return FusedQuery(row, row, np.ones(1)), k, Stopwatch()
+
+
+def test_a_repeated_picture_is_folded_and_its_case_stands_by_its_others(
+    copies: CaseSearch,
+) -> None:
+    found = copies.find(*ahead(3))
+    assert [case.case.case_id for case in found.cases] == ["A", "B", "D"]
+    first, second, _ = found.cases
+    assert [(m.image.case_id, m.image.diagnosis) for m in first.near_duplicates] == [
+        ("B", "NILM"),
+        ("C", "HSIL"),
+    ]
+    assert second.similarity == pytest.approx(np.cos(0.3), abs=1e-6)
+
+
+def test_near_duplicates_are_listed_where_they_are_asked_for(copies: CaseSearch) -> None:
+    found = copies.find(*ahead(3), near_duplicates=True)
+    assert {case.case.case_id for case in found.cases} == {"A", "B", "C"}
+    assert all(case.near_duplicates == () for case in found.cases)
+
+
+def test_diversity_varies_the_list_and_not_the_nearest(copies: CaseSearch) -> None:
+    found = copies.find(*ahead(3), diversity=0.9)
+    assert [case.case.case_id for case in found.cases][:2] == ["A", "E"]
+    assert found.nearest == copies.find(*ahead(3)).nearest
+
+
+def test_a_score_has_its_places_however_few_cases_are_listed(copies: CaseSearch) -> None:
+    found = copies.find(*ahead(1))
+    assert (len(found.cases), len(found.nearest)) == (1, 3)
