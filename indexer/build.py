@@ -8,6 +8,7 @@ from pathlib import Path
 
 from coin_retrieval import factory
 from coin_retrieval.archive import Archive, ArchiveLayout, ArchiveManifest
+from coin_retrieval.archive.calibration import Calibration
 from coin_retrieval.archive.lock import building
 from coin_retrieval.archive.manifest import check_seals
 from coin_retrieval.archive.publish import next_version, publish, staging
@@ -116,6 +117,7 @@ class _Build:
         self._encoder = encoder
         self._settings = settings
         self._warnings: list[str] = []
+        self._calibration: Calibration | None = None
 
     def run(self, batch: Batch, where: Where, advance: Callable[[], None]) -> BuildReport:
         contents = EmbeddedContents(self._encoder.spec.dim)
@@ -125,7 +127,9 @@ class _Build:
         before = self._read_previous(contents)
         done = self._embed(batch, contents, journal, advance)
         records = make_records(done.indexed, contents, ImageNumbers(before or ()))
-        content = VersionContent(records, contents, tuple(done.skipped), batch.sources, where)
+        content = VersionContent(
+            records, contents, tuple(done.skipped), batch.sources, where, self._calibration
+        )
         version = next_version(self._layout)
         with staging(self._layout, version) as staged:
             manifest = write_version(
@@ -147,7 +151,8 @@ class _Build:
     def _read_previous(self, contents: EmbeddedContents) -> list[ImageRecord] | None:
         """Records of the published version; its embeddings go into ``contents`` if they fit.
 
-        ``None`` where it cannot be read: then nothing of it may be swept away either.
+        In the same space its calibration holds, too, and is kept. ``None`` where it cannot be
+        read: then nothing of it may be swept away either.
         """
         if self._layout.current_name() is None:
             return []
@@ -157,6 +162,7 @@ class _Build:
                 check_seals(self._layout.published(), archive.manifest)
                 if archive.manifest.encoder == self._encoder.spec:
                     contents.add_archive(archive)
+                    self._calibration = archive.manifest.calibration
                 return _records(archive)
         except ArchiveCorruptError as error:
             self._warnings.append(f"the version before cannot be read, nothing is reused: {error}")

@@ -13,6 +13,7 @@ import numpy as np
 
 from coin_retrieval import __version__, factory
 from coin_retrieval.archive import ArchiveManifest
+from coin_retrieval.archive.calibration import Calibration
 from coin_retrieval.archive.layout import CATALOG, MANIFEST, NOTES, SKIPPED, VECTORS
 from coin_retrieval.archive.manifest import Counts, SourceEntry, seal, write_manifest
 from coin_retrieval.catalog.base import Where
@@ -21,6 +22,7 @@ from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.types import CaseRecord, ImageRecord, Origin
 from indexer.contents import EmbeddedContents
 from indexer.embedding import SkippedRow
+from indexer.neighbours import measure_neighbours, real_mean
 from indexer.recall import measure_recall
 from indexer.records import Records
 
@@ -29,13 +31,14 @@ _IMAGES_A_PUT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class VersionContent:
-    """All that a version is made of."""
+    """All that a version is made of; ``calibration`` is of the version before, where it holds."""
 
     records: Records
     contents: EmbeddedContents
     skipped: tuple[SkippedRow, ...]
     sources: tuple[SourceEntry, ...]
     where: Where
+    calibration: Calibration | None = None
 
 
 def write_version(
@@ -81,6 +84,9 @@ def write_version(
         where={field: tuple(values) for field, values in content.where.items()},
         demonstration=drawn == len(records.images),
         files={name: seal(folder / name) for name in (VECTORS, CATALOG, SKIPPED, NOTES)},
+        real_mean=real_mean(store, records),
+        own_neighbours=measure_neighbours(store, records),
+        calibration=content.calibration,
     )
     write_manifest(manifest, folder / MANIFEST)
     return manifest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Literal, Self
 
@@ -20,6 +21,7 @@ SCHEMA_VERSION = 2
 
 
 _STARTER = "starter"
+_NUMBERS = re.compile(r"\[\n(?:\s+[-+.\deE]+,?\n)+\s*\]")
 
 
 class _Part(BaseModel):
@@ -84,9 +86,9 @@ class ArchiveManifest(_Part):
     further setting. ``measured_recall`` is ``None`` for an exact index. ``demonstration``: every
     picture was drawn, no patient stands behind any of them.
 
-    ``real_mean`` is the mean unit embedding of the real pictures, and ``own_neighbours`` how close
-    the archive's own pictures are to other cases: both are ``None`` in archives of schema 1, and
-    where there are too few. ``calibration`` is ``None`` until ``coin calibrate`` has run.
+    ``real_mean`` is the mean embedding of the real pictures (of all, where none is real), and
+    ``own_neighbours`` how close the archive's own pictures are to other cases; archives of schema 1
+    have neither, and one case has no neighbours. ``calibration`` is what ``coin calibrate`` found.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -136,8 +138,14 @@ def read_manifest(path: Path) -> ArchiveManifest:
 
 def write_manifest(manifest: ArchiveManifest, path: Path) -> None:
     """Write it as JSON for people, too."""
-    portable = _with_model(manifest, str(ENCODER), _STARTER)
-    path.write_text(portable.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    path.write_text(manifest_text(manifest), encoding="utf-8")
+
+
+def manifest_text(manifest: ArchiveManifest) -> str:
+    """What ``manifest.json`` holds: indented, but a vector stands on one line."""
+    text = _with_model(manifest, str(ENCODER), _STARTER).model_dump_json(indent=2)
+    # a line break inside a string is escaped, so that none of a string is ever touched
+    return _NUMBERS.sub(lambda match: "[" + " ".join(match[0][1:-1].split()) + "]", text) + "\n"
 
 
 def seal(path: Path) -> FileSeal:

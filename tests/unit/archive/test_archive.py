@@ -91,7 +91,7 @@ class TestOpening:
     def test_a_newer_schema_is_refused_even_where_nothing_else_is_understood(
         self, version: Path, root: Path
     ) -> None:
-        (version / "manifest.json").write_text('{"schema_version": 2, "new": true}')
+        (version / "manifest.json").write_text('{"schema_version": 3, "new": true}')
         with pytest.raises(ArchiveSchemaError, match="update coin-retrieval"):
             open_archive(root)
 

@@ -1,0 +1,60 @@
+"""What is found out about a published version later goes into its manifest, in one step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from coin_retrieval.archive.calibration import Calibration
+from coin_retrieval.archive.layout import MANIFEST, ArchiveLayout
+from coin_retrieval.archive.lock import building
+from coin_retrieval.archive.manifest import (
+    SCHEMA_VERSION,
+    ArchiveManifest,
+    manifest_text,
+    read_manifest,
+)
+from coin_retrieval.archive.publish import replace_text
+from coin_retrieval.errors import ArchiveError, EncoderMismatchError
+from coin_retrieval.types import EncoderSpec
+
+
+def put_calibration(
+    root: Path, calibration: Calibration, *, encoder: EncoderSpec
+) -> ArchiveManifest:
+    """Write a calibration into the published version; returns the manifest as it is now.
+
+    Vectors, records and seals stay as they are, and a reader sees the old manifest or the new one.
+    A server that runs goes on with what it has opened.
+
+    Args:
+        encoder: that the calibration was made with.
+
+    Raises:
+        ArchiveBusyError: another process builds the archive.
+        EncoderMismatchError: it was built anew with another encoder meanwhile.
+        ArchiveError: it may not be written.
+    """
+    layout = ArchiveLayout(root)
+    try:
+        with building(layout):
+            path = layout.published() / MANIFEST
+            manifest = read_manifest(path)
+            if manifest.encoder != encoder:
+                raise EncoderMismatchError(
+                    "the archive was built with another encoder while it was calibrated",
+                    value=str(encoder),
+                    expected=str(manifest.encoder),
+                    remedy="calibrate it again",
+                )
+            amended = manifest.model_copy(
+                update={"calibration": calibration, "schema_version": SCHEMA_VERSION}
+            )
+            replace_text(path, manifest_text(amended))
+    except OSError as error:
+        raise ArchiveError(
+            f"the calibration cannot be written ({error.strerror or error})",
+            value=str(error.filename or root),
+            expected="an archive that may be written",
+            remedy="calibrate where the archive may be written, or change its permissions",
+        ) from error
+    return amended

@@ -1,0 +1,86 @@
+"""Where an archive's pictures lie, and how close they are to other cases; measured at a build."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from coin_retrieval.archive.calibration import PLACES, CloseMatch, close_match_from
+from coin_retrieval.stores.base import VectorStore
+from coin_retrieval.types import Hit, ImageId, ImageIds, ImageRecord, Origin
+from indexer.records import Records
+
+SAMPLE = 2000
+"""Pictures that are asked for their neighbours: the 5 % quantile is then sure to half a percent."""
+
+_AT_ONCE = 100
+_READ_AT_ONCE = 5000
+_FIRST_DEPTH = 64
+_GROWTH = 8
+
+
+def real_mean(store: VectorStore, records: Records) -> tuple[float, ...]:
+    """The mean embedding of the real pictures, [dim]; of all, where none is real."""
+    ids = _asked(records)
+    total = np.zeros(store.dim)
+    for start in range(0, len(ids), _READ_AT_ONCE):
+        total += store.vectors(ids[start : start + _READ_AT_ONCE]).sum(axis=0, dtype=np.float64)
+    # float32 has no more digits
+    return tuple(round(value, 8) for value in (total / max(1, len(ids))).tolist())
+
+
+def measure_neighbours(store: VectorStore, records: Records) -> CloseMatch | None:
+    """How near the archive's own pictures are to the first cases that are not theirs.
+
+    A picture from such a case is what a query with a match looks like, so that the lowest 5 % give
+    the threshold below which a picture has no close match. Real pictures ask and are found (all,
+    where none is real), a copy of the picture under another case is not counted. ``None`` where no
+    picture has another case beside it.
+    """
+    ids = _asked(records)
+    allowed = None if len(ids) == len(records.images) else ids
+    sample = np.sort(np.random.default_rng(0).permutation(ids)[:SAMPLE])
+    scores: list[float] = []
+    for start in range(0, len(sample), _AT_ONCE):
+        scores += _scores(store, records, sample[start : start + _AT_ONCE], allowed)
+    return close_match_from(scores) if scores else None
+
+
+def _asked(records: Records) -> ImageIds:
+    real = [i for i, image in records.images.items() if image.origin is Origin.REAL]
+    return np.array(sorted(real or records.images), np.int64)
+
+
+def _scores(
+    store: VectorStore, records: Records, ids: ImageIds, allowed: ImageIds | None
+) -> list[float]:
+    """A score for each picture that has another case beside it."""
+    depth = _FIRST_DEPTH
+    rows = store.vectors(ids)
+    scores: list[float] = []
+    waiting = np.arange(len(ids))
+    while len(waiting):
+        found = store.search(rows[waiting], depth, allowed=allowed)
+        short = []
+        for place, hits in zip(waiting.tolist(), found, strict=True):
+            near = _nearest_cases(records.images[ImageId(int(ids[place]))], hits, records)
+            if len(near) < PLACES and len(hits) == depth:
+                short.append(place)  # own pictures fill the list: look farther
+            elif near:
+                scores.append(float(np.mean(near)))
+        waiting = np.array(short, np.int64)
+        depth *= _GROWTH
+    return scores
+
+
+def _nearest_cases(asked: ImageRecord, hits: Iterable[Hit], records: Records) -> list[float]:
+    """Similarities of the first cases other than the picture's own, best first."""
+    best: dict[str, float] = {}
+    for hit in hits:
+        image = records.images[hit.image_id]
+        if image.case_id != asked.case_id and image.content_hash != asked.content_hash:
+            best.setdefault(image.case_id, hit.similarity)
+            if len(best) == PLACES:
+                break
+    return list(best.values())
