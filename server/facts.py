@@ -27,6 +27,11 @@ class ArchiveFacts:
                 self._view = _view(retriever)
             return self._view
 
+    def sites(self, retriever: Retriever) -> tuple[str, ...]:
+        """The archive's most frequent sites, in its own words."""
+        fields = self.view(retriever).fields
+        return tuple(v.value for field in fields if field.name == "site" for v in field.values)
+
 
 def _view(retriever: Retriever) -> ArchiveView:
     manifest = retriever.archive.manifest

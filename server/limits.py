@@ -8,6 +8,7 @@ from coin_retrieval.config import Settings
 
 MAX_CASES = 200
 MAX_PROTOTYPES = 16
+MAX_MARKS = 50
 MAX_SEED = 2**32 - 1
 MAX_SIZE_PX = 1024
 """Longer side of a served picture; up to the thumbnails' it comes from the archive itself."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,8 +14,8 @@ from coin_retrieval.retrieval.answer import (
     to_prototype_answer,
 )
 from coin_retrieval.retrieval.query import Drawing, Prototype, SearchResult
-from coin_retrieval.types import CaseRecord, ImageRecord, SearchMode
-from server.limits import MAX_CASES, MAX_PROTOTYPES, MAX_SEED
+from coin_retrieval.types import CaseRecord, ImageRecord
+from server.limits import MAX_CASES, MAX_MARKS, MAX_PROTOTYPES, MAX_SEED
 
 WhereValue = str | list[str]
 
@@ -44,30 +44,71 @@ Where = Annotated[
 ]
 
 
+Marked = Annotated[
+    list[Annotated[str, Field(min_length=1)]],
+    Field(
+        max_length=MAX_MARKS,
+        description="case ids that a reader marked; the query moves towards the liked ones and "
+        "away from the disliked (Rocchio 1971)",
+        examples=[["case-17"]],
+    ),
+]
+Unlike = Annotated[
+    str, Field(description="what is not looked for, in words", examples=["inflammation only"])
+]
+Diversity = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="0 lists the nearest cases; above it, cases that differ are preferred "
+        "(maximal marginal relevance); support is of the nearest ones either way",
+    ),
+]
+NearDuplicates = Annotated[
+    bool,
+    Field(
+        description="true lists pictures that repeat another case's; false folds them under that "
+        "case, as no independent evidence"
+    ),
+]
+PrototypeCount = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        le=MAX_PROTOTYPES,
+        description="how many pictures to draw; leave it out for what the archive was calibrated "
+        "to, else 4",
+    ),
+]
+Mode = Annotated[
+    Literal["fused", "prototype", "text"] | None,
+    Field(
+        description="how the report becomes a query: by the pictures drawn from it (prototype), "
+        "by its text, or by both (fused); leave it out for what the archive was calibrated to, "
+        "else the best that it supports"
+    ),
+]
+
+
 class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SearchRequest(_Wire):
-    """A report, and how to search with it."""
+    """A report, and how to search with it; it may be empty where cases are liked."""
 
     report: ReportText
-    mode: Literal["fused", "prototype", "text"] | None = Field(
-        default=None,
-        description="how the report becomes a query: by the pictures drawn from it (prototype), "
-        "by its text, or by both (fused); leave it out for the best that this archive supports",
-    )
+    mode: Mode = None
     k: CaseCount = 10
     where: Where = Field(default_factory=dict)
-    prototypes: int = Field(
-        default=4, ge=1, le=MAX_PROTOTYPES, description="how many pictures to draw"
-    )
+    liked: Marked = Field(default_factory=list)
+    disliked: Marked = Field(default_factory=list)
+    unlike: Unlike = ""
+    diversity: Diversity = 0.0
+    near_duplicates: NearDuplicates = False
+    prototypes: PrototypeCount = None
     seed: Seed = 0
-
-    @property
-    def search_mode(self) -> SearchMode | None:
-        """The mode as the library has it."""
-        return SearchMode(self.mode) if self.mode else None
 
 
 class GenerateRequest(_Wire):
@@ -200,9 +241,9 @@ def prototype_path(prototype: Prototype) -> str:
     return f"/v1/prototypes/{prototype.prototype_id}.png"
 
 
-def search_answer(result: SearchResult) -> SearchAnswer:
+def search_answer(result: SearchResult, *, sites: Iterable[str]) -> SearchAnswer:
     """The command line's answer, with URL paths where it has files."""
-    return to_answer(result, prototype_path=prototype_path, image_uri=image_path)
+    return to_answer(result, prototype_path=prototype_path, image_uri=image_path, sites=sites)
 
 
 def generate_answer(drawing: Drawing) -> GenerateAnswer:

@@ -66,7 +66,11 @@ def save_search(
         marks["synthetic"] = "the prototypes, not the cases below them"
     if demonstration:
         marks["demonstration"] = DEMONSTRATION_BANNER
-    answer = to_answer(saved, prototype_path=lambda p: p.path.relative_to(directory).as_posix())
+    answer = to_answer(
+        saved,
+        prototype_path=lambda p: p.path.relative_to(directory).as_posix(),
+        sites=archive.catalog.values("site"),
+    )
     path = directory / "sheet.png"
     try:
         path.write_bytes(encode_png(sheet, text=marks))

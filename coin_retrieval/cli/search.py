@@ -31,7 +31,10 @@ def search(
     report_file: Annotated[
         Path | None, typer.Option(help="A text file with the report; - reads standard input.")
     ] = None,
-    image: Annotated[Path | None, typer.Option(help="A picture to search with.")] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(help="A picture to search with, alone or together with a report."),
+    ] = None,
     mode: Annotated[
         ReportMode | None,
         typer.Option(help="Default: fused where the archive's encoder reads text, else prototype."),
@@ -41,7 +44,29 @@ def search(
         list[str] | None,
         typer.Option(help="FIELD=VALUE, repeatable: fields are joined by AND, values by OR."),
     ] = None,
-    prototypes: Annotated[int, typer.Option(help="How many pictures to draw.")] = 4,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(help="Case to find more of, by its id; repeatable. Works alone too."),
+    ] = None,
+    unlike_case: Annotated[
+        list[str] | None, typer.Option(help="Case that is not what you look for; repeatable.")
+    ] = None,
+    unlike: Annotated[str, typer.Option(help="What you do not look for, in words.")] = "",
+    diversity: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="0 lists the nearest cases, 1 the most different of them."),
+    ] = 0.0,
+    near_duplicates: Annotated[
+        bool,
+        typer.Option(
+            "--near-duplicates",
+            help="List cases whose picture repeats another case's, instead of folding them.",
+        ),
+    ] = False,
+    prototypes: Annotated[
+        int | None,
+        typer.Option(help="How many pictures to draw; default as calibrated, else 4."),
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=MAX_SEED, help="Picture i is drawn from seed + i.")
     ] = 0,
@@ -63,21 +88,25 @@ def search(
     from coin_retrieval.retrieval.query import Query
     from coin_retrieval.types import SearchMode
 
-    if image is not None and (report is not None or report_file is not None or mode is not None):
+    asks = report is not None or report_file is not None
+    if not asks and image is None and not like:
         raise InputError(
-            "an image is searched with as it is",
-            value="--image with a report or a mode",
-            expected="--image alone, or a report",
-            remedy="search twice",
+            "nothing to search with",
+            expected="--report TEXT, --report-file FILE, --image FILE or --like CASE",
         )
     query = Query(
-        report="" if image is not None else report_text(report, report_file),
+        report=report_text(report, report_file) if asks else "",
         image=load_image(image) if image is not None else None,
         mode=SearchMode(mode) if mode is not None else None,
         k=k,
         where=parse_where(where or []),
         prototypes=prototypes,
         seed=seed,
+        liked=tuple(like or ()),
+        disliked=tuple(unlike_case or ()),
+        unlike=unlike,
+        diversity=diversity,
+        near_duplicates=near_duplicates,
     )
     with working("searching"):
         retriever = _open(archive, query, encoder=encoder, generator=generator)
@@ -97,7 +126,8 @@ def search(
     if as_json:
         from coin_retrieval.retrieval.answer import to_answer
 
-        print_json(to_answer(result).model_dump(mode="json"))
+        answer = to_answer(result, sites=retriever.archive.catalog.values("site"))
+        print_json(answer.model_dump(mode="json"))
         return
     from rich.console import Console
 
@@ -127,8 +157,10 @@ def _open(archive: Path, query: Query, *, encoder: str | None, generator: str | 
 
     environment = read_environment()
     named = encoder or environment.encoder
-    draws = query.image is None and query.mode is not SearchMode.TEXT
     opened = open_archive(archive)
+    calibrated = opened.manifest.calibration
+    mode = query.mode or (calibrated.mode if calibrated and not generator else None)
+    draws = bool(query.report or query.unlike) and mode is not SearchMode.TEXT
     return make_retriever(
         opened,
         cache_dir=environment.prototype_dir,

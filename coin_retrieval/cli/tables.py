@@ -13,11 +13,20 @@ from coin_retrieval.catalog.base import Catalog, Where
 from coin_retrieval.reports.filters import suggest_where
 from coin_retrieval.retrieval.query import Prototype, SearchResult
 from coin_retrieval.retrieval.sheet import BANNER, DEMONSTRATION_BANNER, FOOTER
+from coin_retrieval.retrieval.support import DiagnosisShare
+from coin_retrieval.retrieval.wording import (
+    CAUTION,
+    NO_DIAGNOSIS,
+    closeness,
+    repeats_words,
+    shares_heading,
+)
 from coin_retrieval.types import CaseMatch, Origin, Report
 
 _MANY_IMAGES = 1
 
 _VALUES_SHOWN = 12
+_BAR_CHARACTERS = 21
 
 
 def show_search(console: Console, result: SearchResult, *, demonstration: bool) -> None:
@@ -30,14 +39,44 @@ def show_search(console: Console, result: SearchResult, *, demonstration: bool) 
     for rank, case in enumerate(result.cases, start=1):
         table.add_row(str(rank), f"{case.similarity:.3f}", *map(escape, _cells(case)))
     console.print(table)
+    show_support(console, result)
     if demonstration:
         console.print(f"[bold yellow]{DEMONSTRATION_BANNER}[/]")
     elif any(m.image.origin is not Origin.REAL for case in result.cases for m in case.matches):
         console.print("[bold yellow]Pictures marked generated or translated are no patient's.[/]")
     show_prototypes(console, result.prototypes)
     show_dropped(console, result.dropped_text)
+    for notice in result.notices:
+        console.print(f"[bold yellow]Notice:[/] {escape(notice)}")
     show_timings(console, result.timings_ms)
     console.print(FOOTER, style="dim")
+
+
+def show_support(console: Console, result: SearchResult) -> None:
+    """Whether any case is close, and the shares of diagnoses with their n and intervals."""
+    support = result.support
+    if support is None:
+        return
+    style = "bold red" if support.close is False else "dim" if support.close is None else ""
+    console.print(closeness(support), style=style, highlight=False)
+    table = Table(title=f"{shares_heading(support)}.", title_justify="left", show_header=True)
+    table.add_column("diagnosis", overflow="fold")
+    for name in ("cases", "share", "95 % interval"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for share in support.shares:
+        table.add_row(
+            escape(share.diagnosis or NO_DIAGNOSIS),
+            f"{share.cases} of {support.cases}",
+            f"{share.share:.0%}",
+            f"{share.low:.0%}–{share.high:.0%}",
+            _bar(share),
+        )
+    if support.shares:
+        console.print(table)
+        console.print(CAUTION, style="dim", highlight=False)
+    else:
+        console.print(f"{shares_heading(support)}", highlight=False)
 
 
 def show_no_match(console: Console, catalog: Catalog, where: Where) -> None:
@@ -95,6 +134,15 @@ def show_timings(console: Console, timings_ms: Mapping[str, float]) -> None:
     console.print(stages, style="dim", highlight=False, soft_wrap=True)
 
 
+def _bar(share: DiagnosisShare) -> str:
+    """A line from the interval's lower to its upper end, the share marked on it."""
+    low, mark, high = (
+        round(value * (_BAR_CHARACTERS - 1)) for value in (share.low, share.share, share.high)
+    )
+    line = " " * low + "─" * (high - low + 1) + " " * (_BAR_CHARACTERS - 1 - high)
+    return f"{line[:mark]}●{line[mark + 1 :]}"
+
+
 def _cells(match: CaseMatch) -> tuple[str, str, str, str]:
     best = match.matches[0].image
     others = sorted({m.image.diagnosis for m in match.matches} - {best.diagnosis, ""})
@@ -106,4 +154,6 @@ def _cells(match: CaseMatch) -> tuple[str, str, str, str]:
     case_id = match.case.case_id
     if len(match.matches) > _MANY_IMAGES:
         case_id += f" ({len(match.matches)} images)"
+    if match.near_duplicates:
+        case_id += f"; {repeats_words(match.near_duplicates, best.diagnosis)}"
     return diagnosis, best.finding or "–", match.case.site or "–", case_id

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from coin_retrieval.reports.filters import suggest_where
+from coin_retrieval.reports.plain import read_report
 from coin_retrieval.retrieval.query import Drawing, Prototype, SearchResult
-from coin_retrieval.types import CaseMatch, ImageRecord, Match
+from coin_retrieval.retrieval.support import Support
+from coin_retrieval.retrieval.wording import CAUTION, closeness, shares_heading
+from coin_retrieval.types import CaseMatch, ImageRecord, Match, Report
 
 
 class _Answer(BaseModel):
@@ -21,6 +25,12 @@ class QueryAnswer(_Answer):
     report: str
     mode: str = Field(description="fused, prototype, text or image")
     dropped_text: str = Field(description="the end of the report that no model could read")
+    site: str = Field(description="the site that the report names; empty if it names none")
+    offered_where: dict[str, list[str]] = Field(
+        description="a filter on that site, in the archive's own words, to be offered to the "
+        "reader; it was not applied",
+        examples=[{"site": ["cervix"]}],
+    )
 
 
 class PrototypeAnswer(_Answer):
@@ -44,6 +54,15 @@ class ImageAnswer(_Answer):
     origin: str = Field(description="real, generated or translated")
 
 
+class NearDuplicateAnswer(_Answer):
+    """A picture of another case that repeats one of this case: no independent evidence."""
+
+    case_id: str
+    image_id: int
+    diagnosis: str
+    similarity: float
+
+
 class CaseAnswer(_Answer):
     """A case: diagnosis and finding are its best-matching image's, ``diagnoses`` all found."""
 
@@ -56,6 +75,46 @@ class CaseAnswer(_Answer):
     finding: str
     diagnoses: list[str]
     images: list[ImageAnswer]
+    near_duplicates: list[NearDuplicateAnswer] = Field(
+        description="pictures of other cases that repeat one of this case, folded here; empty "
+        "where near duplicates were asked for as cases"
+    )
+
+
+class ShareAnswer(_Answer):
+    """One diagnosis among the nearest real cases."""
+
+    diagnosis: str = Field(description="empty: cases without one", examples=["LSIL"])
+    cases: int = Field(description="how many of support.cases", examples=[6])
+    share: float = Field(description="weighted by similarity", examples=[0.612])
+    low: float = Field(description="lower end of the share's 95 % interval", examples=[0.317])
+    high: float = Field(description="upper end", examples=[0.841])
+
+
+class SupportAnswer(_Answer):
+    """What the nearest cases say, and how little. Decision support, not a diagnosis."""
+
+    close: bool | None = Field(
+        description="false: no close match; null: no threshold is calibrated for such a query",
+        examples=[True],
+    )
+    score: float = Field(
+        description="mean similarity of the first cases (three, unless calibrated otherwise)",
+        examples=[0.734],
+    )
+    threshold: float | None = Field(
+        description="a score below it is no close match", examples=[0.61]
+    )
+    false_alarm_rate: float | None = Field(
+        description="share of queries with a match that fall below it nevertheless",
+        examples=[0.05],
+    )
+    cases: int = Field(description="real cases that the shares rest on", examples=[10])
+    not_real: int = Field(description="nearest cases without a real picture: never counted")
+    shares: list[ShareAnswer] = Field(description="largest first; they sum to 1")
+    closeness: str = Field(description="close, score and threshold in words")
+    heading: str = Field(description="what the shares rest on, in words")
+    caution: str = Field(description="to be shown with the shares", examples=[CAUTION])
 
 
 class SearchAnswer(_Answer):
@@ -64,6 +123,12 @@ class SearchAnswer(_Answer):
     query: QueryAnswer
     prototypes: list[PrototypeAnswer]
     cases: list[CaseAnswer]
+    support: SupportAnswer | None = Field(
+        description="of the nearest cases, also where the list is varied; null if none was found"
+    )
+    notices: list[str] = Field(
+        description="for the reader, such as that the archive's calibration does not apply"
+    )
     timings_ms: dict[str, float]
 
 
@@ -81,15 +146,53 @@ def to_answer(
     *,
     prototype_path: Callable[[Prototype], str] = lambda p: str(p.path),
     image_uri: Callable[[ImageRecord], str] = lambda image: image.uri,
+    sites: Iterable[str] = (),
 ) -> SearchAnswer:
-    """A search result in its JSON shape; the two callables say where pictures can be had."""
+    """A search result in its JSON shape; the two callables say where pictures can be had.
+
+    Args:
+        sites: the values of the archive's site field, to offer one of them as a filter.
+    """
+    report = read_report(result.report) if result.report else Report("")
+    offered = suggest_where(report, known=sites)
     return SearchAnswer(
         query=QueryAnswer(
-            report=result.report, mode=result.mode.value, dropped_text=result.dropped_text
+            report=result.report,
+            mode=result.mode.value,
+            dropped_text=result.dropped_text,
+            site=report.site,
+            offered_where={field: list(values) for field, values in offered.items()},
         ),
         prototypes=[to_prototype_answer(p, prototype_path) for p in result.prototypes],
         cases=[to_case_answer(case, image_uri) for case in result.cases],
+        support=to_support_answer(result.support) if result.support else None,
+        notices=list(result.notices),
         timings_ms=_rounded(result.timings_ms),
+    )
+
+
+def to_support_answer(support: Support) -> SupportAnswer:
+    """Decision support in its JSON shape, its words included."""
+    return SupportAnswer(
+        close=support.close,
+        score=round(support.score, 6),
+        threshold=support.threshold,
+        false_alarm_rate=support.false_alarm_rate,
+        cases=support.cases,
+        not_real=support.not_real,
+        shares=[
+            ShareAnswer(
+                diagnosis=share.diagnosis,
+                cases=share.cases,
+                share=round(share.share, 6),
+                low=round(share.low, 6),
+                high=round(share.high, 6),
+            )
+            for share in support.shares
+        ],
+        closeness=closeness(support),
+        heading=shares_heading(support),
+        caution=CAUTION,
     )
 
 
@@ -132,6 +235,15 @@ def to_case_answer(
         finding=best.finding,
         diagnoses=list(dict.fromkeys(m.image.diagnosis for m in match.matches)),
         images=[_to_image_answer(m, image_uri) for m in match.matches],
+        near_duplicates=[
+            NearDuplicateAnswer(
+                case_id=repeat.image.case_id,
+                image_id=repeat.image.image_id,
+                diagnosis=repeat.image.diagnosis,
+                similarity=round(repeat.similarity, 6),
+            )
+            for repeat in match.near_duplicates
+        ],
     )
 
 

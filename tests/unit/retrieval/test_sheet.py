@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from coin_retrieval.retrieval.query import Prototype, SearchResult
-from coin_retrieval.retrieval.sheet import WIDTH_PX, draw_sheet
+from coin_retrieval.retrieval.sheet import draw_sheet
+from coin_retrieval.retrieval.sheet_page import WIDTH_PX
 from coin_retrieval.types import (
     CaseMatch,
     CaseRecord,

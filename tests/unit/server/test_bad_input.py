@@ -56,6 +56,10 @@ def test_a_report_that_is_none_is_refused(client: TestClient, path: str, report:
         {"report": REPORT, "seed": 2**40},
         {"report": REPORT, "where": {"site": 3}},
         {"report": REPORT, "where": ["site"]},
+        {"report": REPORT, "diversity": 1.5},
+        {"report": REPORT, "liked": "C-3"},
+        {"report": REPORT, "liked": ["C-3"] * 51},
+        {"report": REPORT, "disliked": [""]},
         {"report": REPORT, "kk": 3},
         [REPORT],
     ],
@@ -70,6 +74,21 @@ def test_a_field_that_does_not_fit_is_named(client: TestClient, body: Any) -> No
 def test_a_refused_field_does_not_quote_the_report(client: TestClient) -> None:
     body = {"report": REPORT, "k": 0}
     assert "orange-red" not in client.post("/v1/search", json=body).text
+
+
+def test_an_unknown_marked_case_is_refused(client: TestClient) -> None:
+    error = refusal(client.post("/v1/search", json={"report": REPORT, "liked": ["Z-9"]}), 404)
+    assert error["value"] == "Z-9"
+
+
+def test_a_case_marked_both_ways_is_refused(client: TestClient) -> None:
+    body = {"report": REPORT, "liked": ["C-3"], "disliked": ["C-3"]}
+    refusal(client.post("/v1/search", json=body), 400)
+
+
+def test_a_form_field_out_of_range_is_named(client: TestClient) -> None:
+    error = refusal(search_with(client, png(disc(1)), diversity="2"), 422)
+    assert "diversity" in error["problem"]
 
 
 def test_an_unknown_filter_field_lists_those_that_exist(client: TestClient) -> None:

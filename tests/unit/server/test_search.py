@@ -27,7 +27,13 @@ def test_a_report_is_answered_with_prototypes_and_all_cases_that_were_asked_for(
     client: TestClient,
 ) -> None:
     answer = ask(client, k=4)
-    assert answer["query"] == {"report": REPORT, "mode": "fused", "dropped_text": ""}
+    assert answer["query"] == {
+        "report": REPORT,
+        "mode": "fused",
+        "dropped_text": "",
+        "site": "",
+        "offered_where": {},
+    }
     assert [p["seed"] for p in answer["prototypes"]] == [0, 1]
     assert len(answer["cases"]) == 4
     similarities = [case["similarity"] for case in answer["cases"]]
@@ -136,3 +142,68 @@ def test_without_a_generator_a_report_is_searched_by_its_text(
         refused = client.post("/v1/search", json={"report": REPORT, "mode": "fused"})
         assert refused.status_code == 409
         assert "text" in refused.json()["error"]["remedy"]
+
+
+def test_support_has_shares_with_their_n_and_intervals(client: TestClient) -> None:
+    support = ask(client)["support"]
+    assert support["cases"] == 5
+    assert sum(share["cases"] for share in support["shares"]) == 5
+    assert sum(share["share"] for share in support["shares"]) == pytest.approx(1, abs=1e-4)
+    assert all(0 <= s["low"] <= s["share"] <= s["high"] <= 1 for s in support["shares"])
+    assert "not a diagnosis" in support["caution"]
+
+
+def test_closeness_is_not_claimed_where_nothing_was_calibrated(client: TestClient) -> None:
+    support = ask(client)["support"]
+    assert (support["close"], support["threshold"]) == (None, None)
+    assert "coin calibrate" in support["closeness"]
+
+
+def test_where_nothing_was_found_there_is_no_support(client: TestClient) -> None:
+    assert ask(client, where={"site": "brain"})["support"] is None
+
+
+def test_a_liked_case_comes_nearer_and_a_disliked_one_farther(client: TestClient) -> None:
+    def similarity(case_id: str, **marks: Any) -> float:
+        cases = ask(client, mode="text", **marks)["cases"]
+        return next(c["similarity"] for c in cases if c["case_id"] == case_id)
+
+    before = similarity("B/2")
+    assert similarity("B/2", liked=["B/2"]) > before > similarity("B/2", disliked=["B/2"])
+
+
+def test_liked_cases_alone_are_searched_with(client: TestClient) -> None:
+    answer = client.post("/v1/search", json={"report": "", "liked": ["C-3"]}).json()
+    assert answer["cases"][0]["case_id"] == "C-3"
+    assert answer["prototypes"] == []
+
+
+def test_words_that_are_not_looked_for_change_the_answer(client: TestClient) -> None:
+    plain = ask(client, mode="text")["cases"]
+    assert ask(client, mode="text", unlike="pale squamous cells")["cases"] != plain
+
+
+def test_diversity_keeps_the_nearest_first_and_the_support_as_it_was(client: TestClient) -> None:
+    plain, varied = ask(client, k=3), ask(client, k=3, diversity=1)
+    assert varied["cases"][0] == plain["cases"][0]
+    assert varied["support"] == plain["support"]
+
+
+def test_a_site_is_offered_in_the_archives_words_and_not_applied(client: TestClient) -> None:
+    answer = ask(client, report="Cervical smear: koilocytes with perinuclear halos.", mode="text")
+    assert answer["query"]["site"] == "cervix"
+    assert answer["query"]["offered_where"] == {"site": ["cervix"]}
+    assert len({case["site"] for case in answer["cases"]}) > 1
+
+
+def test_a_picture_and_a_report_are_searched_together(client: TestClient) -> None:
+    files = {"image": ("x", png(disc(3)))}
+    alone = client.post("/v1/search/image", files=files).json()
+    both = client.post(
+        "/v1/search/image",
+        files=files,
+        data={"report": REPORT, "mode": "text", "liked": ["D-4", "E-5"], "diversity": "0"},
+    ).json()
+    assert both["query"]["report"] == REPORT
+    assert both["query"]["mode"] == "text"
+    assert both["cases"] != alone["cases"]
