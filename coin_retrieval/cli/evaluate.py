@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from coin_retrieval.cli.errors import JsonOption
+from coin_retrieval.cli.evaluate_ablation import ablation
+from coin_retrieval.cli.evaluate_augmentation import augmentation
 from coin_retrieval.cli.evaluate_pictures import classifier_agreement, images, memorisation
 from coin_retrieval.cli.evaluate_sheet import sheet
-from coin_retrieval.errors import CaseTableError, InputError
+from coin_retrieval.errors import InputError
 
 if TYPE_CHECKING:
     from coin_retrieval.evaluation.figures import RetrievalFigures
-    from coin_retrieval.evaluation.retrieval import LabelledReport
     from coin_retrieval.retrieval.retriever import Retriever
     from coin_retrieval.types import SearchMode
 
 evaluate_app = typer.Typer(help="How good is it, on your own cases?", no_args_is_help=True)
+evaluate_app.command()(ablation)
 evaluate_app.command()(images)
 evaluate_app.command()(memorisation)
 evaluate_app.command()(classifier_agreement)
+evaluate_app.command()(augmentation)
 evaluate_app.command()(sheet)
 
 
@@ -61,6 +63,7 @@ def retrieval(
 ) -> None:
     """Precision, mAP, nDCG, votes and accuracy of every query mode, with 95 % intervals."""
     from coin_retrieval.cli.inputs import parse_where
+    from coin_retrieval.cli.labelled import labelled_reports
     from coin_retrieval.cli.progress import showing_bars
     from coin_retrieval.cli.session import print_json
     from coin_retrieval.evaluation.figures import RetrievalFigures
@@ -75,7 +78,7 @@ def retrieval(
     named = _modes(modes) if modes else None
     retriever = _open(archive, named)
     chosen = named or [SearchMode.IMAGE, *reversed(retriever.modes)]
-    asked = _read(queries, by) if queries else _held_out(by)
+    asked = labelled_reports(queries, by=by)
     allowed = parse_where(where or [])
     evaluation = RetrievalEvaluation(retriever, where=allowed, by=by, k=k)
     with showing_bars(quiet=as_json) as bars:
@@ -145,40 +148,3 @@ def _save(figures: RetrievalFigures, out: Path, *, plots: bool) -> None:
     if plots:
         (out / "modes.png").write_bytes(modes_png(figures))
         (out / "classes.png").write_bytes(classes_png(figures))
-
-
-def _held_out(by: str) -> list[LabelledReport]:
-    from coin_retrieval.evaluation.retrieval import LabelledReport
-    from coin_retrieval.training.captions import held_out_reports, load_lexicon
-
-    findings = load_lexicon().findings
-    return [
-        LabelledReport(report, name if by == "finding" else words.diagnosis)
-        for name, words in findings.items()
-        for report in held_out_reports()[name]
-    ]
-
-
-def _read(path: Path, by: str) -> list[LabelledReport]:
-    from coin_retrieval.evaluation.retrieval import LabelledReport
-
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CaseTableError(
-            f"queries cannot be read ({error})", value=str(path), expected="a UTF-8 CSV file"
-        ) from error
-    if not rows or "report" not in rows[0] or by not in rows[0]:
-        raise CaseTableError(
-            "queries lack a column",
-            value=list(rows[0]) if rows else "no rows",
-            expected=f"the columns report and {by}",
-            remedy="name the report's text and its true label, one query a row",
-        )
-    return [
-        LabelledReport(
-            row["report"] or "", (row[by] or "").strip(), (row.get("case_id") or "").strip()
-        )
-        for row in rows
-    ]

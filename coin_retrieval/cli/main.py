@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from coin_retrieval import __version__
+from coin_retrieval.cli.calibrate import calibrate
 from coin_retrieval.cli.doctor import doctor
 from coin_retrieval.cli.errors import CoinGroup, run
 from coin_retrieval.cli.evaluate import evaluate_app
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command()(search)
 app.command()(generate)
+app.command()(calibrate)
 app.add_typer(report_app, name="report")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(train_app, name="train")

@@ -40,7 +40,7 @@ def whitening_of(vectors: Embeddings, *, strength: float) -> Whitening:
     # before the division: fewer vectors than dimensions leave directions without any variance
     covariance = np.cov(vectors.astype(np.float64), rowvar=False)
     dim = len(covariance)
-    variance = max(float(np.trace(covariance)) / dim, np.finfo(np.float32).tiny)
+    variance = max(float(np.trace(covariance)) / dim, float(np.finfo(np.float32).tiny))
     shrunk = strength * covariance / variance + (1 - strength) * np.eye(dim)
     return Whitening(mean, np.linalg.inv(shrunk).astype(np.float32))
 
