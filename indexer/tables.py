@@ -13,9 +13,11 @@ from rich.table import Table
 
 from coin_retrieval import factory
 from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
+from coin_retrieval.archive.calibration import CloseMatch
 from coin_retrieval.archive.layout import CATALOG, MANIFEST, NOTES, SKIPPED
 from coin_retrieval.archive.manifest import check_sizes, read_manifest
 from coin_retrieval.archive.verify import Finding
+from coin_retrieval.retrieval.calibrated import images_notice
 from indexer.build import BuildReport
 
 _VALUES_SHOWN = 8
@@ -72,7 +74,11 @@ def info_object(archive: Path) -> dict[str, Any]:
     manifest = _manifest(archive)
     return {
         "archive": str(archive),
-        "manifest": manifest.model_dump(mode="json"),
+        # the vectors of means are for machines that read the file itself
+        "manifest": manifest.model_dump(
+            mode="json", exclude={"real_mean": True, "calibration": {"fusion": {"means"}}}
+        ),
+        "notices": list(images_notice(manifest)),
         "fields": _fields(archive),
     }
 
@@ -153,6 +159,9 @@ def _table(manifest: ArchiveManifest) -> Table:
     }
     if manifest.where:
         rows["where"] = ", ".join(f"{f} = {' or '.join(v)}" for f, v in manifest.where.items())
+    if manifest.own_neighbours is not None:
+        rows["own neighbours"] = _close_match(manifest.own_neighbours, "pictures")
+    rows["calibration"] = _calibration(manifest)
     if manifest.demonstration:
         rows["demonstration"] = "no patients: every picture was drawn"
     for label, value in rows.items():
@@ -166,6 +175,32 @@ def _recall(manifest: ArchiveManifest) -> str:
         return "1, exact"
     texts = "" if recall.texts is None else f", {recall.texts:.3f} for texts"
     return f"@{recall.k}: {recall.images:.3f} for pictures{texts}"
+
+
+def _calibration(manifest: ArchiveManifest) -> str:
+    found = manifest.calibration
+    if found is None:
+        return "none: coin calibrate finds the best way to search"
+    ways = ", ".join(f"{name} {value:.3f}" for name, value in found.figures.items())
+    fusion = found.fusion
+    on = [name for name in ("centring", "shift") if getattr(fusion, name)]
+    lines = [
+        f"mode {found.mode.value}; fused: text {fusion.text_weight:g}, {fusion.method} of "
+        f"{found.prototypes} prototypes{''.join(f', {name}' for name in on)}",
+        f"macro P@10, cross-validated: {ways}",
+        f"on {found.queries} queries by {found.by}, {found.images:,} images, "
+        f"{found.created_at:%Y-%m-%d}, generator {found.generator_name or 'none'}",
+        *(f"{mode.value}: {_close_match(c, 'queries')}" for mode, c in found.close_match.items()),
+        *images_notice(manifest),
+    ]
+    return "\n".join(lines)
+
+
+def _close_match(found: CloseMatch, what: str) -> str:
+    return (
+        f"no close match below {found.threshold:.3f} "
+        f"(falsely for {found.false_alarm_rate:.1%} of {what} that have one)"
+    )
 
 
 def _plain(text: str) -> Any:
