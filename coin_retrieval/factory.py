@@ -18,6 +18,7 @@ from coin_retrieval.config import (
 )
 from coin_retrieval.errors import MissingDependencyError, WeightsError
 from coin_retrieval.named_settings import read_encoder, read_generator
+from coin_retrieval.nets.lean import lean_imports
 
 if TYPE_CHECKING:
     from coin_retrieval.archive import Archive
@@ -110,7 +111,8 @@ def _require_starter(model: str, directory: Path) -> None:
 @contextmanager
 def _installed(module: str, *, package: str) -> Iterator[None]:
     try:
-        yield
+        with lean_imports():
+            yield
     except ImportError as error:
         raise MissingDependencyError(
             f"this backend needs {module} ({error})", remedy=f"pip install {package}"
@@ -200,6 +202,7 @@ def make_retriever(
         cache_dir: where prototypes are kept.
         encoder: ``None`` takes the one that built the archive.
         generator: ``None`` searches by text and image only.
+        fusion: ``None`` takes what the archive was calibrated to, else the defaults.
 
     Raises:
         EncoderMismatchError: the encoder named is not the archive's.
@@ -213,5 +216,5 @@ def make_retriever(
         make_encoder(encoder or archive.manifest.encoder_settings),
         make_generator(generator) if generator else None,
         PrototypeCache(cache_dir),
-        fusion or FusionSettings(),
+        fusion,
     )

@@ -6,13 +6,12 @@ to those in float32, vision transformers 0.9999.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from coin_retrieval.nets.compute import pick_dtype
 from coin_retrieval.types import Dtype
@@ -48,12 +47,33 @@ def place(
     if dtype != "auto" or chosen == torch.float32:
         return model.to(chosen), chosen
     probes = _probes(input_size).to(device)
-    halved = copy.deepcopy(model).to(chosen)
     with torch.inference_mode():
-        exact, half = embed(model, probes), embed(halved, probes.to(chosen)).float()
+        exact = embed(model, probes)
+    restore = _exact_tensors(model)
+    model.to(chosen)
+    with torch.inference_mode():
+        half = embed(model, probes.to(chosen)).float()
     if bool((F.cosine_similarity(exact, half) >= MIN_COSINE).all()):
-        return halved, chosen
+        return model, chosen
+    restore()
     return model, torch.float32
+
+
+def _exact_tensors(model: nn.Module) -> Callable[[], None]:
+    """Remembers a model's tensors as they are; what is returned puts them back.
+
+    A second model would cost more than the measurement itself.
+    """
+    parameters = [(parameter, parameter.data) for parameter in model.parameters()]
+    buffers = [(module, dict(module._buffers)) for module in model.modules()]
+
+    def restore() -> None:
+        for parameter, exact in parameters:
+            parameter.data = exact
+        for module, exact_buffers in buffers:
+            module._buffers.update(exact_buffers)
+
+    return restore
 
 
 def _probes(input_size: tuple[int, ...]) -> Tensor:

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from coin_retrieval.errors import WeightsError
+from coin_retrieval.nets.lean import lean_imports
 from coin_retrieval.types import content_digest
 
 _MAX_LISTED = 8
@@ -137,6 +138,8 @@ def loading(*, allow_download: bool = False) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_ONE_LOAD)
         stack.enter_context(_quiet())
+        # transformers and diffusers import most of themselves when a model is loaded
+        stack.enter_context(lean_imports())
         if not allow_download:
             stack.enter_context(_offline())
         yield
