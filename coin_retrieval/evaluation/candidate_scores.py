@@ -88,7 +88,9 @@ class CandidateScores:
                 if way.fusion.method == "max":
                     scores[row] = looks[row] = each.max(axis=0)
                 else:
-                    scores[row] = self._ranking.rank_sums(each, made.weights, k=self._k)
+                    # as deep as a search that leaves a case out afterwards
+                    cases = self._k + bool(query.asked.case_id)
+                    scores[row] = self._ranking.rank_sums(each, made.weights, k=cases)
             yield rows, scores, looks
 
     def _fused(self, query: EmbeddedQuery, way: Candidate) -> FusedQuery:

@@ -116,11 +116,12 @@ class CaseRanking:
     ) -> NDArray[np.float64]:
         """The mean similarity of each row's first cases, float64 [queries], as a search scores it.
 
-        Only real pictures count, unless there are none.
+        A case counts by its nearest real picture, and one without any is passed over; unless no
+        picture is real.
         """
         counted = self._pictures.real if self._pictures.real.any() else ~self._pictures.real
-        ranked = self._best(np.where(counted, scores, -np.inf), own_case)
         near = self._best(np.where(counted, looks, -np.inf), own_case)
+        ranked = np.where(np.isfinite(near), self._best(scores, own_case), -np.inf)
         order = np.argsort(-ranked, axis=1, kind="stable")[:, :places]
         first = np.take_along_axis(near, order, axis=1).astype(np.float64)
         found = np.isfinite(first)
