@@ -10,6 +10,7 @@ import typer
 from coin_retrieval.cli.errors import JsonOption
 from coin_retrieval.cli.evaluate_ablation import ablation
 from coin_retrieval.cli.evaluate_augmentation import augmentation
+from coin_retrieval.cli.evaluate_close_match import close_match
 from coin_retrieval.cli.evaluate_pictures import classifier_agreement, images, memorisation
 from coin_retrieval.cli.evaluate_sheet import sheet
 from coin_retrieval.errors import InputError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 evaluate_app = typer.Typer(help="How good is it, on your own cases?", no_args_is_help=True)
 evaluate_app.command()(ablation)
+evaluate_app.command()(close_match)
 evaluate_app.command()(images)
 evaluate_app.command()(memorisation)
 evaluate_app.command()(classifier_agreement)

@@ -59,11 +59,14 @@ def show_support(console: Console, result: SearchResult) -> None:
         return
     style = "bold red" if support.close is False else "dim" if support.close is None else ""
     console.print(closeness(support), style=style, highlight=False)
-    table = Table(title=f"{shares_heading(support)}.", title_justify="left", show_header=True)
+    console.print(f"{shares_heading(support)}", highlight=False)
+    if not support.shares:
+        return
+    table = Table()
     table.add_column("diagnosis", overflow="fold")
     for name in ("cases", "share", "95 % interval"):
         table.add_column(name, justify="right")
-    table.add_column("")
+    table.add_column("0 % to 100 %")
     for share in support.shares:
         table.add_row(
             escape(share.diagnosis or NO_DIAGNOSIS),
@@ -72,11 +75,8 @@ def show_support(console: Console, result: SearchResult) -> None:
             f"{share.low:.0%}–{share.high:.0%}",
             _bar(share),
         )
-    if support.shares:
-        console.print(table)
-        console.print(CAUTION, style="dim", highlight=False)
-    else:
-        console.print(f"{shares_heading(support)}", highlight=False)
+    console.print(table)
+    console.print(CAUTION, style="dim", highlight=False)
 
 
 def show_no_match(console: Console, catalog: Catalog, where: Where) -> None:

@@ -24,6 +24,9 @@ Glance = NDArray[np.float32]
 ALIKE = 5.0
 """Mean difference in grey levels below which two glances are of one picture."""
 
+_OF_STRUCTURE = 0.25
+"""So much of a picture's own variation at most: two blank fields prove nothing."""
+
 _SIDE = 16
 _REMEMBERED = 16_384
 
@@ -60,12 +63,14 @@ def glance(image: RgbImage) -> Glance:
 
 def alike(first: Glance, second: Glance) -> bool:
     """Whether two glances are of one picture, turned or mirrored perhaps."""
+    structure = min(_difference(one, one.mean(axis=(0, 1))) for one in (first, second))
+    limit = min(ALIKE, _OF_STRUCTURE * structure)
     # no arrangement brings two sets of values nearer than sorting both: rules most pairs out
     ordered = (np.sort(one.reshape(-1, 3), axis=0) for one in (first, second))
-    if _difference(*ordered) >= ALIKE:
+    if _difference(*ordered) >= limit:
         return False
     turns = [np.rot90(second, quarter) for quarter in range(4)]
-    return any(_difference(first, way) < ALIKE for turn in turns for way in (turn, turn[:, ::-1]))
+    return any(_difference(first, way) < limit for turn in turns for way in (turn, turn[:, ::-1]))
 
 
 def _difference(first: Glance, second: Glance) -> float:

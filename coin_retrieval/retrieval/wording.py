@@ -45,7 +45,7 @@ def shares_heading(support: Support) -> str:
     heading = f"Diagnoses of the {support.cases} nearest {noun}"
     if support.not_real:
         heading += f" ({support.not_real} not real, not counted)"
-    return f"{heading}, weighted by similarity, with 95 % intervals"
+    return f"{heading}, weighted by similarity, with 95 % intervals:"
 
 
 def share_words(share: DiagnosisShare, support: Support) -> str:

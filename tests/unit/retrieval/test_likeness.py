@@ -58,6 +58,12 @@ def test_equal_colours_elsewhere_are_not_alike() -> None:
     assert not alike(glance(picture), glance(other))
 
 
+def test_two_blank_fields_prove_nothing() -> None:
+    noise = np.random.default_rng(0).integers(-6, 7, (2, 64, 64, 3))
+    first, second = (glance((220 + one).astype(np.uint8)) for one in noise)
+    assert not alike(first, second)
+
+
 def record(number: int, content_hash: str) -> ImageRecord:
     return ImageRecord(ImageId(number), f"C{number}", "", content_hash, 96, 96)
 
