@@ -43,6 +43,10 @@ class Catalog(ABC):
         """
 
     @abstractmethod
+    def images_of(self, case_ids: Iterable[str]) -> dict[str, list[ImageRecord]]:
+        """All images of each case that exists, by id: many cases in one question."""
+
+    @abstractmethod
     def select(self, where: Where) -> ImageIds:
         """Ids of the images that fit, int64 [n].
 

@@ -97,13 +97,20 @@ class SqlCatalog(Catalog):
         Raises:
             NotFoundError: no such case.
         """
-        query = select(ImageRow.__table__).where(ImageRow.case_id == case_id)
-        with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(ImageRow.image_id))
-            records = [image_record(row) for row in rows]
+        records = self.images_of([case_id]).get(case_id, [])
         if not records and not self.cases([case_id]):
             raise NotFoundError("no such case", value=case_id, expected="a case of this archive")
         return records
+
+    def images_of(self, case_ids: Iterable[str]) -> dict[str, list[ImageRecord]]:
+        """All images of each case that exists, by id."""
+        found: dict[str, list[ImageRecord]] = {}
+        query = select(ImageRow.__table__).order_by(ImageRow.image_id)
+        with self._engine.connect() as connection:
+            for some in chunks(case_ids):
+                for row in connection.execute(query.where(ImageRow.case_id.in_(some))):
+                    found.setdefault(row.case_id, []).append(image_record(row))
+        return found
 
     def select(self, where: Where) -> ImageIds:
         """Ids of the images that fit, int64 [n], ascending.

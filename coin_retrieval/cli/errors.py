@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
+from coin_retrieval.cli.session import share_processors
 from coin_retrieval.errors import CoinError
 
 _JSON_ASKED = "coin_retrieval.json"
@@ -48,6 +49,7 @@ class CoinGroup(TyperGroup):
 
 def run(app: typer.Typer) -> None:
     """Run a program; an app without sub-commands gets its errors shown here."""
+    share_processors()
     try:
         app()
     except CoinError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from coin_retrieval.types import Embeddings, EncoderSpec, RgbImage, content_dige
 
 HUB = "hf-hub:"
 _SNAPSHOT = [CONFIG, *WEIGHTS[:2], "config.json", "*token*.json", "vocab*", "merges.txt", "*.model"]
-_TEXT_BATCH = 64
+_TEXT_BATCH, _TEXTS_REMEMBERED = 64, 256
 
 
 class OpenClipEncoder(Encoder):
@@ -60,6 +61,7 @@ class OpenClipEncoder(Encoder):
         tower = getattr(loaded.model, "text", None)
         self._masked = tower.config.pad_token_id if isinstance(tower, HFTextEncoder) else None
         self._preprocess = BatchPreprocessing(loaded.transform)
+        self._remembered = lru_cache(_TEXTS_REMEMBERED)(lambda text: self._embed_texts([text]))
         self.spec = EncoderSpec(
             name=name,
             revision=revision,
@@ -74,20 +76,24 @@ class OpenClipEncoder(Encoder):
         features: NDArray[np.float32] = self._model.encode_image(batch).float().cpu().numpy()
         return features
 
-    @torch.inference_mode()
     def encode_text(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts; see :class:`.SupportsText`.
 
         Raises:
             ModelError: the network gave non-finite values.
         """
-        parts = [np.empty((0, self.spec.dim), np.float32)]
-        for start in range(0, len(texts), _TEXT_BATCH):
-            batch = list(texts[start : start + _TEXT_BATCH])
-            tokens = readable_tokens(self._tokenizer, batch, masked=self._masked)
-            features = self._model.encode_text(tokens.to(self._device))
-            parts.append(unit_rows(features.float().cpu().numpy()))
-        return np.concatenate(parts)
+        if len(texts) == 1:
+            # a report is searched with again and again: another filter, another mode, more cases
+            return self._remembered(texts[0]).copy()
+        batches = range(0, len(texts), _TEXT_BATCH)
+        parts = [self._embed_texts(texts[start : start + _TEXT_BATCH]) for start in batches]
+        return np.concatenate([np.empty((0, self.spec.dim), np.float32), *parts])
+
+    @torch.inference_mode()
+    def _embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        tokens = readable_tokens(self._tokenizer, list(texts), masked=self._masked)
+        features = self._model.encode_text(tokens.to(self._device))
+        return unit_rows(features.float().cpu().numpy())
 
     def dropped_text(self, text: str) -> str:
         """The end of ``text`` beyond the tower's context length; see :class:`.SupportsText`."""

@@ -212,10 +212,11 @@ class CaseSearch:
     ) -> dict[ImageId, ImageRecord]:
         """These cases' images that the filter allows and that are not near the query."""
         fitting = None if allowed is None else set(allowed.tolist())
+        images = self._catalog.images_of(order)
         return {
             image.image_id: image
             for case_id in order
-            for image in self._catalog.case_images(case_id)
+            for image in images.get(case_id, ())
             if image.image_id not in near and (fitting is None or image.image_id in fitting)
         }
 

@@ -76,6 +76,13 @@ class CatalogSuite:
     def test_the_images_of_a_case_come_by_id(self, full: Catalog) -> None:
         assert full.case_images("c-1") == [HSIL, LSIL]
 
+    def test_the_images_of_many_cases_come_in_one_answer(self, full: Catalog) -> None:
+        assert full.images_of(["b-1", "c-1", "nobody"]) == {
+            "c-1": [HSIL, LSIL],
+            "b-1": full.case_images("b-1"),
+        }
+        assert full.images_of([]) == {}
+
     def test_a_case_that_is_not_there_is_an_error(self, full: Catalog) -> None:
         with pytest.raises(NotFoundError, match="nobody"):
             full.case_images("nobody")

@@ -115,6 +115,19 @@ def test_the_text_tower_lies_elsewhere_and_is_the_one_named(tiny_open_clip_dir: 
     np.testing.assert_allclose(ours, expected, atol=1e-5)
 
 
+def test_a_text_that_was_asked_before_is_not_embedded_again(tiny_open_clip_dir: Path) -> None:
+    ours = encoder(tiny_open_clip_dir, text_tower="minilm")
+    passes: list[object] = []
+    ours._model.text.register_forward_hook(lambda *_: passes.append(None))
+    first, other = ours.encode_text(["koilocytes"]), ours.encode_text(["an eosinophil"])
+    again = ours.encode_text(["koilocytes"])
+    assert len(passes) == 2
+    np.testing.assert_array_equal(again, first)
+    assert not np.array_equal(first, other)
+    again[:] = 0  # what a caller does with its rows is its own affair
+    np.testing.assert_array_equal(ours.encode_text(["koilocytes"]), first)
+
+
 def test_a_model_trained_beside_a_text_tower_asks_for_it(tiny_open_clip_dir: Path) -> None:
     with pytest.raises(WeightsError, match="text_tower: minilm"):
         encoder(tiny_open_clip_dir)
