@@ -104,6 +104,23 @@ def require_real(pictures: PictureSet) -> PictureSet:
     return pictures
 
 
+def require_drawn(pictures: PictureSet) -> PictureSet:
+    """The same pictures, if none is real: real ones among them would flatter a generator.
+
+    Raises:
+        CaseTableError: a row that is real, or does not say.
+    """
+    real = [row for row in pictures.rows if row.origin == Origin.REAL]
+    if real:
+        raise CaseTableError(
+            f"{len(real)} of {len(pictures)} pictures of {pictures.name} are real, or do not say",
+            value=f"{real[0].image_path.name}: {real[0].origin}",
+            expected="pictures whose manifest has the column origin: generated or translated",
+            remedy="coin generate --reports or --like writes such a manifest",
+        )
+    return pictures
+
+
 def require_disjoint(training: PictureSet, held_out: PictureSet) -> None:
     """Refuse sets that share a case: pictures of one patient are too alike to judge by.
 
