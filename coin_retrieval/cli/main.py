@@ -12,6 +12,7 @@ from coin_retrieval.cli.doctor import doctor
 from coin_retrieval.cli.errors import CoinGroup, run
 from coin_retrieval.cli.evaluate import evaluate_app
 from coin_retrieval.cli.generate import generate
+from coin_retrieval.cli.prototypes import prototypes_app
 from coin_retrieval.cli.report import report_app
 from coin_retrieval.cli.search import search
 from coin_retrieval.cli.train import train_app
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command()(search)
 app.command()(generate)
 app.command()(calibrate)
+app.add_typer(prototypes_app, name="prototypes")
 app.add_typer(report_app, name="report")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(train_app, name="train")

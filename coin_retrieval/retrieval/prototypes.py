@@ -10,7 +10,7 @@ import io
 import json
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +33,7 @@ from coin_retrieval.types import (
 SYNTHETIC_NOTICE = "Synthetic prototype drawn by a model. Not a patient's cells."
 _PROTOTYPE_ID = re.compile(r"[0-9a-f]{64}")
 _UNIT_TOLERANCE = 1e-3
+_KEPT = (".png", ".npy", ".part")
 
 
 class PrototypeCache:
@@ -71,6 +72,29 @@ class PrototypeCache:
             expected="the id of a prototype that a search or generate answered",
             remedy="generate it again",
         )
+
+    def __iter__(self) -> Iterator[Prototype]:
+        """Every whole prototype, by its id."""
+        for path in sorted(self.root.glob("??/*.png")):
+            provenance = _read_provenance(path)
+            if provenance is not None and provenance.digest == path.stem:
+                yield Prototype(path.stem, path, provenance)
+
+    def clear(self) -> int:
+        """Delete all prototypes and their embeddings, damaged ones too; returns how many pictures.
+
+        Raises:
+            SettingsError: a file cannot be deleted.
+        """
+        pictures = 0
+        try:
+            for path in sorted(self.root.glob("??/*")):
+                if path.suffix in _KEPT:
+                    path.unlink(missing_ok=True)
+                    pictures += path.suffix == ".png"
+        except OSError as error:
+            raise _not_writable(self.root, error) from error
+        return pictures
 
     def get_or_draw(
         self,
@@ -175,9 +199,13 @@ def _write(path: Path, data: bytes) -> None:
                 Path(part.name).unlink(missing_ok=True)
                 raise
     except OSError as error:
-        raise SettingsError(
-            f"the prototype cache cannot be written ({error.strerror})",
-            value=str(path.parent),
-            expected="a writable directory with room",
-            remedy="set COIN_CACHE_DIR to another directory",
-        ) from error
+        raise _not_writable(path.parent, error) from error
+
+
+def _not_writable(directory: Path, error: OSError) -> SettingsError:
+    return SettingsError(
+        f"the prototype cache cannot be written ({error.strerror})",
+        value=str(directory),
+        expected="a writable directory with room",
+        remedy="set COIN_CACHE_DIR to another directory",
+    )

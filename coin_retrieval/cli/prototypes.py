@@ -1,0 +1,150 @@
+"""``coin prototypes``: pictures drawn before anybody asks, what is kept, and away with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coin_retrieval.cli.errors import JsonOption
+from coin_retrieval.cli.limits import MAX_SEED
+
+if TYPE_CHECKING:
+    from coin_retrieval.retrieval.prototypes import PrototypeCache
+    from coin_retrieval.retrieval.warming import Warmed
+
+prototypes_app = typer.Typer(
+    help="Drawn pictures that are kept, so that nothing is drawn twice.", no_args_is_help=True
+)
+
+
+@prototypes_app.callback()
+def _group() -> None: ...
+
+
+@prototypes_app.command()
+def warm(
+    archive: Annotated[Path, typer.Argument(help="An archive that coin-index built.")],
+    terms: Annotated[
+        list[str],
+        typer.Option(help="bethesda, blood or a YAML file of terms; repeatable."),
+    ],
+    n: Annotated[
+        int | None,
+        typer.Option("-n", help="Pictures a term; default what a search of this archive draws."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="As of the searches to come.")] = 0,
+    as_json: JsonOption = False,
+    encoder: Annotated[
+        str | None, typer.Option(help="Default: the encoder that built the archive.")
+    ] = None,
+    generator: Annotated[
+        str | None, typer.Option(help="Which generator; default COIN_GENERATOR, else starter.")
+    ] = None,
+) -> None:
+    """Draw and embed the prototypes of standard terms: a search by one of them then draws nothing.
+
+    What is there already is kept; the same command resumes a run that was interrupted.
+    """
+    from coin_retrieval.cli.progress import showing_bars
+    from coin_retrieval.cli.session import print_json, working
+    from coin_retrieval.cli.settings import read_environment
+    from coin_retrieval.factory import (
+        make_retriever,
+        open_archive,
+        parse_encoder,
+        parse_generator,
+    )
+    from coin_retrieval.reports.terms import load_terms
+    from coin_retrieval.retrieval.warming import warm as warm_wordings
+
+    systems = [load_terms(name) for name in dict.fromkeys(terms)]
+    wordings = list(dict.fromkeys(w for s in systems for term in s.terms for w in term.wordings))
+    environment = read_environment()
+    with working("loading the models"):
+        named = encoder or environment.encoder
+        retriever = make_retriever(
+            open_archive(archive),
+            cache_dir=environment.prototype_dir,
+            encoder=parse_encoder(named) if named else None,
+            generator=parse_generator(generator or environment.generator),
+        )
+    with showing_bars(quiet=as_json) as bars:
+        warmed = warm_wordings(
+            retriever, wordings, prototypes=n, seed=seed, done=bars("drawing", len(wordings))
+        )
+    counts = {
+        "wordings": len(warmed),
+        "ready": sum(one.ready for one in warmed),
+        "drawn": sum(one.drawn for one in warmed),
+        "failed": sum(bool(one.failed) for one in warmed),
+    }
+    if as_json:
+        systems_of = [f"{system.system} {system.edition}" for system in systems]
+        told = {"generator": retriever.generator_name, "systems": systems_of, **counts}
+        print_json({**told, "seed": seed, "terms": [asdict(one) for one in warmed]})
+        return
+    _show(warmed, counts)
+
+
+@prototypes_app.command("list")
+def list_kept(as_json: JsonOption = False) -> None:
+    """Count what is kept, by generator. Reports are not shown: they may be of patients."""
+    from coin_retrieval.cli.session import print_json
+
+    cache = _cache()
+    pictures: Counter[str] = Counter()
+    reports: dict[str, set[str]] = {}
+    for prototype in cache:
+        made = f"{prototype.provenance.generator} ({prototype.provenance.weights[:12]})"
+        pictures[made] += 1
+        reports.setdefault(made, set()).add(prototype.provenance.prompt)
+    size = sum(path.stat().st_size for path in cache.root.glob("??/*") if path.is_file())
+    kept = [
+        {"generator": made, "pictures": count, "reports": len(reports[made])}
+        for made, count in pictures.most_common()
+    ]
+    if as_json:
+        print_json({"directory": str(cache.root), "bytes": size, "kept": kept})
+        return
+    for row in kept:
+        typer.echo(f"{row['pictures']:6} pictures of {row['reports']} reports, {row['generator']}")
+    typer.echo(f"{sum(pictures.values())} pictures, {size / 1e6:.1f} MB in {cache.root}")
+
+
+@prototypes_app.command()
+def clear(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete all kept prototypes and their embeddings. Any of them can be drawn again."""
+    from coin_retrieval.cli.session import print_json
+
+    cache = _cache()
+    if not yes:
+        typer.confirm(f"Delete all prototypes in {cache.root}?", abort=True, err=True)
+    deleted = cache.clear()
+    if as_json:
+        print_json({"directory": str(cache.root), "deleted": deleted})
+    else:
+        typer.echo(f"{deleted} pictures deleted from {cache.root}")
+
+
+def _cache() -> PrototypeCache:
+    from coin_retrieval.cli.settings import read_environment
+    from coin_retrieval.retrieval.prototypes import PrototypeCache
+
+    return PrototypeCache(read_environment().prototype_dir)
+
+
+def _show(warmed: list[Warmed], counts: dict[str, int]) -> None:
+    for one in warmed:
+        if one.failed:
+            typer.echo(f"{one.wording}: nothing drawn ({one.failed})")
+    typer.echo(
+        f"{counts['ready']} pictures of {counts['wordings']} terms are ready; "
+        f"{counts['drawn']} of them were drawn now."
+    )
