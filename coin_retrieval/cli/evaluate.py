@@ -55,7 +55,10 @@ def retrieval(
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many places count.")] = 10,
-    prototypes: Annotated[int, typer.Option(min=1, help="Pictures drawn a report.")] = 4,
+    prototypes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Pictures drawn a report; default as calibrated, else 4."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the first picture.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Directory for figures.json, figures.md and plots.")
@@ -79,6 +82,7 @@ def retrieval(
         require_plots()
     named = _modes(modes) if modes else None
     retriever = _open(archive, named)
+    drawn = prototypes or retriever.default_prototypes
     chosen = named or [SearchMode.IMAGE, *reversed(retriever.modes)]
     asked = labelled_reports(queries, by=by)
     allowed = parse_where(where or [])
@@ -92,9 +96,7 @@ def retrieval(
                 continue
             answerable = evaluation.answerable(asked)
             done = bars(mode.value, len(answerable))
-            ranking = evaluation.reports(
-                mode, answerable, prototypes=prototypes, seed=seed, done=done
-            )
+            ranking = evaluation.reports(mode, answerable, prototypes=drawn, seed=seed, done=done)
             rankings.append(ranking)
     figures = RetrievalFigures(
         k=k,
@@ -102,8 +104,9 @@ def retrieval(
         where={field: list(values) for field, values in allowed.items()},
         encoder=str(retriever.archive.manifest.encoder),
         generator=retriever.generator_name or "",
-        prototypes=prototypes,
+        prototypes=drawn,
         seed=seed,
+        calibrated=retriever.calibration is not None,
         modes=[evaluation.figures(ranking) for ranking in rankings],
         differences=differences(rankings, k=k),
     )

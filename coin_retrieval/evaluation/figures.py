@@ -72,7 +72,11 @@ class Difference(BaseModel):
 
 
 class RetrievalFigures(BaseModel):
-    """What an evaluation found; ``where`` and ``by`` say on what."""
+    """What an evaluation found; ``where`` and ``by`` say on what.
+
+    ``calibrated``: searched as the archive's calibration says. On the queries that it was made with
+    figures are then too good; ``coin calibrate`` gives those that are not.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -83,5 +87,6 @@ class RetrievalFigures(BaseModel):
     generator: str = ""
     prototypes: int
     seed: int
+    calibrated: bool = False
     modes: list[ModeFigures] = Field(default_factory=list)
     differences: list[Difference] = Field(default_factory=list)
