@@ -41,7 +41,13 @@ def autoencoder(
 
 @train_app.command()
 def decoder(
-    data: Data, out: Out = Path("runs"), recipe: RecipeFile = None, size: SizeOption = Size.CPU
+    data: Data,
+    out: Out = Path("runs"),
+    recipe: RecipeFile = None,
+    size: SizeOption = Size.CPU,
+    perception: Annotated[
+        Path | None, typer.Option(help="A SqueezeNet 1.1, safetensors: what looks alike.")
+    ] = None,
 ) -> None:
     """Teach a finished autoencoder's decoder to draw grain; resumes after a kill."""
     from coin_retrieval.training import runs
@@ -49,7 +55,8 @@ def decoder(
 
     chosen = recipe or runs.recipe_path("decoder", size=size)
     shop = runs.Workshop(runs.find_tables(data), out)
-    _done(runs.train_decoder(shop, runs.load_recipe(DecoderRecipe, chosen)))
+    settings = runs.load_recipe(DecoderRecipe, chosen)
+    _done(runs.train_decoder(shop, settings, perception=perception))
 
 
 @train_app.command()
@@ -76,6 +83,19 @@ def diffusion(
     chosen = recipe or runs.recipe_path("diffusion", size=size)
     shop = runs.Workshop(runs.find_tables(data), out)
     _done(runs.train_generator(shop, runs.load_recipe(DiffusionRecipe, chosen)))
+
+
+@train_app.command()
+def reader(
+    data: Data, out: Out = Path("runs"), recipe: RecipeFile = None, size: SizeOption = Size.CPU
+) -> None:
+    """Teach the generator's reader what reports state; resumes after a kill."""
+    from coin_retrieval.training import runs
+    from coin_retrieval.training.reader import ReaderRecipe
+
+    chosen = recipe or runs.recipe_path("reader", size=size)
+    shop = runs.Workshop(runs.find_tables(data), out)
+    _done(runs.train_reader(shop, runs.load_recipe(ReaderRecipe, chosen)))
 
 
 @train_app.command()

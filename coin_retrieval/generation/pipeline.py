@@ -26,11 +26,12 @@ from coin_retrieval.nets.pretrained import (
     refuse_mismatch,
     safetensors_keys,
 )
+from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.nets.sentence import SentenceBert
 from coin_retrieval.starter import minilm
 from coin_retrieval.types import content_digest
 
-INDEX, CARD = "model_index.json", "coin.json"
+INDEX, CARD, READER = "model_index.json", "coin.json", "reader"
 _WEIGHTS = re.compile(r"(diffusion_pytorch_model|model)(\.\w+)?(-\d+-of-\d+)?\.safetensors")
 _TOKENIZER_FILES = ("vocab.txt", "merges.txt", "spiece.model")
 
@@ -71,7 +72,8 @@ def load_pipeline(settings: DiffusersGeneratorSettings) -> LoadedPipeline:
     with loading(allow_download=settings.allow_download):
         directory = _directory(settings)
         index = _read_json(directory / INDEX)
-        replaced = _sentence_encoder(dtype) if settings.text_encoder == "minilm" else {}
+        minilm_reads = settings.text_encoder == "minilm"
+        replaced = _sentence_encoder(dtype, directory / READER) if minilm_reads else {}
         variant = _variant(directory)
         pipeline = _from_pretrained(directory, index, replaced, dtype=dtype, variant=variant)
         if settings.scheduler is not None:
@@ -141,7 +143,8 @@ def _card(directory: Path) -> ModelCard:
         ) from error
 
 
-def _sentence_encoder(dtype: torch.dtype) -> dict[str, Any]:
+def _sentence_encoder(dtype: torch.dtype, reader: Path) -> dict[str, Any]:
+    """The frozen sentence tower, with the generator's own reader behind it if it has one."""
     directory = minilm.directory()
     encoder, info = SentenceBert.from_pretrained(
         directory,
@@ -152,6 +155,8 @@ def _sentence_encoder(dtype: torch.dtype) -> dict[str, Any]:
         output_loading_info=True,
     )
     refuse_mismatch("the sentence encoder", missing=info["missing_keys"])
+    if reader.is_dir():
+        encoder.reader = ConceptReader.load(reader)
     tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
     tokenizer.model_max_length = minilm.MAX_TOKENS
     return {"text_encoder": encoder.eval(), "tokenizer": tokenizer}
@@ -230,6 +235,8 @@ def _files(
             loaded = weights and (not weights[2] or weights[2] == f".{variant}")
             if loaded or file.suffix == ".json" or file.name in _TOKENIZER_FILES:
                 files.append(file)
+    if "text_encoder" in replaced:
+        files += sorted((directory / READER).glob("*"))
     return {str(file.relative_to(directory)): file for file in files}
 
 

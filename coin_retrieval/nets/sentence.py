@@ -3,7 +3,7 @@
 A picture generator that is trained on few wordings should not read words one by one: in the
 sentence space of all-MiniLM-L6-v2, wordings it has never seen lie beside those it has. The class
 has BERT's own weights and no others, so it loads from any BERT directory, and the pipeline's
-prompt encoder accepts it as it stands.
+prompt encoder accepts it as it stands. A generator that draws concepts puts its reader behind it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,18 @@ from torch import Tensor
 from transformers import BertModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
+from coin_retrieval.nets.reader import ConceptReader
+
 
 class SentenceBert(BertModel):  # type: ignore[misc]
-    """Mean-pooled, normalised last hidden state (Reimers & Gurevych 2019, arXiv 1908.10084)."""
+    """Mean-pooled, normalised last hidden state (Reimers & Gurevych 2019, arXiv 1908.10084).
+
+    With a ``reader``, its concept vector stands for the sentence.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.reader: ConceptReader | None = None
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, **_: Any
@@ -27,7 +36,7 @@ class SentenceBert(BertModel):  # type: ignore[misc]
 
         Returns:
             ``last_hidden_state`` [n 1 dim] and ``pooler_output`` [n dim]; rows have L2 norm
-            sqrt(dim), so that their entries have unit scale.
+            sqrt(dim), so that their entries have unit scale. With a reader: its vectors instead.
         """
         if attention_mask is None:
             attention_mask = (input_ids != self.config.pad_token_id).long()
@@ -38,6 +47,8 @@ class SentenceBert(BertModel):  # type: ignore[misc]
         weights = attention_mask[..., None].to(states.dtype)
         mean = (states * weights).sum(1) / weights.sum(1).clamp(min=1)
         sentence = F.normalize(mean, dim=-1) * mean.shape[-1] ** 0.5
+        if self.reader is not None:
+            sentence = self.reader(sentence).to(states.dtype)
         return BaseModelOutputWithPooling(
             last_hidden_state=torch.unsqueeze(sentence, 1), pooler_output=sentence
         )

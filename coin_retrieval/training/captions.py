@@ -133,6 +133,12 @@ def compose(row: CaseRow, random: np.random.Generator) -> Composed:
     return Composed(_cased(f"{setting}{body}", random), stated)
 
 
+def compose_setting(row: CaseRow, random: np.random.Generator) -> Composed:
+    """Site, procedure and stain alone: a report that names no finding."""
+    setting, stated = _setting(row, random)
+    return Composed(setting.strip(" ():."), stated)
+
+
 def _read_reports(name: str) -> Mapping[str, tuple[str, ...]]:
     raw = yaml.safe_load((WORDINGS / name).read_text(encoding="utf-8"))
     return {finding: tuple(reports) for finding, reports in raw.items()}

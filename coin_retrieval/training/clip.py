@@ -23,10 +23,15 @@ from coin_retrieval.training.data import PackedCases
 from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.sampling import balanced_weights
 from coin_retrieval.training.texts import CaptionPool
+from coin_retrieval.training.warm_start import take_over
 
 
 class ClipRecipe(BaseModel):
-    """The encoder's shape and training; one YAML file."""
+    """The encoder's shape and training; one YAML file.
+
+    ``jitter`` moves each report's sentence embedding by so much noise, as unheard wordings do.
+    ``start_from`` is a safetensors file whose fitting weights are taken over.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,6 +44,8 @@ class ClipRecipe(BaseModel):
     captions_per_row: int = Field(default=3, gt=0)
     balance: float = Field(default=0.5, ge=0, le=1)
     image_weight: float = Field(default=0.5, ge=0)
+    jitter: float = Field(default=0.3, ge=0)
+    start_from: Path | None = None
     reconstructed_share: float = Field(default=0.25, ge=0, le=1)
     augment: AugmentSettings = AugmentSettings()
 
@@ -64,6 +71,8 @@ class ClipTask(Task):
         findings = sorted({row.finding for row in cases.rows})
         self._labels = torch.tensor([findings.index(row.finding) for row in cases.rows])
         self.module: nn.Module = build_clip(recipe)
+        if recipe.start_from is not None:
+            take_over(self.module, recipe.start_from)
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch; see :class:`.Task`."""
@@ -71,7 +80,9 @@ class ClipTask(Task):
         rows = random.choice(len(self._weights), size=recipe.batch, p=self._weights)
         seen = augment(self._pictures(rows, random), recipe.image_px, recipe.augment, random)
         image = F.normalize(model.visual(seen.to(device())), dim=-1).float()  # type: ignore[operator]
-        pooled = self._captions.draw(rows, random).to(device())
+        pooled = self._captions.draw(rows, random)
+        spread = recipe.jitter * pooled.norm(dim=-1, keepdim=True) / pooled.shape[-1] ** 0.5
+        pooled = (pooled + spread * torch.randn_like(pooled)).to(device())
         text = F.normalize(model.text.proj(pooled), dim=-1).float()  # type: ignore[union-attr,operator]
         labels = self._labels[torch.from_numpy(rows)].to(device())
         same = labels[:, None] == labels[None, :]

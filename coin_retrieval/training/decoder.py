@@ -4,6 +4,9 @@ What an encoder cannot keep of a granule, L1 answers with the mean: a smooth cyt
 that sees only patches asks for believable grain instead (Isola et al. 2017, arXiv 1611.07004,
 section 2.2.2; Esser et al. 2021, arXiv 2012.09841). The encoder stays as it is, so latents that a
 diffusion model was trained on stay valid.
+
+With a frozen SqueezeNet (``perception.py``) the pictures are also compared in its features, and a
+second critic reads them.
 """
 
 from __future__ import annotations
@@ -18,6 +21,11 @@ from torch.func import functional_call
 
 from coin_retrieval.training.data import PackedCases
 from coin_retrieval.training.loop import LoopSettings, Task, device
+from coin_retrieval.training.perception import (
+    FeatureCritic,
+    SqueezeFeatures,
+    perceptual_distance,
+)
 from coin_retrieval.training.sampling import balanced_weights
 from coin_retrieval.training.sheets import grid, to_uint8
 from coin_retrieval.types import RgbImage
@@ -37,6 +45,8 @@ class DecoderRecipe(BaseModel):
     critic_channels: int = 32
     critic_weight: float = Field(default=0.02, ge=0)
     matching_weight: float = Field(default=0.1, ge=0)
+    perceptual_weight: float = Field(default=0.0, ge=0)
+    projected_weight: float = Field(default=0.0, ge=0)
 
 
 class PatchCritic(nn.Module):
@@ -66,14 +76,21 @@ class DecoderTask(Task):
     """Hinge loss against the critic, its features matched, and L1 so that nothing moves."""
 
     def __init__(
-        self, cases: PackedCases, autoencoder: AutoencoderTiny, recipe: DecoderRecipe
+        self,
+        cases: PackedCases,
+        autoencoder: AutoencoderTiny,
+        recipe: DecoderRecipe,
+        *,
+        perception: SqueezeFeatures | None = None,
     ) -> None:
         self._cases, self._recipe = cases, recipe
         self._encoder = autoencoder.encoder.requires_grad_(False).to(device())
         self._weights = balanced_weights(cases.rows, power=recipe.balance)
-        self.module: nn.Module = nn.ModuleDict(
-            {"decoder": autoencoder.decoder, "critic": PatchCritic(recipe.critic_channels)}
-        )
+        self._perception = perception.to(device()) if perception is not None else None
+        parts = {"decoder": autoencoder.decoder, "critic": PatchCritic(recipe.critic_channels)}
+        if perception is not None:
+            parts["judge"] = FeatureCritic(perception.channels)
+        self.module: nn.Module = nn.ModuleDict(parts)
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """The decoder's and the critic's losses in one sum; neither reaches the other's weights."""
@@ -89,16 +106,33 @@ class DecoderTask(Task):
         drawn = decoder(latents)
         judged_real, features_real = critic(real)
         judged_drawn, _ = critic(drawn.detach())
-        critic_loss = F.relu(1 - judged_real).mean() + F.relu(1 + judged_drawn).mean()
-        fixed = {name: value.detach() for name, value in critic.named_parameters()}
-        judged, features = functional_call(critic, fixed, (drawn,))
+        critic_loss = hinge(judged_real, judged_drawn)
+        judged, features = functional_call(critic, _fixed(critic), (drawn,))
         matching = torch.stack(
             [F.l1_loss(a, b.detach()) for a, b in zip(features, features_real, strict=True)]
         ).mean()
         pixels = F.l1_loss(drawn, real)
         total = pixels + recipe.critic_weight * -judged.mean() + recipe.matching_weight * matching
         figures = {"l1": pixels.item(), "critic": critic_loss.item(), "match": matching.item()}
-        return total + critic_loss, figures
+        if self._perception is None:
+            return total + critic_loss, figures
+        liking, judge_loss, alike = self._perceived(real, drawn)
+        total = total + recipe.perceptual_weight * alike - recipe.projected_weight * liking
+        figures |= {"alike": alike.item(), "judge": judge_loss.item()}
+        return total + critic_loss + judge_loss, figures
+
+    def _perceived(self, real: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """How much the judge likes the drawn ones, the judge's own loss, and their distance."""
+        judge = self.module["judge"]  # type: ignore[index]
+        assert self._perception is not None  # noqa: S101  the caller looked
+        with torch.no_grad():
+            seen_real = self._perception(real)
+        seen = self._perception(drawn)
+        scores_real, scores = judge(seen_real), judge([part.detach() for part in seen])
+        own = torch.stack([hinge(a, b) for a, b in zip(scores_real, scores, strict=True)]).mean()
+        liked = functional_call(judge, _fixed(judge), (seen,))
+        liking = torch.stack([score.mean() for score in liked]).mean()
+        return liking, own, perceptual_distance(seen, seen_real)
 
     def sheet(self, averaged: nn.Module) -> RgbImage:
         """Pictures above, as they are redrawn below."""
@@ -106,3 +140,12 @@ class DecoderTask(Task):
         real = self._cases.batch(rows).to(device())
         drawn = averaged["decoder"](self._encoder(real))  # type: ignore[index]
         return grid(to_uint8(torch.cat([real, drawn])), columns=len(real))
+
+
+def hinge(real: Tensor, drawn: Tensor) -> Tensor:
+    """A critic's loss: real pictures above 1, drawn ones below -1 (arXiv 1705.02894)."""
+    return F.relu(1 - real).mean() + F.relu(1 + drawn).mean()
+
+
+def _fixed(module: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach() for name, value in module.named_parameters()}

@@ -80,20 +80,24 @@ class DiffusionTask(Task):
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch; see :class:`.Task`."""
         recipe = self._recipe
-        rows = random.choice(len(self._weights), size=recipe.batch, p=self._weights)
-        turned = torch.from_numpy(random.integers(len(self._latents), size=recipe.batch))
-        clean = self._latents[turned, torch.from_numpy(rows)].float().mul(self._scale).to(device())
-        prompt = as_prompt(self._prompts(rows, random))
+        clean, prompt = self.draw(recipe.batch, random)
         times = torch.from_numpy(random.integers(1000, size=recipe.batch)).to(device())
         noise = torch.randn_like(clean)
         noisy = self._noise.add_noise(clean, noise, times)
         wanted = self._noise.get_velocity(clean, noise, times)
-        given = self.module(noisy, times, encoder_hidden_states=prompt.to(device())).sample
+        given = self.module(noisy, times, encoder_hidden_states=prompt).sample
         error = (given.float() - wanted).square().mean(dim=(1, 2, 3))
         alpha = self._noise.alphas_cumprod.to(device())[times]
         snr = alpha / (1 - alpha)
         weight = snr.clamp(max=recipe.min_snr) / (snr + 1)
         return (weight * error).mean() / weight.mean(), {"mse": error.mean().item()}
+
+    def draw(self, count: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Scaled latents [b c h w] of pictures drawn by balance, and their prompts [b 1 dim]."""
+        rows = random.choice(len(self._weights), size=count, p=self._weights)
+        turned = torch.from_numpy(random.integers(len(self._latents), size=count))
+        clean = self._latents[turned, torch.from_numpy(rows)].float().mul(self._scale)
+        return clean.to(device()), as_prompt(self._prompts(rows, random)).to(device())
 
     def _prompts(self, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """What a report may state of these rows, float32 [b dim]; nothing at times."""
@@ -105,20 +109,32 @@ class DiffusionTask(Task):
         stated[left_out] = -1
         vectors = self._concepts.vectors(stated)
         findings = len(next(iter(self._concepts.groups.values())))
-        doubt = random.uniform(0, 0.4, (len(rows), 1)) * (random.random((len(rows), 1)) < recipe.doubted)
+        doubt = random.uniform(0, 0.4, (len(rows), 1)) * (
+            random.random((len(rows), 1)) < recipe.doubted
+        )
         other = np.eye(findings, dtype=np.float32)[random.integers(findings, size=len(rows))]
         named = vectors[:, :findings].sum(1, keepdims=True)
         vectors[:, :findings] = (1 - doubt) * vectors[:, :findings] + doubt * named * other
         vectors[random.random(len(rows)) < recipe.prompt_drop] = 0.0
         return vectors
 
-    def sheet(self, averaged: nn.Module) -> RgbImage:
-        """Each finding's first training row as a prompt, one picture each, from the same noises."""
+    def sheet_prompts(self) -> Tensor:
+        """What the first training row of each finding states, [findings 1 dim]."""
         _, first = np.unique(self._stated[:, 0], return_index=True)
-        prompt = as_prompt(self._concepts.vectors(self._stated[first])).to(device())
-        latents = sample_latents(averaged, prompt, self._recipe, seed=0)
-        drawn = self._autoencoder.decode(latents / self._scale).sample  # type: ignore[operator]
-        return grid(to_uint8(drawn), columns=10)
+        return as_prompt(self._concepts.vectors(self._stated[first])).to(device())
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Pictures [b 3 h w] of scaled latents."""
+        drawn: Tensor = self._autoencoder.decode(latents / self._scale).sample  # type: ignore[operator]
+        return drawn
+
+    def sheet(self, averaged: nn.Module) -> RgbImage:
+        """One picture a finding, always from the same noises."""
+        recipe = self._recipe
+        latents = sample_latents(
+            averaged, self.sheet_prompts(), steps=recipe.steps, guidance=recipe.guidance, seed=0
+        )
+        return grid(to_uint8(self.decode(latents)), columns=10)
 
 
 def build_unet(
@@ -171,18 +187,21 @@ def latent_scale(latents: Tensor) -> float:
 
 @torch.inference_mode()
 def sample_latents(
-    unet: UNet2DConditionModel, prompt: Tensor, recipe: DiffusionRecipe, *, seed: int
+    unet: nn.Module, prompt: Tensor, *, steps: int, guidance: float, seed: int
 ) -> Tensor:
-    """Guided samples of a batch of prompts [b 1 dim], scaled latents [b c h w]."""
+    """Samples of a batch of prompts [b 1 dim], scaled latents [b c h w]; 1 is no guidance."""
     scheduler = noise_scheduler()
-    scheduler.set_timesteps(recipe.steps, device=prompt.device)
+    scheduler.set_timesteps(steps, device=prompt.device)
     config = unet.config
     shape = (len(prompt), config.in_channels, config.sample_size, config.sample_size)
     latents = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(prompt.device)
-    both = torch.cat([prompt, torch.zeros_like(prompt)])
+    both = torch.cat([prompt, torch.zeros_like(prompt)]) if guidance > 1 else prompt
     for time in scheduler.timesteps:
-        given = unet(latents.repeat(2, 1, 1, 1), time, encoder_hidden_states=both).sample
-        conditional, unconditional = given.float().chunk(2)
-        guided = unconditional + recipe.guidance * (conditional - unconditional)
-        latents = scheduler.step(guided, time, latents).prev_sample
+        given = unet(
+            latents.repeat(len(both) // len(prompt), 1, 1, 1), time, encoder_hidden_states=both
+        ).sample.float()
+        if guidance > 1:
+            conditional, unconditional = given.chunk(2)
+            given = unconditional + guidance * (conditional - unconditional)
+        latents = scheduler.step(given, time, latents).prev_sample
     return latents

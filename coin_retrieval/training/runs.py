@@ -33,8 +33,20 @@ from coin_retrieval.training.clip import ClipRecipe, ClipTask, save_clip
 from coin_retrieval.training.concepts import concepts_of
 from coin_retrieval.training.data import PackedCases, load_cases
 from coin_retrieval.training.decoder import DecoderRecipe, DecoderTask
-from coin_retrieval.training.diffusion import DiffusionRecipe, DiffusionTask, noise_scheduler
+from coin_retrieval.training.diffusion import DiffusionRecipe, DiffusionTask
+from coin_retrieval.training.distillation import (
+    DistillationRecipe,
+    DistillationTask,
+    load_teacher,
+)
 from coin_retrieval.training.loop import device, fit
+from coin_retrieval.training.perception import SqueezeFeatures
+from coin_retrieval.training.reader import (
+    ReaderRecipe,
+    ReaderTask,
+    held_out_accuracy,
+    reports_to_read,
+)
 from coin_retrieval.training.starter import save_generator
 from coin_retrieval.training.texts import caption_pool
 from coin_retrieval.types import content_digest
@@ -107,14 +119,17 @@ def train_autoencoder(shop: Workshop, recipe: AutoencoderRecipe) -> Path:
     )
 
 
-def train_decoder(shop: Workshop, recipe: DecoderRecipe) -> Path:
+def train_decoder(shop: Workshop, recipe: DecoderRecipe, *, perception: Path | None = None) -> Path:
     """Teach the finished autoencoder's decoder to draw grain; returns the new autoencoder's.
 
-    Its latents stay as they are, so a generator trained before or after fits.
+    Its latents stay as they are, so a generator trained before or after fits. ``perception`` is
+    the safetensors file of a SqueezeNet 1.1.
     """
-    autoencoder = _autoencoder(shop.out / "autoencoder" / "model")
+    autoencoder = _autoencoder(_finished(shop, "autoencoder"))
     held_out = shop.cases("val", recipe.side_px)
-    task = DecoderTask(shop.cases("train", recipe.side_px), autoencoder, recipe)
+    features = SqueezeFeatures(perception) if perception is not None else None
+    cases = shop.cases("train", recipe.side_px)
+    task = DecoderTask(cases, autoencoder, recipe, perception=features)
 
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
         autoencoder.decoder = module["decoder"]  # type: ignore[index]
@@ -141,18 +156,77 @@ def train_encoder(shop: Workshop, recipe: ClipRecipe) -> Path:
     return _run(shop, "encoder", keep, lambda out: fit(task, recipe.loop, out, name="encoder"))
 
 
-def train_generator(shop: Workshop, recipe: DiffusionRecipe) -> Path:
-    """Train the U-Net behind a finished autoencoder; returns the whole pipeline's directory."""
-    autoencoder = _latest_autoencoder(shop)
-    cases = shop.cases("train", recipe.side_px)
-    latents = _latents(shop, autoencoder, cases, recipe.orientations)
-    task = DiffusionTask(cases, latents, concepts_of(cases.rows), recipe, autoencoder=autoencoder)
+def train_reader(shop: Workshop, recipe: ReaderRecipe) -> Path:
+    """Teach the generator's reader what reports state; returns its directory."""
+    rows = shop.cases("train", 128).rows
+    concepts = concepts_of(rows)
+    out = shop.out / "reader"
+    if (out / "model").exists():
+        return out / "model"
+    reports = reports_to_read(rows, concepts, composed=recipe.composed, seed=recipe.loop.seed)
+    task = ReaderTask(reports, concepts, recipe)
 
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
-        save_generator(module, autoencoder, latents, noise_scheduler(), recipe, directory)
+        module.save(directory)  # type: ignore[operator]
+        return {"held_out_accuracy": held_out_accuracy(module, concepts)}  # type: ignore[arg-type]
+
+    return _run(shop, "reader", keep, lambda out: fit(task, recipe.loop, out, name="reader"))
+
+
+def train_generator(shop: Workshop, recipe: DiffusionRecipe) -> Path:
+    """Train the U-Net behind a finished autoencoder; returns the whole pipeline's directory."""
+    reader = _finished(shop, "reader")
+    autoencoder = _latest_autoencoder(shop)
+    task, latents = _generator_task(shop, recipe, autoencoder)
+
+    def keep(module: nn.Module, directory: Path) -> dict[str, float]:
+        save_generator(
+            module,  # type: ignore[arg-type]
+            autoencoder,
+            latents=latents,
+            reader=reader,
+            steps=recipe.steps,
+            guidance=recipe.guidance,
+            directory=directory,
+        )
         return {}
 
     return _run(shop, "generator", keep, lambda out: fit(task, recipe.loop, out, name="generator"))
+
+
+def distil_generator(shop: Workshop, recipe: DistillationRecipe, source: DiffusionRecipe) -> Path:
+    """Teach the trained generator to draw in few steps; returns the new pipeline's directory.
+
+    ``source`` is the recipe that the generator was trained with.
+    """
+    reader = _finished(shop, "reader")
+    teacher = load_teacher(_finished(shop, "generator"))
+    autoencoder = _latest_autoencoder(shop)
+    drawing, latents = _generator_task(shop, source, autoencoder)
+    task = DistillationTask(drawing, teacher, recipe)
+
+    def keep(module: nn.Module, directory: Path) -> dict[str, float]:
+        save_generator(
+            module,  # type: ignore[arg-type]
+            autoencoder,
+            latents=latents,
+            reader=reader,
+            steps=recipe.steps,
+            guidance=1.0,
+            directory=directory,
+        )
+        return {}
+
+    return _run(shop, "distilled", keep, lambda out: fit(task, recipe.loop, out, name="distilled"))
+
+
+def _generator_task(
+    shop: Workshop, recipe: DiffusionRecipe, autoencoder: AutoencoderTiny
+) -> tuple[DiffusionTask, Tensor]:
+    cases = shop.cases("train", recipe.side_px)
+    latents = _latents(shop, autoencoder, cases, recipe.orientations)
+    concepts = concepts_of(cases.rows)
+    return DiffusionTask(cases, latents, concepts, recipe, autoencoder=autoencoder), latents
 
 
 def _run(
@@ -202,19 +276,25 @@ def _bytes(module: nn.Module) -> bytes:
 def _latest_autoencoder(shop: Workshop) -> AutoencoderTiny:
     """With the decoder that draws grain, if it is finished."""
     taught = shop.out / "decoder" / "model"
-    return _autoencoder(taught if taught.exists() else shop.out / "autoencoder" / "model")
+    return _autoencoder(taught if taught.exists() else _finished(shop, "autoencoder"))
 
 
 def _autoencoder(directory: Path) -> AutoencoderTiny:
-    if not directory.exists():
-        raise WeightsError(
-            "no finished autoencoder",
-            value=str(directory),
-            expected="a trained autoencoder in the same workshop",
-            remedy="run `coin train autoencoder` first, with the same --out",
-        )
     model = AutoencoderTiny.from_pretrained(directory, local_files_only=True)
     return model.to(device()).eval()
+
+
+def _finished(shop: Workshop, name: str) -> Path:
+    directory = shop.out / name / "model"
+    if not directory.exists():
+        command = {"generator": "diffusion"}.get(name, name)
+        raise WeightsError(
+            f"no finished {name}",
+            value=str(directory),
+            expected=f"a trained {name} in the same workshop",
+            remedy=f"run `coin train {command}` first, with the same --out",
+        )
+    return directory
 
 
 def recipe_path(model: str, *, size: str) -> Path:

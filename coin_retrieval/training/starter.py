@@ -3,45 +3,55 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderTiny, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
 from torch import Tensor
 
-from coin_retrieval.training.diffusion import DiffusionRecipe, latent_scale
+from coin_retrieval.generation.pipeline import CARD, READER
+from coin_retrieval.training.diffusion import latent_scale, noise_scheduler
 
 
 def save_generator(
     unet: UNet2DConditionModel,
     autoencoder: AutoencoderTiny,
+    *,
     latents: Tensor,
-    scheduler: DDIMScheduler,
-    recipe: DiffusionRecipe,
+    reader: Path,
+    steps: int,
+    guidance: float,
     directory: Path,
 ) -> None:
     """Write a ``StableDiffusionPipeline`` directory, float16, without the frozen text tower.
 
-    ``coin.json`` holds what this generator is best drawn with.
+    ``reader/`` is the trained reader's directory; ``coin.json`` holds what this generator is best
+    drawn with.
     """
     # the path that it was loaded from belongs to this machine
     autoencoder.register_to_config(scaling_factor=latent_scale(latents), _name_or_path="")
+    unet.register_to_config(_name_or_path="")
     pipeline = StableDiffusionPipeline(
         vae=autoencoder,
         text_encoder=None,
         tokenizer=None,
         unet=unet,
-        scheduler=scheduler,
+        scheduler=noise_scheduler(),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
     )
     pipeline.to(torch.float16).save_pretrained(directory, safe_serialization=True)
+    shutil.copytree(reader, directory / READER, dirs_exist_ok=True)
+    side_px = (
+        2 ** (len(autoencoder.config.decoder_block_out_channels) - 1) * unet.config.sample_size
+    )
     recommended = {
         "name": "coin-starter",
-        "steps": recipe.steps,
-        "guidance": recipe.guidance,
-        "width_px": recipe.side_px,
-        "height_px": recipe.side_px,
+        "steps": steps,
+        "guidance": guidance,
+        "width_px": side_px,
+        "height_px": side_px,
     }
-    (directory / "coin.json").write_text(json.dumps(recommended, indent=2) + "\n")
+    (directory / CARD).write_text(json.dumps(recommended, indent=2) + "\n")

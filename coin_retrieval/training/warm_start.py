@@ -11,7 +11,7 @@ from coin_retrieval.nets.pretrained import read_safetensors
 
 
 def take_over(module: nn.Module, file: Path) -> list[str]:
-    """Copy from ``file`` every tensor whose name and shape the module has; return the others' names.
+    """Copy from ``file`` every tensor that the module has by name and shape; return what lacks.
 
     Raises:
         WeightsError: the file cannot be read, or nothing in it fits.

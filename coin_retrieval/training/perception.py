@@ -1,0 +1,93 @@
+"""How alike do two pictures look? Features of a frozen SqueezeNet, as LPIPS compares them.
+
+Zhang et al. 2018 (arXiv 1801.03924) without the learnt weights of its layers; and a critic that
+reads the same features (projected GAN, Sauer et al. 2021, arXiv 2111.01007), for a critic that has
+to learn to see first needs far more pictures than a small archive has. The network is a training
+aid: nothing of it goes into the trained model, and no figure is measured in its space.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models import squeezenet1_1
+
+from coin_retrieval.nets.pretrained import read_safetensors, refuse_mismatch
+
+_TAPS = {1: 64, 4: 128, 7: 256, 12: 512}
+_MEAN_BGR = (104.0, 117.0, 123.0)
+
+
+class SqueezeFeatures(nn.Module):
+    """Frozen SqueezeNet 1.1 (Iandola et al. 2016, arXiv 1602.07360), weights of the Caffe model.
+
+    Pictures are enlarged by ``zoom`` first: the network was trained on 224 px.
+
+    Raises:
+        WeightsError: the file is not this network's.
+    """
+
+    def __init__(self, weights: Path, *, zoom: float = 1.75) -> None:
+        super().__init__()
+        network = squeezenet1_1(weights=None)
+        offered = read_safetensors(weights)
+        own = network.state_dict()
+        refuse_mismatch("SqueezeNet 1.1", missing=set(own) - set(offered))
+        network.load_state_dict({name: offered[name] for name in own})
+        self.layers = network.features.requires_grad_(False).eval()
+        self.zoom = zoom
+        self.register_buffer("mean", torch.tensor(_MEAN_BGR).view(1, 3, 1, 1))
+
+    @property
+    def channels(self) -> list[int]:
+        """Channels of each tap."""
+        return list(_TAPS.values())
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Features at four depths of pictures [b 3 h w] in [-1, 1]."""
+        larger = F.interpolate(images, scale_factor=self.zoom, mode="bilinear", antialias=False)
+        seen = larger.flip(1).add(1).mul(127.5) - self.mean
+        taps = []
+        for index, layer in enumerate(self.layers):
+            seen = layer(seen)
+            if index in _TAPS:
+                taps.append(seen)
+            if index == max(_TAPS):
+                break
+        return taps
+
+
+def perceptual_distance(first: list[Tensor], second: list[Tensor]) -> Tensor:
+    """Mean squared distance of features of unit length at every place, summed over depths."""
+    distances = [
+        (F.normalize(a.float(), dim=1) - F.normalize(b.float(), dim=1)).square().sum(1).mean()
+        for a, b in zip(first, second, strict=True)
+    ]
+    return torch.stack(distances).sum()
+
+
+class FeatureCritic(nn.Module):
+    """Scores every place of every depth; features of unit length, so that no depth outshouts."""
+
+    def __init__(self, channels: list[int], *, width: int = 64) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(count, width, 1),
+                nn.LeakyReLU(0.2),
+                nn.Conv2d(width, width, 3, 1, 1),
+                nn.LeakyReLU(0.2),
+                nn.Conv2d(width, 1, 1),
+            )
+            for count in channels
+        )
+
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        """Scores [b 1 h w] at each depth."""
+        return [
+            head(F.normalize(seen.float(), dim=1) * seen.shape[1] ** 0.5)
+            for head, seen in zip(self.heads, features, strict=True)
+        ]

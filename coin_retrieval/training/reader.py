@@ -1,0 +1,123 @@
+"""Train the generator's reader: which concepts does a report state?
+
+The sentence embeddings are frozen, so an hour of wordings takes a minute. Embeddings are jittered
+and mixed (Zhang et al. 2018, arXiv 1710.09412): what counts is wordings that nobody thought of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from coin_retrieval.case_table import CaseRow
+from coin_retrieval.nets.reader import ConceptReader, ReaderConfig
+from coin_retrieval.training.captions import (
+    Composed,
+    compose,
+    compose_setting,
+    held_out_reports,
+    whole_reports,
+)
+from coin_retrieval.training.concepts import Concepts
+from coin_retrieval.training.loop import LoopSettings, Task, device
+from coin_retrieval.training.texts import embed_texts
+
+
+class ReaderRecipe(BaseModel):
+    """How much is read and how long; one YAML file. ``composed`` counts reports a finding."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    loop: LoopSettings
+    batch: int = Field(default=256, gt=0)
+    composed: int = Field(default=400, gt=0)
+    jitter: float = Field(default=0.5, ge=0)
+    mixed_share: float = Field(default=0.5, ge=0, le=1)
+    other_groups_weight: float = Field(default=0.2, ge=0)
+    sharpness: float = Field(default=2.0, gt=0)
+
+
+@dataclass(frozen=True)
+class ReadReports:
+    """Sentence embeddings [n dim] of norm sqrt(dim), and what each states, int64 [n groups]."""
+
+    sentences: Tensor
+    stated: Tensor
+
+
+class ReaderTask(Task):
+    """Cross entropy of every group's values, "nothing stated" among them."""
+
+    def __init__(self, reports: ReadReports, concepts: Concepts, recipe: ReaderRecipe) -> None:
+        self._reports, self._concepts, self._recipe = reports, concepts, recipe
+        config = ReaderConfig(groups=concepts.groups, dim=concepts.dim, sharpness=recipe.sharpness)
+        self.module: nn.Module = ConceptReader(config)
+
+    def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        """The loss of one batch; see :class:`.Task`."""
+        recipe, reports = self._recipe, self._reports
+        rows = torch.from_numpy(random.integers(len(reports.sentences), size=recipe.batch))
+        others = rows[torch.from_numpy(random.permutation(recipe.batch))]
+        share = random.beta(0.4, 0.4, recipe.batch)
+        share[random.random(recipe.batch) >= recipe.mixed_share] = 1.0
+        kept = torch.from_numpy(share).float()[:, None]
+        mixed = kept * reports.sentences[rows] + (1 - kept) * reports.sentences[others]
+        mixed = mixed + recipe.jitter * torch.randn_like(mixed)
+        sentences = F.normalize(mixed, dim=-1) * mixed.shape[-1] ** 0.5
+        losses, hit = [], 0.0
+        for group, logits in self.module.logits(sentences.to(device())).items():  # type: ignore[operator]
+            column = list(self._concepts.groups).index(group)
+            wanted = kept * self._wanted(rows, column, logits.shape[1])
+            wanted = wanted + (1 - kept) * self._wanted(others, column, logits.shape[1])
+            cross_entropy = F.cross_entropy(
+                logits.float(), wanted.to(logits.device), label_smoothing=0.05
+            )
+            losses.append(cross_entropy * (1.0 if column == 0 else recipe.other_groups_weight))
+            if column == 0:
+                hit = (logits.argmax(1).cpu() == wanted.argmax(1)).float().mean().item()
+        return torch.stack(losses).sum(), {"hit": hit}
+
+    def _wanted(self, rows: Tensor, column: int, values: int) -> Tensor:
+        stated = self._reports.stated[rows, column]
+        return F.one_hot(torch.where(stated < 0, values - 1, stated), values).float()
+
+
+def reports_to_read(
+    rows: Sequence[CaseRow], concepts: Concepts, *, composed: int, seed: int
+) -> ReadReports:
+    """Composed and whole reports of every finding, texts that name none, and the empty text."""
+    random = np.random.default_rng(seed)
+    by_finding: dict[str, list[CaseRow]] = {}
+    for row in rows:
+        by_finding.setdefault(row.finding, []).append(row)
+    texts: list[Composed] = []
+    for finding, own in sorted(by_finding.items()):
+        picked = random.integers(len(own), size=composed)
+        texts += [compose(own[int(i)], random) for i in picked]
+        texts += [Composed(t, {"finding": finding}) for t in whole_reports().get(finding, ())]
+        texts += [compose_setting(own[int(i)], random) for i in picked[: composed // 20]]
+    texts += [Composed("", {})] * composed
+    sentences = embed_texts([composed.text for composed in texts]).float()
+    unit = F.normalize(sentences, dim=-1) * sentences.shape[-1] ** 0.5
+    stated = np.stack([concepts.indices(composed.stated) for composed in texts])
+    return ReadReports(unit, torch.from_numpy(stated))
+
+
+@torch.inference_mode()
+def held_out_accuracy(reader: ConceptReader, concepts: Concepts) -> float:
+    """How often the likeliest finding of a held-out report is its own, averaged over findings."""
+    findings = concepts.groups["finding"]
+    rates = []
+    for finding, reports in held_out_reports().items():
+        if finding in findings:
+            sentences = embed_texts(list(reports)).float()
+            unit = F.normalize(sentences, dim=-1) * sentences.shape[-1] ** 0.5
+            named = reader.logits(unit.to(device()))["finding"].argmax(1).tolist()
+            rates.append(float(np.mean([index == findings.index(finding) for index in named])))
+    return float(np.mean(rates)) if rates else float("nan")
