@@ -86,6 +86,27 @@ def diffusion(
 
 
 @train_app.command()
+def distill(
+    data: Data,
+    out: Out = Path("runs"),
+    recipe: RecipeFile = None,
+    source: Annotated[
+        Path | None, typer.Option(help="The recipe that the generator was trained with.")
+    ] = None,
+    size: SizeOption = Size.CPU,
+) -> None:
+    """Teach the trained generator to draw in few steps; resumes after a kill."""
+    from coin_retrieval.training import runs
+    from coin_retrieval.training.diffusion import DiffusionRecipe
+    from coin_retrieval.training.distillation import DistillationRecipe
+
+    shop = runs.Workshop(runs.find_tables(data), out)
+    chosen = runs.load_recipe(DistillationRecipe, recipe or runs.recipe_path("distill", size=size))
+    drawn = runs.load_recipe(DiffusionRecipe, source or runs.recipe_path("diffusion", size=size))
+    _done(runs.distil_generator(shop, chosen, drawn))
+
+
+@train_app.command()
 def reader(
     data: Data, out: Out = Path("runs"), recipe: RecipeFile = None, size: SizeOption = Size.CPU
 ) -> None:

@@ -8,6 +8,7 @@ so the student needs one evaluation a step instead of two.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ class DistillationTask(Task):
         strides = recipe.teacher_steps // recipe.steps
         path = np.linspace(start, end, strides + 1).round().astype(int).tolist()
         both = torch.cat([prompt, torch.zeros_like(prompt)])
-        for here, there in zip(path[:-1], path[1:], strict=True):
+        for here, there in pairwise(path):
             times = torch.full((2 * len(noisy),), here, device=noisy.device)
             given = self._teacher(noisy.repeat(2, 1, 1, 1), times, encoder_hidden_states=both)
             conditional, unconditional = given.sample.float().chunk(2)

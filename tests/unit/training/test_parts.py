@@ -5,13 +5,18 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.training.augment import AugmentSettings, augment
 from coin_retrieval.training.autoencoder import texture
 from coin_retrieval.training.clip import multi_positive
+from coin_retrieval.training.concepts import concepts_of
 from coin_retrieval.training.data import dihedral, load_cases
+from coin_retrieval.training.diffusion import noise_scheduler
+from coin_retrieval.training.distillation import velocity_of_leap
 from coin_retrieval.training.sampling import balanced_weights
+from coin_retrieval.training.warm_start import take_over
 
 
 def test_with_one_positive_a_row_the_contrast_is_cross_entropy() -> None:
@@ -62,3 +67,49 @@ def test_packed_pictures_are_square_and_of_their_split_only(
     assert train.pixels.shape == (12, 32, 32, 3)
     assert val.pixels.shape == (6, 32, 32, 3)
     assert not {r.case_id for r in train.rows} & {r.case_id for r in val.rows}
+
+
+def test_a_leap_with_its_velocity_lands_where_the_scheduler_would() -> None:
+    scheduler = noise_scheduler()
+    scheduler.set_timesteps(4)
+    noisy, velocity = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
+    ends = [*scheduler.timesteps.tolist()[1:], -1]
+    for start, end in zip(scheduler.timesteps.tolist(), ends, strict=True):
+        landed = scheduler.step(velocity, start, noisy).prev_sample
+        alpha = scheduler.alphas_cumprod[start]
+        alpha_end = scheduler.alphas_cumprod[end] if end >= 0 else torch.tensor(1.0)
+        found = velocity_of_leap(
+            noisy,
+            landed,
+            (float(alpha.sqrt()), float((1 - alpha).sqrt())),
+            (float(alpha_end.sqrt()), float((1 - alpha_end).sqrt())),
+        )
+        assert torch.allclose(found, velocity, atol=1e-3)
+
+
+def test_concepts_of_a_row_stand_in_their_groups_and_nothing_stated_is_zero() -> None:
+    rows = [
+        CaseRow(Path(), "c", site="cervix", finding="Candida"),
+        CaseRow(Path(), "c", site="brain", finding="high-grade glioma"),
+    ]
+    concepts = concepts_of(rows)
+    assert concepts.groups == {
+        "finding": ("Candida", "high-grade glioma"),
+        "site": ("brain", "cervix"),
+    }
+    indices = np.stack(
+        [concepts.indices({"finding": "Candida", "site": "cervix"}), concepts.indices({})]
+    )
+    vectors = concepts.vectors(indices)
+    assert vectors.shape == (2, 32)
+    assert np.flatnonzero(vectors[0]).tolist() == [0, 3]
+    assert not vectors[1].any()
+
+
+def test_a_start_takes_what_fits_and_says_what_does_not(tmp_path: Path) -> None:
+    before = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 4))
+    save_file(before.state_dict(), tmp_path / "start.safetensors")
+    after = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 5))
+    lacking = take_over(after, tmp_path / "start.safetensors")
+    assert lacking == ["1.bias", "1.weight"]
+    assert torch.equal(after[0].weight, before[0].weight)

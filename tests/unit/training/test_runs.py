@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,18 @@ from diffusers import AutoencoderTiny
 
 from coin_retrieval.config import DiffusersGeneratorSettings, OpenClipEncoderSettings
 from coin_retrieval.encoding.base import SupportsText
-from coin_retrieval.errors import SettingsError
+from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.factory import make_encoder, make_generator
+from coin_retrieval.generation.base import Generator
+from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.training import runs
 from coin_retrieval.training.autoencoder import AutoencoderRecipe
 from coin_retrieval.training.clip import ClipRecipe, build_clip
 from coin_retrieval.training.decoder import DecoderRecipe
 from coin_retrieval.training.diffusion import DiffusionRecipe
+from coin_retrieval.training.distillation import DistillationRecipe
 from coin_retrieval.training.loop import LoopSettings
+from coin_retrieval.training.reader import ReaderRecipe
 from coin_retrieval.types import GenerationRequest
 
 LOOP = LoopSettings(steps=2, learning_rate=1e-3, warmup_steps=1, ema_decay=0.5)
@@ -32,6 +37,10 @@ AUTOENCODER = AutoencoderRecipe(
     latent_channels=4,
 )
 CLIP = ClipRecipe(loop=LOOP, side_px=40, image_px=32, batch=6, vision_model="test_byobnet", dim=16)
+READER = ReaderRecipe(
+    loop=LoopSettings(steps=150, learning_rate=3e-3, warmup_steps=1, ema_decay=0.9, bf16=False),
+    composed=20,
+)
 DIFFUSION = DiffusionRecipe(
     loop=LOOP,
     side_px=32,
@@ -50,12 +59,49 @@ def shop(drawn_table: Path, tmp_path_factory: pytest.TempPathFactory) -> runs.Wo
     return shop
 
 
-def test_a_trained_generator_draws_through_the_ordinary_class(shop: runs.Workshop) -> None:
-    directory = runs.train_generator(shop, DIFFUSION)
-    settings = DiffusersGeneratorSettings(
-        model=str(directory), text_encoder="minilm", device="cpu", dtype="float32"
+@pytest.fixture(scope="module")
+def drawing_shop(shop: runs.Workshop) -> runs.Workshop:
+    runs.train_reader(shop, READER)
+    runs.train_generator(shop, DIFFUSION)
+    return shop
+
+
+def test_a_reader_tells_findings_apart_in_wordings_it_never_saw(
+    drawing_shop: runs.Workshop,
+) -> None:
+    made = json.loads((drawing_shop.out / "reader" / "made.json").read_text())
+    findings = ConceptReader.load(drawing_shop.out / "reader" / "model").config.groups["finding"]
+    assert made["held_out_accuracy"] > 1.5 / len(findings)
+
+
+def test_a_distilled_generator_draws_unguided_in_few_steps(drawing_shop: runs.Workshop) -> None:
+    recipe = DistillationRecipe(loop=LOOP, batch=4, steps=2, teacher_steps=4, guidance=1.5)
+    directory = runs.distil_generator(drawing_shop, recipe, DIFFUSION)
+    (sample,) = _generator(directory).generate(GenerationRequest("an eosinophil", n=1))
+    assert (sample.provenance.steps, sample.provenance.guidance) == (2, 1.0)
+
+
+def test_a_generator_without_a_reader_is_not_begun(
+    drawn_table: Path, tmp_path: Path, shop: runs.Workshop
+) -> None:
+    other = runs.Workshop((drawn_table,), tmp_path)
+    with pytest.raises(WeightsError, match="coin train reader"):
+        runs.train_generator(other, DIFFUSION)
+
+
+def _generator(directory: Path) -> Generator:
+    return make_generator(
+        DiffusersGeneratorSettings(
+            model=str(directory), text_encoder="minilm", device="cpu", dtype="float32"
+        )
     )
-    (sample,) = make_generator(settings).generate(GenerationRequest("an eosinophil", n=1))
+
+
+def test_a_trained_generator_draws_through_the_ordinary_class(
+    drawing_shop: runs.Workshop,
+) -> None:
+    directory = drawing_shop.out / "generator" / "model"
+    (sample,) = _generator(directory).generate(GenerationRequest("an eosinophil", n=1))
     assert sample.image.shape == (32, 32, 3)
     assert (sample.provenance.steps, sample.provenance.guidance) == (2, DIFFUSION.guidance)
 
@@ -109,6 +155,8 @@ def test_the_shipped_recipes_are_valid(size: str) -> None:
         "decoder": DecoderRecipe,
         "clip": ClipRecipe,
         "diffusion": DiffusionRecipe,
+        "distill": DistillationRecipe,
+        "reader": ReaderRecipe,
     }
     for model, kind in kinds.items():
         assert runs.load_recipe(kind, runs.recipe_path(model, size=size)).loop.steps > 0
