@@ -1,20 +1,28 @@
-"""``coin train``: the starter's models, or your own on your own cases."""
+"""``coin train``: the starter's models again, or your own from your own cases.
+
+The models stand on each other: autoencoder → decoder → (reader) → diffusion → distill, and clip.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-train_app = typer.Typer(
-    help="Train the starter's models, or your own on your own cases.", no_args_is_help=True
-)
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from coin_retrieval.training.runs import Workshop
+
+    Recipe = TypeVar("Recipe", bound=BaseModel)
+
+train_app = typer.Typer(help="Train the starter's models, or your own.", no_args_is_help=True)
 
 
 class Size(StrEnum):
-    """Which shipped recipes: what two CPU cores do in hours, or one GPU in minutes."""
+    """Which shipped recipe: two CPU cores in two hours, or one GPU in half an hour."""
 
     CPU = "cpu"
     GPU = "gpu"
@@ -25,24 +33,25 @@ Out = Annotated[Path, typer.Option(help="the workshop: checkpoints, sheets, fini
 RecipeFile = Annotated[Path | None, typer.Option(help="a YAML recipe; default: the shipped one")]
 SizeOption = Annotated[Size, typer.Option(help="which shipped recipe")]
 
+_RUNS = Path("runs")
+
 
 @train_app.command()
 def autoencoder(
-    data: Data, out: Out = Path("runs"), recipe: RecipeFile = None, size: SizeOption = Size.CPU
+    data: Data, out: Out = _RUNS, recipe: RecipeFile = None, size: SizeOption = Size.CPU
 ) -> None:
     """Train the generator's autoencoder; resumes after a kill."""
     from coin_retrieval.training import runs
     from coin_retrieval.training.autoencoder import AutoencoderRecipe
 
-    chosen = recipe or runs.recipe_path("autoencoder", size=size)
-    shop = runs.Workshop(runs.find_tables(data), out)
-    _done(runs.train_autoencoder(shop, runs.load_recipe(AutoencoderRecipe, chosen)))
+    chosen = _recipe(AutoencoderRecipe, "autoencoder", recipe, size)
+    _done(runs.train_autoencoder(_shop(data, out), chosen))
 
 
 @train_app.command()
 def decoder(
     data: Data,
-    out: Out = Path("runs"),
+    out: Out = _RUNS,
     recipe: RecipeFile = None,
     size: SizeOption = Size.CPU,
     perception: Annotated[
@@ -53,42 +62,37 @@ def decoder(
     from coin_retrieval.training import runs
     from coin_retrieval.training.decoder import DecoderRecipe
 
-    chosen = recipe or runs.recipe_path("decoder", size=size)
-    shop = runs.Workshop(runs.find_tables(data), out)
-    settings = runs.load_recipe(DecoderRecipe, chosen)
-    _done(runs.train_decoder(shop, settings, perception=perception))
+    chosen = _recipe(DecoderRecipe, "decoder", recipe, size)
+    _done(runs.train_decoder(_shop(data, out), chosen, perception=perception))
 
 
 @train_app.command()
-def clip(
-    data: Data, out: Out = Path("runs"), recipe: RecipeFile = None, size: SizeOption = Size.CPU
+def reader(
+    data: Data, out: Out = _RUNS, recipe: RecipeFile = None, size: SizeOption = Size.CPU
 ) -> None:
-    """Train the encoder; resumes after a kill."""
+    """Teach the generator's reader what reports state; resumes after a kill."""
     from coin_retrieval.training import runs
-    from coin_retrieval.training.clip import ClipRecipe
+    from coin_retrieval.training.reader import ReaderRecipe
 
-    chosen = recipe or runs.recipe_path("clip", size=size)
-    shop = runs.Workshop(runs.find_tables(data), out)
-    _done(runs.train_encoder(shop, runs.load_recipe(ClipRecipe, chosen)))
+    _done(runs.train_reader(_shop(data, out), _recipe(ReaderRecipe, "reader", recipe, size)))
 
 
 @train_app.command()
 def diffusion(
-    data: Data, out: Out = Path("runs"), recipe: RecipeFile = None, size: SizeOption = Size.CPU
+    data: Data, out: Out = _RUNS, recipe: RecipeFile = None, size: SizeOption = Size.CPU
 ) -> None:
-    """Train the generator behind a finished autoencoder; resumes after a kill."""
+    """Train the generator behind a finished autoencoder and reader; resumes after a kill."""
     from coin_retrieval.training import runs
     from coin_retrieval.training.diffusion import DiffusionRecipe
 
-    chosen = recipe or runs.recipe_path("diffusion", size=size)
-    shop = runs.Workshop(runs.find_tables(data), out)
-    _done(runs.train_generator(shop, runs.load_recipe(DiffusionRecipe, chosen)))
+    chosen = _recipe(DiffusionRecipe, "diffusion", recipe, size)
+    _done(runs.train_generator(_shop(data, out), chosen))
 
 
 @train_app.command()
 def distill(
     data: Data,
-    out: Out = Path("runs"),
+    out: Out = _RUNS,
     recipe: RecipeFile = None,
     source: Annotated[
         Path | None, typer.Option(help="The recipe that the generator was trained with.")
@@ -100,23 +104,20 @@ def distill(
     from coin_retrieval.training.diffusion import DiffusionRecipe
     from coin_retrieval.training.distillation import DistillationRecipe
 
-    shop = runs.Workshop(runs.find_tables(data), out)
-    chosen = runs.load_recipe(DistillationRecipe, recipe or runs.recipe_path("distill", size=size))
-    drawn = runs.load_recipe(DiffusionRecipe, source or runs.recipe_path("diffusion", size=size))
-    _done(runs.distil_generator(shop, chosen, drawn))
+    chosen = _recipe(DistillationRecipe, "distill", recipe, size)
+    drawn = _recipe(DiffusionRecipe, "diffusion", source, size)
+    _done(runs.distil_generator(_shop(data, out), chosen, drawn))
 
 
 @train_app.command()
-def reader(
-    data: Data, out: Out = Path("runs"), recipe: RecipeFile = None, size: SizeOption = Size.CPU
+def clip(
+    data: Data, out: Out = _RUNS, recipe: RecipeFile = None, size: SizeOption = Size.CPU
 ) -> None:
-    """Teach the generator's reader what reports state; resumes after a kill."""
+    """Train the encoder; resumes after a kill."""
     from coin_retrieval.training import runs
-    from coin_retrieval.training.reader import ReaderRecipe
+    from coin_retrieval.training.clip import ClipRecipe
 
-    chosen = recipe or runs.recipe_path("reader", size=size)
-    shop = runs.Workshop(runs.find_tables(data), out)
-    _done(runs.train_reader(shop, runs.load_recipe(ReaderRecipe, chosen)))
+    _done(runs.train_encoder(_shop(data, out), _recipe(ClipRecipe, "clip", recipe, size)))
 
 
 @train_app.command()
@@ -132,6 +133,18 @@ def demonstration(
 
     drawn = factory.make_generator(factory.parse_generator(generator))
     _done(draw_demonstration(drawn, out, per_finding=per_finding, seed=seed))
+
+
+def _shop(data: Path, out: Path) -> Workshop:
+    from coin_retrieval.training.runs import Workshop, find_tables
+
+    return Workshop(find_tables(data), out)
+
+
+def _recipe(kind: type[Recipe], model: str, file: Path | None, size: Size) -> Recipe:
+    from coin_retrieval.training.runs import load_recipe, recipe_path
+
+    return load_recipe(kind, file or recipe_path(model, size=size))
 
 
 def _done(path: Path) -> None:
