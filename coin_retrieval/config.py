@@ -133,7 +133,8 @@ class FusionSettings(Settings):
 
     ``centring`` moves texts and drawn pictures to where real pictures lie; ``shift`` moves only
     drawn pictures there. Both need ``means``. ``whitening`` is the share of the archive's own
-    covariance in the metric: 0 leaves the space as it is.
+    covariance in the metric: 0 leaves the space as it is; a little takes off the archive's mean,
+    and with it what all of its pictures share. A picture alone is never whitened.
 
     ``unlike_weight`` is what is taken off for what is not looked for; ``liked_weight`` and
     ``disliked_weight`` are Rocchio's β and γ, beside α = 1.

@@ -9,17 +9,16 @@ from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.config import FusionSettings, ModalityMeans
 from coin_retrieval.evaluation.bootstrap import Estimate, macro_interval
-from coin_retrieval.evaluation.candidate_scores import CandidateScores
+from coin_retrieval.evaluation.candidate_scores import CandidateScores, spaces_of
 from coin_retrieval.evaluation.candidates import Candidate
 from coin_retrieval.evaluation.case_ranking import Pictures
 from coin_retrieval.evaluation.query_bank import EmbeddedQuery, modality_means
 from coin_retrieval.retrieval.retriever import Retriever
-from coin_retrieval.retrieval.whitening import whitening_of_store
 from coin_retrieval.types import SearchMode
 
 COUNTS = (1, 2, 4, 8)
 WEIGHTS = tuple(tenth / 10 for tenth in range(11))
-WHITENINGS = (0.5, 0.9)
+WHITENINGS = (0.02, 0.05, 0.1, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +118,7 @@ def ablate(
     drawn = next((len(query.pictures) for query in bank if query.pictures is not None), 0)
     rows = variants(modes, modality_means(bank, pictures.mean), drawn=drawn)
     ways = list(dict.fromkeys(way for row in rows for way in (row.way, row.default)))
-    store = retriever.archive.store
-    spaces = {0.0: None} | {s: whitening_of_store(store, strength=s) for s in WHITENINGS}
+    spaces = spaces_of(retriever.archive.store, WHITENINGS)
     scores = CandidateScores(pictures, spaces=spaces, k=k)
     values = scores.precisions(bank, ways, done=done)
     classes = [query.asked.label for query in bank]

@@ -20,8 +20,8 @@ from coin_retrieval.catalog.base import Where
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.errors import UnsupportedError
 from coin_retrieval.evaluation.bootstrap import Estimate, macro_interval
-from coin_retrieval.evaluation.candidate_scores import CandidateScores
-from coin_retrieval.evaluation.candidates import PROTOTYPE_COUNTS, Candidate, candidates
+from coin_retrieval.evaluation.candidate_scores import CandidateScores, spaces_of
+from coin_retrieval.evaluation.candidates import PROTOTYPE_COUNTS, WHITENINGS, Candidate, candidates
 from coin_retrieval.evaluation.case_ranking import Pictures
 from coin_retrieval.evaluation.cross_validation import (
     choose,
@@ -124,7 +124,7 @@ def calibrate(
     means = modality_means(bank, pictures.mean)
     ways = candidates(modes, means, counts=[n for n in PROTOTYPE_COUNTS if n <= max(1, drawn)])
     default = _uncalibrated(modes, drawn)
-    scores = CandidateScores(pictures, k=k)
+    scores = CandidateScores(pictures, spaces=spaces_of(retriever.archive.store, WHITENINGS), k=k)
     values = scores.precisions(bank, [*ways, default], done=done)
     tried = Tried(tuple(ways), values[:-1])
 
@@ -217,6 +217,7 @@ def _completed(chosen: Candidate, tried: Tried, classes: Sequence[str]) -> Candi
         row
         for row, way in enumerate(tried.ways)
         if way.mode is SearchMode.FUSED
+        and way.fusion.whitening == chosen.fusion.whitening
         and (
             way.fusion.centring == chosen.fusion.centring
             if chosen.mode is SearchMode.TEXT

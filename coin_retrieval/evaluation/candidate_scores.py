@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,8 @@ from coin_retrieval.evaluation.candidates import Candidate
 from coin_retrieval.evaluation.case_ranking import CaseRanking, Pictures, Scores
 from coin_retrieval.evaluation.query_bank import EmbeddedQuery
 from coin_retrieval.retrieval.fusion import FusedQuery, fuse
-from coin_retrieval.retrieval.whitening import Whitening
+from coin_retrieval.retrieval.whitening import Whitening, whitening_of_store
+from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.types import Embeddings, SearchMode
 
 Spaces = Mapping[float, Whitening | None]
@@ -20,6 +21,11 @@ Spaces = Mapping[float, Whitening | None]
 UNWHITENED: Spaces = {0.0: None}
 _CELLS = 8_000_000
 """Candidates × pictures that are held at once."""
+
+
+def spaces_of(store: VectorStore, strengths: Iterable[float]) -> Spaces:
+    """An archive's metrics, as a search has them, beside the space as it is."""
+    return {0.0: None} | {s: whitening_of_store(store, strength=s) for s in strengths}
 
 
 class CandidateScores:

@@ -9,6 +9,9 @@ from coin_retrieval.config import FusionMethod, FusionSettings, ModalityMeans
 from coin_retrieval.types import SearchMode
 
 PROTOTYPE_COUNTS = (1, 2, 4, 8)
+WHITENINGS = (0.0, 0.05)
+"""Off, or little: mostly the archive's mean off the query. More loses what texts are found by."""
+
 TEXT_WEIGHTS = tuple(tenth / 10 for tenth in range(1, 10))
 """0 is mode prototype and 1 is mode text: both are candidates of their own."""
 
@@ -26,10 +29,13 @@ class Candidate:
 
     @property
     def complexity(self) -> tuple[int, int, int, int]:
-        """What has to be paid or believed, dearest first: models, corrections, method, pictures."""
+        """What has to be paid or believed, dearest first: models, corrections, method, pictures.
+
+        Whitening rests on the archive alone, a shift on a generator, centring on reports too.
+        """
         return (
             _SIMPLEST.index(self.mode),
-            2 * self.fusion.centring + self.fusion.shift,
+            3 * self.fusion.centring + 2 * self.fusion.shift + bool(self.fusion.whitening),
             _METHODS.index(self.fusion.method),
             self.prototypes,
         )
@@ -51,6 +57,7 @@ def candidates(
     means: ModalityMeans,
     *,
     counts: Sequence[int] = PROTOTYPE_COUNTS,
+    whitenings: Sequence[float] = WHITENINGS,
 ) -> list[Candidate]:
     """Every way worth trying in these modes, none twice.
 
@@ -58,7 +65,16 @@ def candidates(
     by as much as a shift does: without a text the shift is the simpler name for it.
     """
     found: list[Candidate] = []
-    plain = FusionSettings(means=means)
+    for whitening in whitenings:
+        plain = FusionSettings(means=means, whitening=whitening)
+        found += _of_one_space(modes, plain, counts)
+    return found
+
+
+def _of_one_space(
+    modes: Sequence[SearchMode], plain: FusionSettings, counts: Sequence[int]
+) -> list[Candidate]:
+    found: list[Candidate] = []
     if SearchMode.TEXT in modes:
         for centring in (False, True):
             fusion = plain.model_copy(update={"centring": centring})

@@ -187,7 +187,8 @@ class Retriever:
             prototypes=understood.pictures,
             image=image,
             feedback=feedback,
-            space=self._space,
+            # a picture is at home in the space as it is, and finds itself with similarity 1
+            space=None if is_picture_alone(query) else self._space,
         )
 
     def _marked(self, case_ids: Sequence[str]) -> Embeddings | None:

@@ -16,8 +16,8 @@ from coin_retrieval.config import (
     OpenClipEncoderSettings,
 )
 from coin_retrieval.encoding.open_clip import OpenClipEncoder
-from coin_retrieval.evaluation.candidate_scores import CandidateScores
-from coin_retrieval.evaluation.candidates import Candidate, candidates
+from coin_retrieval.evaluation.candidate_scores import CandidateScores, spaces_of
+from coin_retrieval.evaluation.candidates import WHITENINGS, Candidate, candidates
 from coin_retrieval.evaluation.case_ranking import Pictures, read_pictures
 from coin_retrieval.evaluation.query_bank import EmbeddedQuery, embed_queries, modality_means
 from coin_retrieval.evaluation.retrieval import LabelledReport
@@ -27,7 +27,6 @@ from coin_retrieval.retrieval.prototypes import PrototypeCache
 from coin_retrieval.retrieval.query import Query
 from coin_retrieval.retrieval.retriever import Retriever
 from coin_retrieval.retrieval.support import query_score
-from coin_retrieval.retrieval.whitening import whitening_of_store
 from coin_retrieval.types import SearchMode
 from indexer.build import BuildSettings, build
 from indexer.rows import read_sources
@@ -115,8 +114,7 @@ def ways(bank: list[EmbeddedQuery], pictures: Pictures) -> list[Candidate]:
     means = modality_means(bank, pictures.mean)
     modes = (SearchMode.TEXT, SearchMode.PROTOTYPE, SearchMode.FUSED)
     tried = candidates(modes, means, counts=(1, 4))
-    fused = FusionSettings(means=means, centring=True, whitening=0.5)
-    return [*tried[::5], Candidate(SearchMode.FUSED, fused, 2)]
+    return tried[::5]
 
 
 def test_the_precision_of_every_candidate_is_that_of_a_search(
@@ -130,8 +128,8 @@ def test_the_precision_of_every_candidate_is_that_of_a_search(
     tried = ways(bank, pictures)
     assert {way.fusion.method for way in tried} == {"mean", "rrf", "max"}
     assert {way.mode for way in tried} == set(SearchMode) - {SearchMode.IMAGE}
-    spaces = {s: whitening_of_store(archive.store, strength=s) for s in (0.0, 0.5)}
-    scores = CandidateScores(pictures, spaces=spaces, k=K)
+    assert {way.fusion.whitening for way in tried} == set(WHITENINGS)
+    scores = CandidateScores(pictures, spaces=spaces_of(archive.store, WHITENINGS), k=K)
     values = scores.precisions(bank, tried)
     assert 0 < values.mean() < 1
     for row, way in enumerate(tried):
