@@ -51,6 +51,8 @@ def _view(retriever: Retriever) -> ArchiveView:
         ),
         generator=retriever.generator_name,
         modes=[mode.value for mode in retriever.modes],
+        prototypes=retriever.default_prototypes,
+        calibrated=retriever.calibration is not None,
         fields=[_field(catalog, name, cases) for name in catalog.fields()],
     )
 

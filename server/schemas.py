@@ -198,6 +198,8 @@ class ArchiveView(_Wire):
     encoder: EncoderView
     generator: str | None = Field(description="name of the generator; null: nothing is drawn")
     modes: list[str] = Field(description="the modes that POST /v1/search takes here, best first")
+    prototypes: int = Field(description="how many pictures a search draws if it does not say")
+    calibrated: bool = Field(description="whether modes and prototypes were chosen by measurement")
     fields: list[FieldView]
 
 

@@ -13,11 +13,12 @@ from coin_retrieval.catalog.base import Catalog, Where
 from coin_retrieval.reports.filters import suggest_where
 from coin_retrieval.retrieval.query import Prototype, SearchResult
 from coin_retrieval.retrieval.sheet import BANNER, DEMONSTRATION_BANNER, FOOTER
-from coin_retrieval.retrieval.support import DiagnosisShare
+from coin_retrieval.retrieval.support import DiagnosisShare, Support
 from coin_retrieval.retrieval.wording import (
     CAUTION,
     NO_DIAGNOSIS,
     closeness,
+    percent,
     repeats_words,
     shares_heading,
 )
@@ -38,8 +39,11 @@ def show_search(console: Console, result: SearchResult, *, demonstration: bool) 
         table.add_column(name, overflow="fold")
     for rank, case in enumerate(result.cases, start=1):
         table.add_row(str(rank), f"{case.similarity:.3f}", *map(escape, _cells(case)))
+    if result.support is not None:
+        show_closeness(console, result.support)
     console.print(table)
-    show_support(console, result)
+    if result.support is not None:
+        show_shares(console, result.support)
     if demonstration:
         console.print(f"[bold yellow]{DEMONSTRATION_BANNER}[/]")
     elif any(m.image.origin is not Origin.REAL for case in result.cases for m in case.matches):
@@ -52,14 +56,15 @@ def show_search(console: Console, result: SearchResult, *, demonstration: bool) 
     console.print(FOOTER, style="dim")
 
 
-def show_support(console: Console, result: SearchResult) -> None:
-    """Whether any case is close, and the shares of diagnoses with their n and intervals."""
-    support = result.support
-    if support is None:
-        return
+def show_closeness(console: Console, support: Support) -> None:
+    """Whether any case is close: a warning stands before the cases."""
     style = "bold red" if support.close is False else "dim" if support.close is None else ""
     console.print(closeness(support), style=style, highlight=False)
-    console.print(f"{shares_heading(support)}", highlight=False)
+
+
+def show_shares(console: Console, support: Support) -> None:
+    """The shares of diagnoses with their n and intervals."""
+    console.print(shares_heading(support), highlight=False)
     if not support.shares:
         return
     table = Table()
@@ -71,8 +76,8 @@ def show_support(console: Console, result: SearchResult) -> None:
         table.add_row(
             escape(share.diagnosis or NO_DIAGNOSIS),
             f"{share.cases} of {support.cases}",
-            f"{share.share:.0%}",
-            f"{share.low:.0%}–{share.high:.0%}",
+            percent(share.share),
+            f"{percent(share.low)} to {percent(share.high)}",
             _bar(share),
         )
     console.print(table)

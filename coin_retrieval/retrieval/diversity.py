@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from coin_retrieval.types import Embeddings
 
-NEARLY_EQUAL = 0.95
-"""Cosine similarity from which on two pictures are looked at: is one a copy of the other?"""
+WORTH_A_LOOK = 0.8
+"""Cosine similarity from which on two pictures are looked at: is one a copy of the other?
+
+Low, because an encoder may place a mirrored copy at 0.85."""
 
 
 def repeats(
@@ -19,7 +21,7 @@ def repeats(
     same: Callable[[int, int], bool],
     *,
     cases: int,
-    nearly_equal: float = NEARLY_EQUAL,
+    worth_a_look: float = WORTH_A_LOOK,
 ) -> dict[int, int]:
     """Which pictures of a ranking repeat one listed before from another case: place → that place.
 
@@ -29,7 +31,7 @@ def repeats(
     Args:
         rows: float32 [n dim] of L2 norm 1, best first.
         owners: the case of each row.
-        same: whether two pictures whose embeddings are nearly equal are one.
+        same: whether two pictures whose embeddings are that near are one.
     """
     folded: dict[int, int] = {}
     listed: list[int] = []
@@ -37,7 +39,7 @@ def repeats(
     for place in range(len(rows)):
         if len(shown) == cases:
             break
-        near = rows[listed] @ rows[place] >= nearly_equal
+        near = rows[listed] @ rows[place] >= worth_a_look
         first = next(
             (
                 before

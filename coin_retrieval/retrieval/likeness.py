@@ -1,7 +1,7 @@
 """Do two archive pictures show one picture? Told by their thumbnails, at a glance.
 
 An embedding cannot tell: an encoder that knows classes puts different cells of one class within
-0.995 of each other, and a turned copy at 0.96 (figures in docs/decisions/0006-decision-support.md).
+0.995 of each other, and a mirrored copy at 0.85 (docs/decisions/0006-decision-support.md).
 """
 
 from __future__ import annotations

@@ -93,10 +93,9 @@ def shares_of(votes: Sequence[tuple[str, float]]) -> tuple[DiagnosisShare, ...]:
     (Σw)² / Σw²: unlike a bootstrap over a handful of cases it does not shrink to nothing where all
     of them agree.
     """
-    weights = [max(similarity, 0.0) for _, similarity in votes]
+    most = max((similarity for _, similarity in votes), default=0.0)
+    weights = [max(similarity, 0.0) / most if most > 0 else 1.0 for _, similarity in votes]
     total = sum(weights)
-    if total <= 0:
-        weights, total = [1.0] * len(votes), float(len(votes))
     effective = total**2 / sum(weight**2 for weight in weights) if weights else 0.0
     found: dict[str, tuple[int, float]] = {}
     for (diagnosis, _), weight in zip(votes, weights, strict=True):

@@ -21,9 +21,9 @@ def closeness(support: Support) -> str:
         return (
             f"Whether these cases are close was not judged (score {support.score:.3f}): no "
             "threshold is calibrated for this kind of query. coin calibrate makes one; with marked "
-            "cases, exclusions, or a picture beside a report there is none."
+            "cases (which move the shares too), exclusions, or a picture beside a report there is "
+            "none."
         )
-    rate = f"{support.false_alarm_rate:.1%}".replace(".0%", "%")
     if support.close:
         return (
             f"Close cases found: score {support.score:.3f}, at least {support.threshold:.3f}. "
@@ -32,9 +32,14 @@ def closeness(support: Support) -> str:
         )
     return (
         f"{NO_CLOSE_MATCH} Score {support.score:.3f}, below {support.threshold:.3f}: the archive "
-        "may hold nothing like this, and what follows may mislead. "
-        f"Of queries that do have a match, {rate} are told this too."
+        "may hold nothing like this, and these cases may mislead. "
+        f"Of queries that do have a match, {percent(support.false_alarm_rate)} are told this too."
     )
+
+
+def percent(share: float) -> str:
+    """A share in whole percent."""
+    return f"{share * 100:.0f} %"
 
 
 def shares_heading(support: Support) -> str:
@@ -51,8 +56,8 @@ def shares_heading(support: Support) -> str:
 def share_words(share: DiagnosisShare, support: Support) -> str:
     """One diagnosis: never without its n and its interval."""
     return (
-        f"{share.diagnosis or NO_DIAGNOSIS}: {share.share:.0%} "
-        f"({share.low:.0%}–{share.high:.0%}), {share.cases} of {support.cases} cases"
+        f"{share.diagnosis or NO_DIAGNOSIS}: {percent(share.share)} ({percent(share.low)} to "
+        f"{percent(share.high)}), {share.cases} of {support.cases} cases"
     )
 
 

@@ -1,5 +1,9 @@
 // The page: asks the server's HTTP API and shows what it answers. No framework, nothing from elsewhere.
 
+import { $, counted, el, joined, number, words } from "/static/dom.js";
+import { clearMarks, markButtons, marked, showMarks } from "/static/marks.js";
+import { showSupport } from "/static/support.js";
+
 const EXAMPLES = [
   ["Red granules", "Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules."],
   ["Halos", "Koilocytes with perinuclear halos, low-grade lesion."],
@@ -14,22 +18,7 @@ const MAIN_FILTERS = ["site", "specimen", "stain", "diagnosis"];
 const NO_FILTERS = ["case_id", "origin"];
 const CARD_PX = 256;
 const VIEWER_PX = 1024;
-
-const $ = (id) => document.getElementById(id);
-
-function el(tag, properties = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name in node) node[name] = value;
-    else node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== null && child !== ""));
-  return node;
-}
-
-const words = (name) => name.replaceAll("_", " ");
-const number = (value) => value.toLocaleString("en");
-const joined = (...parts) => parts.filter(Boolean).join(" · ");
+const VARIED = 0.5;
 
 // ---------------------------------------------------------------- talking to the server
 
@@ -94,6 +83,7 @@ function showArchive() {
   $("mode").replaceChildren(
     ...archive.modes.map((mode) => el("option", { value: mode }, MODES[mode] ?? mode)),
   );
+  $("prototypes").value = archive.prototypes;
   if (!archive.modes.includes("fused") && !archive.modes.includes("prototype")) {
     $("prototypes").closest(".field").hidden = true;
     $("seed").closest(".field").hidden = true;
@@ -139,12 +129,24 @@ function chooseTab(name) {
     $(`tab-${which}`).tabIndex = chosen ? 0 : -1;
     $(`panel-${which}`).hidden = !chosen;
   }
-  for (const field of document.querySelectorAll(".report-only")) field.classList.toggle("off", name !== "report");
+  showReportOptions();
+}
+
+function asksReport() {
+  return tab === "report" || ($("with-report").checked && Boolean($("report").value.trim()));
+}
+
+function showReportOptions() {
+  const empty = !$("report").value.trim();
+  $("with-report").disabled = empty;
+  $("with-report-hint").hidden = !empty;
+  for (const field of document.querySelectorAll(".report-only")) field.classList.toggle("off", !asksReport());
 }
 
 function choosePicture(file) {
   if (!file) return;
   picture = file;
+  clearMarks();
   URL.revokeObjectURL($("preview").src);
   $("preview").src = URL.createObjectURL(file);
   $("preview").hidden = false;
@@ -166,7 +168,7 @@ function invalid() {
   if (tab === "picture" && !picture) {
     return [$("picture"), "no picture is chosen", "drop a picture, or choose a file"];
   }
-  const fields = tab === "report" ? ["prototypes", "seed", "k"] : ["k"];
+  const fields = asksReport() ? ["prototypes", "seed", "k"] : ["k"];
   for (const id of fields) {
     const field = $(id);
     if (!field.checkValidity()) {
@@ -188,7 +190,7 @@ async function search() {
   }
   const mode = $("mode").value;
   const n = Number($("prototypes").value);
-  const draws = tab === "report" && mode !== "text" && Boolean(archive?.generator);
+  const draws = asksReport() && mode !== "text" && Boolean(archive?.generator);
   const filters = where();
   running?.abort();
   const mine = (running = new AbortController());
@@ -199,14 +201,7 @@ async function search() {
         method: "POST",
         signal: mine.signal,
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({
-          report: $("report").value,
-          ...(mode ? { mode } : {}),
-          k: Number($("k").value),
-          where: filters,
-          prototypes: n,
-          seed: Number($("seed").value),
-        }),
+        body: JSON.stringify({ ...question(), where: filters }),
       })
       : await ask("/v1/search/image", { method: "POST", signal: mine.signal, body: pictureForm(filters) });
     if (running === mine) showAnswer(answer, filters);
@@ -223,10 +218,30 @@ async function search() {
   }
 }
 
+function question() {
+  const mode = $("mode").value;
+  const ofReport = asksReport() && {
+    report: $("report").value,
+    ...(mode ? { mode } : {}),
+    prototypes: Number($("prototypes").value),
+    seed: Number($("seed").value),
+  };
+  return {
+    ...ofReport,
+    k: Number($("k").value),
+    unlike: $("unlike").value.trim(),
+    diversity: $("varied").checked ? VARIED : 0,
+    near_duplicates: $("near-duplicates").checked,
+    ...marked(),
+  };
+}
+
 function pictureForm(filters) {
   const form = new FormData();
   form.append("image", picture, "picture");
-  form.append("k", $("k").value);
+  for (const [name, value] of Object.entries(question())) {
+    for (const one of [value].flat()) form.append(name, one);
+  }
   form.append("where", JSON.stringify(filters));
   return form;
 }
@@ -290,30 +305,58 @@ function showAnswer(answer, asked) {
   const onlyReal = cases.every((found) => found.images.every((image) => image.origin === "real"));
   const noun = onlyReal ? "real case" : "archive case";
   $("cases-title").textContent = cases.length ? `Nearest ${noun}s` : "No cases";
+  showSupport(answer.support);
+  showOffer(query, asked);
+  $("notices").replaceChildren(...answer.notices.map((notice) => el("p", { className: "notice" }, notice)));
   $("cases-facts").textContent = joined(
-    `${cases.length} case${cases.length === 1 ? "" : "s"}, nearest first`,
+    `${counted(cases.length, "case")}, ${$("varied").checked ? "different ones preferred" : "nearest first"}`,
     ...Object.entries(asked).map(([name, value]) => `${words(name)}: ${value}`),
     query.mode === "image" ? "by picture" : (MODES[query.mode] ?? query.mode).toLowerCase(),
+    tab === "picture" && query.mode !== "image" ? "with the picture" : "",
+    moved(),
     `${(timings.total / 1000).toFixed(1)} s`,
   );
-  $("diagnoses").replaceChildren(...diagnosisCounts(cases).map(([name, count]) =>
-    el("li", {}, el("b", {}, String(count)), ` ${name || "no diagnosis"}`)));
-  $("diagnoses").hidden = cases.length < 2;
   $("case-list").replaceChildren(...cases.map(caseCard));
   $("no-cases").hidden = cases.length > 0;
   $("timing-list").replaceChildren(...Object.entries(timings).map(([stage, ms]) =>
     el("div", {}, el("dt", {}, stage), el("dd", {}, `${number(Math.round(ms))} ms`))));
+  showMarks();
   show("answer");
+  const warning = answer.support?.close === false ? "No close match. " : "";
   $("announce").textContent = cases.length
-    ? `${cases.length} cases found. Nearest: ${cases[0].diagnosis || "no diagnosis"}, similarity ${cases[0].similarity.toFixed(2)}.`
+    ? `${warning}${cases.length} cases found. Nearest: ${cases[0].diagnosis || "no diagnosis"}, similarity ${cases[0].similarity.toFixed(2)}.`
     : "No case fits these filters.";
   bringIntoView();
 }
 
-function diagnosisCounts(cases) {
-  const counts = new Map();
-  for (const { diagnosis } of cases) counts.set(diagnosis, (counts.get(diagnosis) ?? 0) + 1);
-  return [...counts].sort((a, b) => b[1] - a[1]);
+function moved() {
+  const { liked, disliked } = marked();
+  const count = liked.length + disliked.length;
+  return count ? `moved by ${counted(count, "mark")}` : "";
+}
+
+function showOffer({ site, offered_where: offered }, asked) {
+  const values = offered.site ?? [];
+  $("site-offer").hidden = !site || values.length === 0 || Boolean(asked.site);
+  $("site-name").textContent = site;
+  $("site-buttons").replaceChildren(...values.map((value) => {
+    const button = el("button", { type: "button", className: "quiet" }, `Search only ${value}`);
+    button.addEventListener("click", () => {
+      $("filter-site").value = value;
+      search();
+    });
+    return button;
+  }));
+}
+
+function repeatsLine({ near_duplicates: repeats, diagnosis }) {
+  if (!repeats.length) return null;
+  const others = [...new Set(repeats.map((repeat) => repeat.diagnosis))]
+    .filter((name) => name && name !== diagnosis);
+  return el("p", {
+    className: "repeats",
+    title: `Pictures of other cases that repeat this one, counted once: ${repeats.map((r) => r.case_id).join(", ")}`,
+  }, `+${counted(repeats.length, "near duplicate")}`, others.length ? `, also called ${others.join(", ")}` : "");
 }
 
 function prototypeCard(prototype) {
@@ -347,8 +390,10 @@ function caseCard(found, index) {
       el("h4", {}, title),
       found.finding && found.finding !== title ? el("p", { className: "finding" }, found.finding) : null,
       others.length ? el("p", { className: "also" }, `Also in this case: ${others.join(", ")}`) : null,
+      repeatsLine(found),
       el("p", { className: "place" }, joined(found.site, found.specimen, found.stain)),
-      el("p", { className: "id" }, found.case_id))));
+      el("p", { className: "id" }, found.case_id)),
+    markButtons(found.case_id)));
 }
 
 function similarityBar(similarity) {
@@ -500,6 +545,7 @@ for (const [label, text] of EXAMPLES) {
   const button = el("button", { type: "button", title: text }, label);
   button.addEventListener("click", () => {
     $("report").value = text;
+    reportChanged();
     $("report").focus();
   });
   $("examples").append(el("li", {}, button));
@@ -515,6 +561,14 @@ $("report").addEventListener("keydown", (event) => {
     search();
   }
 });
+function reportChanged() {
+  clearMarks();
+  showReportOptions();
+}
+$("report").addEventListener("input", reportChanged);
+$("with-report").addEventListener("change", showReportOptions);
+$("marks-search").addEventListener("click", search);
+$("marks-clear").addEventListener("click", clearMarks);
 $("cancel").addEventListener("click", () => running?.abort());
 $("reseed").addEventListener("click", () => {
   $("seed").value = crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000;

@@ -141,6 +141,94 @@ def test_the_keyboard_alone_searches(page: Chromium) -> None:
     assert count(page, ".case") > 0
 
 
+def search_text(page: Chromium, report: str) -> None:
+    page.evaluate("document.getElementById('mode').value = 'text'")
+    search_report(page, report)
+    page.wait_for(SHOWN)
+
+
+def test_diagnoses_stand_with_their_n_and_interval_and_a_caution(page: Chromium) -> None:
+    search_text(page, "Round nuclei with pale cytoplasm.")
+    rows = page.evaluate("[...document.querySelectorAll('.share')].map(r => r.innerText)")
+    assert rows
+    assert all(" of 5 cases" in row and " to " in row for row in rows)
+    assert "not a diagnosis" in text(page, "#caution")
+    assert "not judged" in text(page, "#closeness")
+    assert page.evaluate("document.getElementById('no-match').hidden")
+
+
+def test_no_close_match_is_a_warning_with_its_false_alarms(page: Chromium) -> None:
+    search_text(page, "Round nuclei with pale cytoplasm.")
+    page.evaluate(
+        "import('/static/support.js').then(({ showSupport }) => showSupport({ close: false,"
+        " score: 0.2, threshold: 0.5, false_alarm_rate: 0.05, cases: 1, not_real: 2,"
+        " shares: [{ diagnosis: 'NILM', cases: 1, share: 1, low: 0.2, high: 1 }],"
+        " closeness: 'No close match. Score 0.200. Of queries, 5 % are told this too.',"
+        " heading: '', caution: 'Not a diagnosis.' }))"
+    )
+    assert text(page, "#no-match-problem") == "No close match."
+    assert "5 %" in text(page, "#no-match-detail")
+    assert "none of them close" in text(page, "#support-title")
+    assert "2 nearest cases not real" in text(page, "#share-key")
+
+
+def test_marked_cases_are_searched_with_and_can_be_cleared(page: Chromium) -> None:
+    search_text(page, "Round nuclei with pale cytoplasm.")
+    last = "#case-list li:last-child"
+    wanted, before = text(page, f"{last} .id"), float(text(page, f"{last} .similarity"))
+    page.click(f"{last} .mark.liked")
+    page.click("#case-list li:first-child .mark.disliked")
+    assert text(page, "#marks-text") == "More like 1 case, not like 1 case"
+    page.click("#marks-search")
+    page.wait_for(f"{SHOWN} && document.querySelector('#cases-facts').innerText.includes('marks')")
+    pressed = ".case:has(.mark.liked[aria-pressed=true])"
+    assert text(page, f"{pressed} .id") == wanted
+    assert float(text(page, f"{pressed} .similarity")) > before
+    page.click("#marks-clear")
+    assert page.evaluate("document.getElementById('marks').hidden")
+
+
+def test_another_report_starts_without_marks(page: Chromium) -> None:
+    search_text(page, "Round nuclei with pale cytoplasm.")
+    page.click(".mark.liked")
+    page.click("#report")
+    page.write(" Other words.")
+    assert page.evaluate("document.getElementById('marks').hidden")
+
+
+def test_a_site_in_the_report_is_offered_and_applied_only_when_asked(page: Chromium) -> None:
+    search_text(page, "Cervical smear: koilocytes with perinuclear halos.")
+    assert count(page, ".case") == 5
+    assert text(page, "#site-name") == "cervix"
+    page.click("#site-buttons button")
+    page.wait_for("document.querySelectorAll('.case').length === 1")
+    assert text(page, ".case .place").startswith("cervix")
+    assert page.evaluate("document.getElementById('site-offer').hidden")
+
+
+def test_a_picture_can_be_searched_with_together_with_the_report(
+    page: Chromium, tmp_path: Path
+) -> None:
+    file = tmp_path / "cell.png"
+    disc(3).save(file)
+    page.evaluate("document.getElementById('mode').value = 'text'")
+    page.click("#report")
+    page.write("Round nuclei with pale cytoplasm.")
+    page.click("#tab-picture")
+    page.choose_file("#picture", file)
+    page.click("#with-report")
+    page.click("#go")
+    page.wait_for(SHOWN)
+    assert "with the picture" in text(page, "#cases-facts")
+    assert page.console == []
+
+
+def test_different_cases_can_be_preferred(page: Chromium) -> None:
+    page.click("#varied")
+    search_text(page, "Round nuclei with pale cytoplasm.")
+    assert "different ones preferred" in text(page, "#cases-facts")
+
+
 @pytest.mark.parametrize("width_px", [360, 768, 1440])
 def test_nothing_sticks_out_sideways(page: Chromium, width_px: int) -> None:
     page.resize(width_px, 800)

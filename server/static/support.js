@@ -1,0 +1,53 @@
+// What the nearest cases say, and how little: never a bare label.
+
+import { $, counted, el, percent } from "/static/dom.js";
+
+const SHOWN = 6;
+
+export function showSupport(support) {
+  $("support").hidden = !support;
+  $("no-match").hidden = support?.close !== false;
+  $("closeness").hidden = !support || support.close === false;
+  if (!support) return;
+  if (support.close === false) {
+    const [problem, ...rest] = support.closeness.split(". ");
+    $("no-match-problem").textContent = `${problem}.`;
+    $("no-match-detail").textContent = rest.join(". ");
+  } else {
+    $("closeness").textContent = support.closeness;
+    $("closeness").classList.toggle("judged", support.close === true);
+  }
+  $("support").classList.toggle("doubtful", support.close === false);
+  $("support-title").textContent = support.shares.length
+    ? `Diagnoses of the ${counted(support.cases, "nearest real case")}${support.close === false ? ", none of them close" : ""}`
+    : "No diagnoses to count";
+  $("support-heading").textContent = support.heading;
+  $("support-heading").hidden = support.shares.length > 0;
+  $("share-list").replaceChildren(...support.shares.slice(0, SHOWN).map((share) => row(share, support.cases)));
+  const more = support.shares.slice(SHOWN);
+  $("more-shares").hidden = more.length === 0;
+  $("more-shares").open = false;
+  $("more-shares-title").textContent = `${more.length} more`;
+  $("more-share-list").replaceChildren(...more.map((share) => row(share, support.cases)));
+  $("share-key").hidden = support.shares.length === 0;
+  const notReal = support.not_real
+    ? `${counted(support.not_real, "nearest case")} not real: not counted. ` : "";
+  $("share-key-text").textContent = `${notReal}Bar: share, weighted by similarity. Line: its 95 % interval.`;
+  $("caution").textContent = support.caution;
+  $("caution").hidden = support.shares.length === 0;
+}
+
+function row({ diagnosis, cases, share, low, high }, of) {
+  const fill = el("i", { className: "fill" });
+  fill.style.width = `${share * 100}%`;
+  const whisker = el("i", { className: "whisker" });
+  whisker.style.left = `${low * 100}%`;
+  whisker.style.width = `${(high - low) * 100}%`;
+  return el("li", { className: "share" },
+    el("span", { className: "name" }, diagnosis || "no diagnosis given"),
+    el("span", { className: "bar", ariaHidden: "true" }, fill, whisker),
+    el("span", { className: "figures" },
+      el("b", {}, percent(share)),
+      ` (${percent(low)} to ${percent(high)}) `,
+      el("span", { className: "n" }, `${cases} of ${counted(of, "case")}`)));
+}
