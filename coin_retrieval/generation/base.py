@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 
@@ -30,11 +32,21 @@ class Generator(ABC):
             InputError: ``n`` is out of range.
             GenerationError: a picture came out blank or non-finite.
         """
-        plans = self.plan(request)
-        images = self._draw(plans)
-        for plan, image in zip(plans, images, strict=True):
-            _refuse_blank(image, plan)
-        return [Sample(image, plan) for plan, image in zip(plans, images, strict=True)]
+        return self.draw(self.plan(request))
+
+    def draw(self, plans: Sequence[Provenance]) -> list[Sample]:
+        """Draw what :meth:`plan` planned, in order; several prompts are drawn in one batch.
+
+        Raises:
+            GenerationError: a picture came out blank or non-finite.
+        """
+        samples: list[Sample] = []
+        for _, alike in groupby(plans, key=_settings_of):
+            group = list(alike)
+            for plan, image in zip(group, self._draw(group), strict=True):
+                _refuse_blank(image, plan)
+                samples.append(Sample(image, plan))
+        return samples
 
     def plan(self, request: GenerationRequest) -> list[Provenance]:
         """What :meth:`generate` would draw, with all defaults filled in: the cache's keys.
@@ -57,11 +69,15 @@ class Generator(ABC):
 
     @abstractmethod
     def _draw(self, plans: Sequence[Provenance]) -> list[RgbImage]:
-        """The pictures of these plans, which share all but their seeds.
+        """The pictures of these plans, which share all but their prompts and seeds.
 
         Raises:
             GenerationError: non-finite values.
         """
+
+
+def _settings_of(plan: Provenance) -> Provenance:
+    return replace(plan, prompt="", seed=0, dropped_text="")
 
 
 def _refuse_blank(image: RgbImage, plan: Provenance) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -67,13 +68,21 @@ class DiffusersGenerator(Generator):
         images: list[RgbImage] = []
         with torch.inference_mode():
             for start in range(0, len(plans), self._settings.batch_size):
-                images += self._draw_batch(plans[start : start + self._settings.batch_size])
+                for batch in self._drawable(plans[start : start + self._settings.batch_size]):
+                    images += self._draw_batch(batch)
         return images
+
+    def _drawable(self, plans: Sequence[Provenance]) -> list[list[Provenance]]:
+        """One batch if every prompt fits one window, else one a prompt: they differ in length."""
+        if all(len(self._windows(plan.prompt).texts) == 1 for plan in plans):
+            return [list(plans)]
+        return [list(alike) for _, alike in groupby(plans, key=lambda plan: plan.prompt)]
 
     def _draw_batch(self, plans: Sequence[Provenance]) -> list[RgbImage]:
         first = plans[0]
+        mixed = any(plan.prompt != first.prompt for plan in plans)
         options = {
-            "num_images_per_prompt": len(plans),
+            "num_images_per_prompt": 1 if mixed else len(plans),
             "num_inference_steps": first.steps,
             "guidance_scale": first.guidance,
             "width": first.width_px,
@@ -83,7 +92,8 @@ class DiffusersGenerator(Generator):
         }
         taken = {name: value for name, value in options.items() if name in self._parameters}
         try:
-            drawn = self._pipeline(**self._prompt(first), **taken).images
+            prompt = self._prompts(plans) if mixed else self._prompt(first)
+            drawn = self._pipeline(**prompt, **taken).images
         except ValueError as error:
             raise InputError(
                 f"the pipeline refuses these settings ({error})",
@@ -95,6 +105,10 @@ class DiffusersGenerator(Generator):
         for plan, picture in zip(plans, pixels, strict=True):
             _refuse_non_finite(picture, plan)
         return list((pixels * 255).round().astype(np.uint8))
+
+    def _prompts(self, plans: Sequence[Provenance]) -> dict[str, Any]:
+        """Of different reports, each of which fits one window."""
+        return {"prompt": [self._windows(plan.prompt).texts[0] for plan in plans]}
 
     def _prompt(self, plan: Provenance) -> dict[str, Any]:
         """The prompt's arguments: the text itself if one window holds it, else its embeddings."""

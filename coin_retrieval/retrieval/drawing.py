@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property, lru_cache
 from threading import Lock
 
@@ -12,7 +11,7 @@ from coin_retrieval.reports.plain import read_report
 from coin_retrieval.retrieval.prototypes import PrototypeCache
 from coin_retrieval.retrieval.query import Drawing, Prototype
 from coin_retrieval.retrieval.timing import Stopwatch
-from coin_retrieval.types import GenerationRequest, Provenance, Sample, content_digest
+from coin_retrieval.types import GenerationRequest, Provenance, content_digest
 
 _PLANS_REMEMBERED = 256
 _OF_THE_QUERY = ("prompt", "seed", "dropped_text", "generator")
@@ -58,6 +57,21 @@ class PrototypeDrawer:
         dropped = prototypes[0].provenance.dropped_text
         return Drawing(text, dropped, tuple(prototypes), watch.read_ms())
 
+    def draw_ahead(self, reports: Sequence[str], *, n: int, seeds: Sequence[int]) -> None:
+        """Let the cache have ``n`` prototypes of every report from its seed on, drawn in batches.
+
+        :meth:`draw` then finds them. Raises as it does.
+        """
+        with self._lock:
+            plans = [
+                plan
+                for report, seed in zip(reports, seeds, strict=True)
+                for plan in self._generator.plan(
+                    GenerationRequest(read_report(report).text, n=n, seed=seed)
+                )
+            ]
+            self._cache.get_or_draw(plans, self._generator.draw)
+
     def prototypes(self, request: GenerationRequest, watch: Stopwatch) -> list[Prototype]:
         """Prototype i is of seed ``request.seed + i``. Raises as :meth:`draw` does."""
         with watch.stage("prompt"):
@@ -68,17 +82,8 @@ class PrototypeDrawer:
                 return cached
             with self._lock:
                 # asked again: another caller may have drawn them while this one waited
-                return self._cache.get_or_draw(plans, lambda lacking: self._draw(request, lacking))
+                return self._cache.get_or_draw(plans, self._generator.draw)
 
     def _plan_alone(self, request: GenerationRequest) -> tuple[Provenance, ...]:
         with self._lock:
             return tuple(self._generator.plan(request))
-
-    def _draw(self, request: GenerationRequest, lacking: Sequence[Provenance]) -> list[Sample]:
-        """Draw the seeds that lack, neighbouring seeds together."""
-        seeds = [plan.seed for plan in lacking]
-        starts = [i for i, seed in enumerate(seeds) if i == 0 or seeds[i - 1] + 1 != seed]
-        samples: list[Sample] = []
-        for start, end in zip(starts, [*starts[1:], len(seeds)], strict=True):
-            samples += self._generator.generate(replace(request, seed=seeds[start], n=end - start))
-        return samples

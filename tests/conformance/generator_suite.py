@@ -47,6 +47,30 @@ class GeneratorSuite:
             assert np.abs(alone.image.astype(int) - sample.image).max() <= ROUNDING
             assert alone.provenance.digest == sample.provenance.digest
 
+    def test_a_picture_does_not_depend_on_the_reports_drawn_beside_it(
+        self, generator: Generator
+    ) -> None:
+        prompts = ["an eosinophil", "a lymphocyte in urine, " * 12, "koilocytes", "platelets"]
+        requests = [GenerationRequest(prompt, n=1, seed=i) for i, prompt in enumerate(prompts)]
+        samples = generator.draw([plan for request in requests for plan in generator.plan(request)])
+        assert [sample.provenance.prompt for sample in samples] == prompts
+        for request, sample in zip(requests, samples, strict=True):
+            (alone,) = generator.generate(request)
+            assert np.abs(alone.image.astype(int) - sample.image).max() <= ROUNDING
+            assert alone.provenance == sample.provenance
+
+    def test_plans_of_several_sizes_are_drawn_each_in_its_size(self, generator: Generator) -> None:
+        sizes = [(48, 32), (32, 48), (48, 32)]
+        plans = [
+            plan
+            for width_px, height_px in sizes
+            for plan in generator.plan(
+                GenerationRequest("an eosinophil", n=1, width_px=width_px, height_px=height_px)
+            )
+        ]
+        shapes = [sample.image.shape for sample in generator.draw(plans)]
+        assert shapes == [(height_px, width_px, 3) for width_px, height_px in sizes]
+
     def test_another_prompt_draws_another_picture(self, generator: Generator) -> None:
         (first,) = generator.generate(GenerationRequest("an eosinophil", n=1))
         (second,) = generator.generate(GenerationRequest("a lymphocyte in urine", n=1))

@@ -8,16 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from tiny_archives import write_table
 from typer.testing import CliRunner
 
+from coin_retrieval.case_table import CaseRow
 from coin_retrieval.cli.main import app
 from coin_retrieval.errors import CaseTableError, InputError
 from coin_retrieval.evaluation.drawn_set import IMAGES, draw_set
 from coin_retrieval.evaluation.report_table import read_report_table
 from coin_retrieval.factory import make_drawer, parse_generator
+from coin_retrieval.images import load_image
 from coin_retrieval.training.captions import load_lexicon
 
 Coin = Callable[..., Any]
@@ -130,14 +133,32 @@ def test_a_set_like_a_manifest_has_its_labels_picture_by_picture(
 
 
 def test_an_error_half_way_leaves_a_manifest_of_what_was_drawn(
-    reports: Path, tmp_path: Path, tiny_pipeline_dir: Path
+    tmp_path: Path, tiny_pipeline_dir: Path
 ) -> None:
     chosen = parse_generator(f"{tiny_pipeline_dir}?text_encoder=minilm")
     drawer = make_drawer(chosen, cache_dir=tmp_path / IMAGES)
+    cases = [CaseRow(Path(), "", finding=str(i), report=f"cell {i}") for i in range(17)]
     with pytest.raises(InputError, match="seed out of range"):
-        # the second report's seeds lie beyond the last one
-        draw_set(drawer, read_report_table(reports), tmp_path, n=1, seed=2**63 - 10)
-    assert [row["finding"] for row in rows_of(tmp_path)] == ["eosinophil"]
+        # the last report's seeds lie beyond the last one
+        draw_set(drawer, cases, tmp_path, n=1, seed=2**63 - 16 * 64)
+    assert [row["finding"] for row in rows_of(tmp_path)] == [str(i) for i in range(16)]
+
+
+def test_reports_drawn_together_are_what_each_is_alone(
+    tmp_path: Path, tiny_pipeline_dir: Path
+) -> None:
+    chosen = parse_generator(f"{tiny_pipeline_dir}?text_encoder=minilm")
+    drawer = make_drawer(chosen, cache_dir=tmp_path / IMAGES)
+    cases = [CaseRow(Path(), "", report=f"cell {i}") for i in range(3)]
+    draw_set(drawer, cases, tmp_path, n=2, seed=5)
+    alone = make_drawer(chosen, cache_dir=tmp_path / "alone")
+    rows = rows_of(tmp_path)
+    for number, case in enumerate(cases):
+        drawing = alone.draw(case.report, n=2, seed=5 + 64 * number)
+        for row, prototype in zip(rows[2 * number :], drawing.prototypes, strict=False):
+            assert Path(row["image_path"]).name == prototype.path.name
+            together = load_image(tmp_path / row["image_path"]).astype(int)
+            assert np.abs(together - load_image(prototype.path)).max() <= 2
 
 
 @pytest.mark.parametrize(
