@@ -121,7 +121,8 @@ def _installed(module: str, *, package: str) -> Iterator[None]:
 
 def make_store(settings: StoreSettings, *, dim: int) -> VectorStore:
     """An empty vector store."""
-    from coin_retrieval.stores.faiss import FaissStore
+    with lean_imports():
+        from coin_retrieval.stores.faiss import FaissStore
 
     return FaissStore(dim, kind=settings.kind)
 
@@ -132,7 +133,8 @@ def open_store(settings: StoreSettings, path: Path, *, dim: int) -> VectorStore:
     Raises:
         ArchiveCorruptError: not such a store, or one of another width.
     """
-    from coin_retrieval.stores.faiss import FaissStore
+    with lean_imports():
+        from coin_retrieval.stores.faiss import FaissStore
 
     return FaissStore.load(path, dim=dim, kind=settings.kind)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -55,6 +56,9 @@ def run(app: typer.Typer) -> None:
     except CoinError as error:
         show_error(error)
         sys.exit(error.exit_code)
+    finally:
+        # else the interpreter looks for garbage among all modules' objects before it ends: a second
+        gc.freeze()
 
 
 def show_error(error: CoinError, *, as_json: bool = False) -> None:

@@ -11,6 +11,7 @@ the real ones.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,8 +27,12 @@ _ONE_AT_A_TIME = RLock()
 
 @contextmanager
 def lean_imports() -> Iterator[None]:
-    """Within it, imports leave out the compiler and parts of scipy, unless they are loaded."""
-    with _ONE_AT_A_TIME:
+    """Within it, imports leave out the compiler and parts of scipy, unless they are loaded.
+
+    Nor is garbage collected: modules stay, and to search their objects for garbage again and again
+    is a seventh of a start.
+    """
+    with _ONE_AT_A_TIME, _uncollected():
         for name, known in _DEFERRED.items():
             if name not in sys.modules and (spec := _spec(name)) is not None:
                 sys.modules[name] = _StandIn(spec, known)
@@ -35,6 +40,17 @@ def lean_imports() -> Iterator[None]:
             yield
         finally:
             _remove_stand_ins()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _StandIn(ModuleType):
