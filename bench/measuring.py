@@ -72,10 +72,11 @@ def show(
     print(", ".join(f"{name} {_plain(value)}" for name, value in facts.items()))
     for title, rows in tables.items():
         columns = list(dict.fromkeys(name for row in rows.values() for name in row))
-        width = max([len(title), *map(len, rows)])
-        print(f"\n{title:<{width}}" + "".join(f"{name:>17}" for name in columns))
+        first = max([len(title), *map(len, rows)])
+        print("\n" + "  ".join([title.ljust(first), *columns]))
         for name, row in rows.items():
-            print(f"{name:<{width}}" + "".join(f"{row.get(c, ''):>17}" for c in columns))
+            cells = [str(row.get(column, "")).rjust(len(column)) for column in columns]
+            print("  ".join([name.ljust(first), *cells]))
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
