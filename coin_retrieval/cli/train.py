@@ -111,13 +111,21 @@ def distill(
 
 @train_app.command()
 def clip(
-    data: Data, out: Out = _RUNS, recipe: RecipeFile = None, size: SizeOption = Size.CPU
+    data: Data,
+    out: Out = _RUNS,
+    recipe: RecipeFile = None,
+    size: SizeOption = Size.CPU,
+    drawn: Annotated[
+        Path | None,
+        typer.Option(help="Manifest of pictures that the generator drew (coin generate)."),
+    ] = None,
 ) -> None:
     """Train the encoder; resumes after a kill."""
     from coin_retrieval.training import runs
     from coin_retrieval.training.clip import ClipRecipe
 
-    _done(runs.train_encoder(_shop(data, out), _recipe(ClipRecipe, "clip", recipe, size)))
+    chosen = _recipe(ClipRecipe, "clip", recipe, size)
+    _done(runs.train_encoder(_shop(data, out), chosen, drawn=drawn))
 
 
 @train_app.command()

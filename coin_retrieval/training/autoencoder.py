@@ -154,19 +154,3 @@ def encode_all(
             for which in orientations
         ]
     )
-
-
-@torch.inference_mode()
-def reconstruct_all(autoencoder: nn.Module, cases: PackedCases, *, batch: int = 64) -> np.ndarray:
-    """Every picture as the autoencoder draws it, uint8 [n h w 3]."""
-    starts = range(0, len(cases.rows), batch)
-    return np.concatenate(
-        [
-            to_uint8(
-                autoencoder(
-                    cases.batch(np.arange(s, min(s + batch, len(cases.rows)))).to(device())
-                ).sample
-            )
-            for s in starts
-        ]
-    )

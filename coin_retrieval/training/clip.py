@@ -7,6 +7,7 @@ picture of it (Khosla et al. 2020, arXiv 2004.11362, equation 2), across and wit
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from coin_retrieval.case_table import CaseRow
 from coin_retrieval.starter import minilm
 from coin_retrieval.training.augment import AugmentSettings, augment
 from coin_retrieval.training.data import PackedCases
@@ -46,15 +48,15 @@ class ClipRecipe(BaseModel):
     image_weight: float = Field(default=0.5, ge=0)
     jitter: float = Field(default=0.3, ge=0)
     start_from: Path | None = None
-    reconstructed_share: float = Field(default=0.25, ge=0, le=1)
+    drawn_share: float = Field(default=0.25, ge=0, le=1)
     augment: AugmentSettings = AugmentSettings()
 
 
 class ClipTask(Task):
     """Symmetric multi-positive contrast of pictures with reports, and of pictures with pictures.
 
-    A share of the pictures is shown as the generator's autoencoder draws them (``reconstructed``),
-    so that a prototype's softness does not move it away from the real pictures of its finding.
+    For a share of the pictures one is shown that a generator drew of the same finding (``drawn``),
+    so that a prototype and the real pictures of what it stands for meet in the space.
     """
 
     def __init__(
@@ -63,10 +65,11 @@ class ClipTask(Task):
         captions: CaptionPool,
         recipe: ClipRecipe,
         *,
-        reconstructed: np.ndarray | None = None,
+        drawn: PackedCases | None = None,
     ) -> None:
         self._cases, self._captions, self._recipe = cases, captions, recipe
-        self._reconstructed = reconstructed
+        self._drawn = drawn
+        self._drawn_by_finding = _by_finding(drawn.rows) if drawn is not None else {}
         self._weights = balanced_weights(cases.rows, power=recipe.balance)
         findings = sorted({row.finding for row in cases.rows})
         self._labels = torch.tensor([findings.index(row.finding) for row in cases.rows])
@@ -97,13 +100,18 @@ class ClipTask(Task):
 
     def _pictures(self, rows: np.ndarray, random: np.random.Generator) -> Tensor:
         real = self._cases.batch(rows)
-        if self._reconstructed is None:
+        if self._drawn is None:
             return real
-        soft = random.random(len(rows)) < self._recipe.reconstructed_share
-        side = real.shape[-1]
-        drawn = PackedCases(self._cases.rows, self._reconstructed).batch(rows[soft])
-        real[torch.from_numpy(soft)] = F.interpolate(drawn, (side, side), mode="bicubic")
+        for place in np.flatnonzero(random.random(len(rows)) < self._recipe.drawn_share):
+            choices = self._drawn_by_finding.get(self._cases.rows[rows[place]].finding)
+            if choices is not None:
+                real[place] = self._drawn.batch(random.choice(choices, 1))[0]
         return real
+
+
+def _by_finding(rows: Sequence[CaseRow]) -> dict[str, np.ndarray]:
+    findings = np.array([row.finding for row in rows])
+    return {str(finding): np.flatnonzero(findings == finding) for finding in np.unique(findings)}
 
 
 def multi_positive(logits: Tensor, positive: Tensor) -> Tensor:

@@ -25,7 +25,6 @@ from coin_retrieval.training.autoencoder import (
     AutoencoderRecipe,
     AutoencoderTask,
     encode_all,
-    reconstruct_all,
     reconstruction_psnr,
     standardise_latents,
 )
@@ -139,15 +138,14 @@ def train_decoder(shop: Workshop, recipe: DecoderRecipe, *, perception: Path | N
     return _run(shop, "decoder", keep, lambda out: fit(task, recipe.loop, out, name="decoder"))
 
 
-def train_encoder(shop: Workshop, recipe: ClipRecipe) -> Path:
-    """Train the encoder, with the autoencoder's reconstructions if it is there already."""
+def train_encoder(shop: Workshop, recipe: ClipRecipe, *, drawn: Path | None = None) -> Path:
+    """Train the encoder; ``drawn`` is a manifest of pictures that a generator drew of findings."""
     cases = shop.cases("train", recipe.side_px)
     captions = caption_pool(cases.rows, size=recipe.captions_per_row, seed=0, cache=shop.cache)
-    finished = shop.out / "autoencoder" / "model"
-    soft = None
-    if recipe.reconstructed_share and finished.exists():
-        soft = reconstruct_all(_latest_autoencoder(shop), shop.cases("train", 128))
-    task = ClipTask(cases, captions, recipe, reconstructed=soft)
+    prototypes = None
+    if drawn is not None:
+        prototypes = load_cases([drawn], side_px=recipe.side_px, split="train", cache=shop.cache)
+    task = ClipTask(cases, captions, recipe, drawn=prototypes)
 
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
         save_clip(module, recipe, directory)
