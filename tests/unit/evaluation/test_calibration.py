@@ -150,6 +150,21 @@ def test_a_calibrated_archive_searched_with_another_generator_warns(
     assert "coin calibrate" in ran.output
 
 
+def test_an_archive_that_reads_no_text_is_calibrated_on_its_prototypes(
+    coin: Coin, training: Path, space: str, queries: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "vision"
+    built = CliRunner().invoke(index_app, ["build", str(root), str(training), "--encoder", space])
+    assert built.exit_code == 0, built.output
+    ran = coin("calibrate", root, "--queries", queries, "--folds", 2, "--prototypes", 2, "--json")
+    assert ran.exit_code == 0, ran.output
+    answer = json.loads(ran.stdout)
+    assert [c["name"] for c in answer["choices"]] == ["calibrated", "prototype", "uncalibrated"]
+    assert set(answer["close_match"]) == {"prototype"}
+    found = coin("search", root, "--report", "orange granules", "--json")
+    assert json.loads(found.stdout)["query"]["mode"] == "prototype"
+
+
 def test_more_folds_than_queries_are_refused(coin: Coin, archive: Path, queries: Path) -> None:
     ran = coin(
         "calibrate", archive, "--queries", queries, "--folds", 9, "--prototypes", 1, "--json"
