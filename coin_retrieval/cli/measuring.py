@@ -64,15 +64,21 @@ def measure(
     """The feature space of this name and every set's features in it, with a bar a set."""
     from coin_retrieval.cli.progress import showing_bars
     from coin_retrieval.cli.session import working
+    from coin_retrieval.cli.settings import read_environment
     from coin_retrieval.evaluation.pictures import read_features
     from coin_retrieval.evaluation.spaces import open_space
 
     with working("loading the encoder"):
         space = open_space(name)
+    cache = read_environment().feature_dir
     with showing_bars(quiet=quiet) as bars:
         return space, [
             read_features(
-                pictures, space.encoder, size_px=size_px, done=bars(pictures.name, len(pictures))
+                pictures,
+                space.encoder,
+                size_px=size_px,
+                cache=cache,
+                done=bars(pictures.name, len(pictures)),
             )
             for pictures in sets
         ]

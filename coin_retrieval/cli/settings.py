@@ -42,6 +42,11 @@ class CoinEnvironment(BaseSettings):
         """Where prototypes are kept."""
         return self.cache_dir.expanduser() / "prototypes"
 
+    @property
+    def feature_dir(self) -> Path:
+        """Where ``coin evaluate`` keeps the features of pictures."""
+        return self.cache_dir.expanduser() / "features"
+
 
 Environment = TypeVar("Environment", bound=CoinEnvironment)
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coin_retrieval.case_table import CaseRow, read_case_table
 from coin_retrieval.encoding.base import Encoder, SupportsFeatures
 from coin_retrieval.errors import CaseTableError, FilterError, InputError, NotFoundError
+from coin_retrieval.evaluation.feature_cache import FeatureCache
 from coin_retrieval.images import SUFFIXES, fit_square, load_image
 from coin_retrieval.types import Features, Origin
 
@@ -142,6 +144,7 @@ def read_features(
     encoder: Encoder,
     *,
     size_px: int | None = None,
+    cache: Path | None = None,
     done: Callable[[], None] = lambda: None,
 ) -> Features:
     """Features of every picture, float32 [n dim]: raw where the encoder gives them, else unit rows.
@@ -149,19 +152,27 @@ def read_features(
     Args:
         size_px: bring every picture to this square first, so that sharpness does not tell sets of
             different sizes apart.
+        cache: a folder to keep them in, by content; ``None`` keeps nothing.
         done: called once a picture.
 
     Raises:
         ImageError: a picture that cannot be read; none is left out silently.
+        SettingsError: the cache cannot be written.
     """
     extract = encoder.features if isinstance(encoder, SupportsFeatures) else encoder.encode
+
+    def measure(paths: list[Path]) -> NDArray[np.float32]:
+        images = [load_image(path) for path in paths]
+        if size_px is not None:
+            images = [fit_square(image, size_px) for image in images]
+        return extract(images, batch_size=_BATCH)
+
+    kept = FeatureCache.of(cache, encoder.spec, size_px=size_px) if cache is not None else None
     parts = []
     for start in range(0, len(pictures), _BATCH):
-        batch = [load_image(row.image_path) for row in pictures.rows[start : start + _BATCH]]
-        if size_px is not None:
-            batch = [fit_square(image, size_px) for image in batch]
-        parts.append(extract(batch, batch_size=_BATCH))
-        for _ in batch:
+        paths = [row.image_path for row in pictures.rows[start : start + _BATCH]]
+        parts.append(kept.rows(paths, measure) if kept is not None else measure(paths))
+        for _ in paths:
             done()
     return np.concatenate(parts)
 

@@ -8,6 +8,7 @@ for classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598).
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -187,7 +188,7 @@ def latent_scale(latents: Tensor) -> float:
 
 @torch.inference_mode()
 def sample_latents(
-    unet: nn.Module, prompt: Tensor, *, steps: int, guidance: float, seed: int
+    unet: Any, prompt: Tensor, *, steps: int, guidance: float, seed: int
 ) -> Tensor:
     """Samples of a batch of prompts [b 1 dim], scaled latents [b c h w]; 1 is no guidance."""
     scheduler = noise_scheduler()

@@ -39,6 +39,7 @@ class SqueezeFeatures(nn.Module):
         network.load_state_dict({name: offered[name] for name in own})
         self.layers = network.features.requires_grad_(False).eval()
         self.zoom = zoom
+        self.mean: Tensor
         self.register_buffer("mean", torch.tensor(_MEAN_BGR).view(1, 3, 1, 1))
 
     @property

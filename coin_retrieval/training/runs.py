@@ -179,7 +179,7 @@ def train_generator(shop: Workshop, recipe: DiffusionRecipe) -> Path:
 
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
         save_generator(
-            module,  # type: ignore[arg-type]
+            module,
             autoencoder,
             latents=latents,
             reader=reader,
@@ -205,7 +205,7 @@ def distil_generator(shop: Workshop, recipe: DistillationRecipe, source: Diffusi
 
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
         save_generator(
-            module,  # type: ignore[arg-type]
+            module,
             autoencoder,
             latents=latents,
             reader=reader,
