@@ -18,7 +18,7 @@ from coin_retrieval.config import (
 )
 from coin_retrieval.errors import MissingDependencyError, WeightsError
 from coin_retrieval.named_settings import read_encoder, read_generator
-from coin_retrieval.nets.lean import lean_imports
+from coin_retrieval.nets.imports import uncollected_imports
 
 if TYPE_CHECKING:
     from coin_retrieval.archive import Archive
@@ -111,7 +111,7 @@ def _require_starter(model: str, directory: Path) -> None:
 @contextmanager
 def _installed(module: str, *, package: str) -> Iterator[None]:
     try:
-        with lean_imports():
+        with uncollected_imports():
             yield
     except ImportError as error:
         raise MissingDependencyError(
@@ -121,7 +121,7 @@ def _installed(module: str, *, package: str) -> Iterator[None]:
 
 def make_store(settings: StoreSettings, *, dim: int) -> VectorStore:
     """An empty vector store."""
-    with lean_imports():
+    with uncollected_imports():
         from coin_retrieval.stores.faiss import FaissStore
 
     return FaissStore(dim, kind=settings.kind)
@@ -133,7 +133,7 @@ def open_store(settings: StoreSettings, path: Path, *, dim: int) -> VectorStore:
     Raises:
         ArchiveCorruptError: not such a store, or one of another width.
     """
-    with lean_imports():
+    with uncollected_imports():
         from coin_retrieval.stores.faiss import FaissStore
 
     return FaissStore.load(path, dim=dim, kind=settings.kind)

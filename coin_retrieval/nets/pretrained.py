@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from coin_retrieval.errors import WeightsError
-from coin_retrieval.nets.lean import lean_imports
+from coin_retrieval.nets.imports import uncollected_imports
 from coin_retrieval.types import content_digest
 
 _MAX_LISTED = 8
@@ -139,7 +139,7 @@ def loading(*, allow_download: bool = False) -> Iterator[None]:
         stack.enter_context(_ONE_LOAD)
         stack.enter_context(_quiet())
         # transformers and diffusers import most of themselves when a model is loaded
-        stack.enter_context(lean_imports())
+        stack.enter_context(uncollected_imports())
         if not allow_download:
             stack.enter_context(_offline())
         yield
