@@ -7,8 +7,10 @@ REPORT ?= Bilobed nucleus; the cytoplasm is packed with coarse orange-red granul
 OUT    ?= out/demo
 SIZE   ?= cpu
 SHARED ?= ../shared/data
+WEIGHTS ?= ../shared/weights
+WORKSHOP ?= runs/$(SIZE)
 
-.PHONY: help demo test lint types contracts check starter clean
+.PHONY: help demo test lint types contracts check starter figures clean
 
 help:
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,11 +44,20 @@ contracts: $(RUN)/pytest  ## the floors hold
 
 check: lint types contracts test  ## all of it
 
-starter: $(RUN)/coin  ## train the starter again (SIZE=cpu or gpu, SHARED=data folder)
-	$(RUN)/coin train autoencoder --data $(SHARED) --size $(SIZE) --out runs/$(SIZE)
-	$(RUN)/coin train decoder --data $(SHARED) --size $(SIZE) --out runs/$(SIZE)
-	$(RUN)/coin train clip --data $(SHARED) --size $(SIZE) --out runs/$(SIZE)
-	$(RUN)/coin train diffusion --data $(SHARED) --size $(SIZE) --out runs/$(SIZE)
+starter: $(RUN)/coin  ## train the starter again (SIZE=cpu or gpu, SHARED=data, WEIGHTS=weights folder)
+	$(RUN)/coin train autoencoder --data $(SHARED) --size $(SIZE) --out $(WORKSHOP)
+	$(RUN)/coin train decoder --data $(SHARED) --size $(SIZE) --out $(WORKSHOP) \
+		--perception $(WEIGHTS)/squeezenet1_1_imagenet.safetensors
+	$(RUN)/coin train reader --data $(SHARED) --size $(SIZE) --out $(WORKSHOP)
+	$(RUN)/coin train diffusion --data $(SHARED) --size $(SIZE) --out $(WORKSHOP)
+	$(RUN)/coin train distill --data $(SHARED) --size $(SIZE) --out $(WORKSHOP)
+	$(RUN)/coin generate --composed 32 --out $(WORKSHOP)/drawn \
+		--generator "$(WORKSHOP)/distilled/model?text_encoder=minilm"
+	$(RUN)/coin train clip --data $(SHARED) --size $(SIZE) --out $(WORKSHOP) \
+		--drawn $(WORKSHOP)/drawn/cases.csv
+
+figures: $(RUN)/pytest  ## measure the starter: every figure of docs/results.md
+	bash bench/starter_figures.sh $(SHARED) $(WEIGHTS) out/figures
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info

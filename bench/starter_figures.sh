@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Every figure of the starter's model cards and of docs/results.md, from real pictures and weights
+# that lie beside the checkout. About an hour on two CPU cores; what is there already is kept.
+#
+#   bash bench/starter_figures.sh ../shared/data ../shared/weights out/figures
+set -euo pipefail
+DATA=$1 WEIGHTS=$2 OUT=$3
+RUN=${RUN:-.venv/bin}
+BLOOD="$DATA/blood/cases.csv" CERVIX="$DATA/cervix/cases.csv" FIELDS="$DATA/cervix_fields/cases.csv"
+MOBILENET="timm:mobilenetv2_100?checkpoint=$WEIGHTS/mobilenetv2_100_imagenet.safetensors&num_classes=1001&pad_type=same&mean=0.5&std=0.5"
+export COIN_CACHE_DIR=${COIN_CACHE_DIR:-$OUT/cache}
+mkdir -p "$OUT"
+
+step() { # NAME COMMAND…: run once, keep what it prints
+    local name=$1
+    shift
+    [ -e "$OUT/$name.done" ] && return
+    echo "== $name" >&2
+    "$@" >"$OUT/$name.txt" && touch "$OUT/$name.done"
+}
+
+# Archives of unseen pictures, and one of everything for the times
+step archive "$RUN/coin-index" build "$OUT/val" "$BLOOD" "$CERVIX" "$FIELDS" --where split=val
+step archive-blood "$RUN/coin-index" build "$OUT/val-blood" "$BLOOD" --where split=val
+step archive-cervix "$RUN/coin-index" build "$OUT/val-cervix" "$CERVIX" "$FIELDS" --where split=val
+step archive-vision "$RUN/coin-index" build "$OUT/vision-blood" "$BLOOD" --where split=val --encoder "$MOBILENET"
+
+# Retrieval: every mode, before and after calibration; what each step brings
+for part in blood cervix; do
+    step "retrieval-$part" "$RUN/coin" evaluate retrieval "$OUT/val-$part" --out "$OUT/retrieval-$part"
+    step "ablation-$part" "$RUN/coin" evaluate ablation "$OUT/val-$part" --out "$OUT/ablation-$part"
+    step "calibration-$part" "$RUN/coin" calibrate "$OUT/val-$part"
+done
+step vision "$RUN/coin" evaluate retrieval "$OUT/vision-blood" --modes image,prototype --out "$OUT/vision"
+step close-match "$RUN/coin" evaluate close-match "$OUT/val-blood" --out "$OUT/close-match"
+
+# Pictures: as many as the real ones, of the same findings; beside them, those of an untrained network
+step untrained "$RUN/python" bench/untrained.py "$OUT/untrained"
+for part in blood cervix; do
+    like=(--like "$BLOOD")
+    [ "$part" = cervix ] && like=(--like "$CERVIX" --like "$FIELDS")
+    real=(--real "$BLOOD") reference=(--reference "$BLOOD") training=(--training "$BLOOD") held=(--held-out "$BLOOD")
+    if [ "$part" = cervix ]; then
+        real=(--real "$CERVIX" --real "$FIELDS") reference=(--reference "$CERVIX" --reference "$FIELDS")
+        training=(--training "$CERVIX" --training "$FIELDS") held=(--held-out "$CERVIX" --held-out "$FIELDS")
+    fi
+    count=1500
+    [ "$part" = cervix ] && count=249
+    step "drawn-$part" "$RUN/coin" generate "${like[@]}" --where split=val --out "$OUT/drawn-$part"
+    step "noise-$part" "$RUN/coin" generate "${like[@]}" --where split=val --out "$OUT/noise-$part" \
+        --generator "$OUT/untrained?text_encoder=minilm"
+    step "images-$part" "$RUN/coin" evaluate images "${real[@]}" --where split=val \
+        "${reference[@]}" --reference-where split=train --generated "$OUT/drawn-$part" \
+        --generated "$OUT/noise-$part" --features "$MOBILENET" --size-px 128 --sample "$count" --out "$OUT/images-$part"
+    step "memorisation-$part" "$RUN/coin" evaluate memorisation --generated "$OUT/drawn-$part" \
+        "${training[@]}" --training-where split=train "${held[@]}" --held-out-where split=val \
+        --features "$MOBILENET" --size-px 128 --out "$OUT/memorisation-$part"
+    step "agreement-$part" "$RUN/coin" evaluate classifier-agreement --generated "$OUT/drawn-$part/cases.csv" \
+        "${training[@]}" --training-where split=train "${held[@]}" --held-out-where split=val \
+        --features "$MOBILENET" --size-px 128 --out "$OUT/agreement-$part"
+done
+step drawn-augmentation "$RUN/coin" generate --composed 100 --where "site=peripheral blood" --out "$OUT/drawn-augmentation"
+step augmentation "$RUN/coin" evaluate augmentation --real "$BLOOD" --where split=train \
+    --test "$BLOOD" --test-where split=val --generated "$OUT/drawn-augmentation/cases.csv" \
+    --shots 10 --seeds 3 --features "$MOBILENET" --size-px 128 --out "$OUT/augmentation"
+
+# Times
+step archive-all "$RUN/coin-index" build "$OUT/all" "$BLOOD" "$CERVIX" "$FIELDS" "$DATA/sites/cases.csv"
+step warm "$RUN/python" bench/warm_search.py "$OUT/all" --reports 20
+step cold "$RUN/python" bench/cold_search.py "$OUT/all"
+step encode "$RUN/python" bench/encode.py "$OUT/all"
