@@ -116,7 +116,8 @@ def answer(*arguments: object) -> dict[str, Any]:
 @pytest.mark.usefixtures("cache")
 def test_the_json_answer_has_the_promised_shape(archive: Path) -> None:
     found = answer("search", archive, "--report", REPORT, "--prototypes", 2, "--seed", 3)
-    assert found["query"] == {"report": REPORT, "mode": "fused", "dropped_text": ""}
+    assert found["query"]["report"] == REPORT
+    assert (found["query"]["mode"], found["query"]["dropped_text"]) == ("fused", "")
     assert [p["seed"] for p in found["prototypes"]] == [3, 4]
     assert all(p["provenance"]["prompt"] == REPORT for p in found["prototypes"])
     assert {case["case_id"] for case in found["cases"]} == {"A", "B", "C", "D"}
@@ -167,6 +168,39 @@ def test_a_picture_of_the_archive_finds_its_own_case_first(archive: Path, pictur
     assert found["cases"][0]["case_id"] == "C"
     assert found["cases"][0]["similarity"] == pytest.approx(1, abs=1e-3)
     assert len(found["cases"]) == 2
+
+
+@pytest.mark.usefixtures("cache")
+def test_marks_exclusions_and_diversity_are_taken_from_the_command_line(archive: Path) -> None:
+    plain = answer("search", archive, "--report", REPORT, "--mode", "text")
+    moved = answer(
+        "search", archive, "--report", REPORT, "--mode", "text", "--like", "D",
+        "--unlike-case", "A", "--unlike", "pale squamous cells", "--diversity", 0.5,
+        "--near-duplicates",
+    )  # fmt: skip
+    before, after = (
+        {case["case_id"]: case["similarity"] for case in found["cases"]} for found in (plain, moved)
+    )
+    assert after["D"] - after["A"] > before["D"] - before["A"]
+    assert moved["support"]["close"] is None
+
+
+@pytest.mark.usefixtures("cache")
+def test_liked_cases_alone_and_a_picture_with_a_report_are_searched_with(
+    archive: Path, pictures: Path
+) -> None:
+    assert answer("search", archive, "--like", "C")["cases"][0]["case_id"] == "C"
+    both = answer(
+        "search", archive, "--image", pictures / "3.png", "--report", REPORT, "--mode", "text"
+    )
+    assert (both["query"]["mode"], both["query"]["report"]) == ("text", REPORT)
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_search_for_nothing_is_refused(archive: Path) -> None:
+    result = coin("search", archive)
+    assert result.exit_code == 2
+    assert "--like" in result.stderr
 
 
 @pytest.mark.usefixtures("cache")
