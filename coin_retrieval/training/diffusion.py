@@ -187,9 +187,7 @@ def latent_scale(latents: Tensor) -> float:
 
 
 @torch.inference_mode()
-def sample_latents(
-    unet: Any, prompt: Tensor, *, steps: int, guidance: float, seed: int
-) -> Tensor:
+def sample_latents(unet: Any, prompt: Tensor, *, steps: int, guidance: float, seed: int) -> Tensor:
     """Samples of a batch of prompts [b 1 dim], scaled latents [b c h w]; 1 is no guidance."""
     scheduler = noise_scheduler()
     scheduler.set_timesteps(steps, device=prompt.device)

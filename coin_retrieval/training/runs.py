@@ -1,26 +1,14 @@
-"""Whole training runs: data folder and recipe in, finished model directory out.
-
-A workshop folder keeps one folder a model (checkpoints, sample sheets, the finished model) and the
-packed data; a run that was killed goes on where it was, a finished one is not repeated.
-"""
+"""Whole training runs: workshop and recipe in, finished model directory out."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-import torch
-import yaml
 from diffusers import AutoencoderTiny
-from pydantic import BaseModel, ValidationError
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
 
-from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.training.autoencoder import (
     AutoencoderRecipe,
     AutoencoderTask,
@@ -48,59 +36,8 @@ from coin_retrieval.training.reader import (
 )
 from coin_retrieval.training.starter import save_generator
 from coin_retrieval.training.texts import caption_pool
+from coin_retrieval.training.workshop import Workshop, finished, run_once
 from coin_retrieval.types import content_digest
-
-RECIPES = Path(__file__).with_name("recipes")
-
-Recipe = TypeVar("Recipe", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class Workshop:
-    """Where a training run reads and writes; ``tables`` are the manifests of cases."""
-
-    tables: tuple[Path, ...]
-    out: Path
-
-    @property
-    def cache(self) -> Path:
-        """Packed pictures and embedded captions."""
-        return self.out / "cache"
-
-    def cases(self, split: str, side_px: int) -> PackedCases:
-        """The packed pictures of one split."""
-        return load_cases(self.tables, side_px=side_px, split=split, cache=self.cache)
-
-
-def find_tables(data: Path) -> tuple[Path, ...]:
-    """The ``cases.csv`` of a folder's folders, or the one manifest that ``data`` is.
-
-    Raises:
-        SettingsError: there is none.
-    """
-    tables = (data,) if data.is_file() else tuple(sorted(data.glob("*/cases.csv")))
-    if not tables:
-        raise SettingsError(
-            "no training data", value=str(data), expected="a manifest, or folders with cases.csv"
-        )
-    return tables
-
-
-def load_recipe(kind: type[Recipe], path: Path) -> Recipe:
-    """Read a YAML recipe.
-
-    Raises:
-        SettingsError: unreadable, or a field that does not fit.
-    """
-    try:
-        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise SettingsError(
-            f"the recipe cannot be used ({error})",
-            value=str(path),
-            expected=f"a YAML file of {kind.__name__}'s fields",
-            remedy=f"start from one in {RECIPES}",
-        ) from error
 
 
 def train_autoencoder(shop: Workshop, recipe: AutoencoderRecipe) -> Path:
@@ -113,7 +50,7 @@ def train_autoencoder(shop: Workshop, recipe: AutoencoderRecipe) -> Path:
         module.save_pretrained(directory)  # type: ignore[operator]
         return {"val_psnr_db": reconstruction_psnr(module, held_out)}
 
-    return _run(
+    return run_once(
         shop, "autoencoder", keep, lambda out: fit(task, recipe.loop, out, name="autoencoder")
     )
 
@@ -124,7 +61,7 @@ def train_decoder(shop: Workshop, recipe: DecoderRecipe, *, perception: Path | N
     Its latents stay as they are, so a generator trained before or after fits. ``perception`` is
     the safetensors file of a SqueezeNet 1.1.
     """
-    autoencoder = _autoencoder(_finished(shop, "autoencoder"))
+    autoencoder = _autoencoder(finished(shop, "autoencoder"))
     held_out = shop.cases("val", recipe.side_px)
     features = SqueezeFeatures(perception) if perception is not None else None
     cases = shop.cases("train", recipe.side_px)
@@ -135,7 +72,7 @@ def train_decoder(shop: Workshop, recipe: DecoderRecipe, *, perception: Path | N
         autoencoder.save_pretrained(directory)
         return {"val_psnr_db": reconstruction_psnr(autoencoder, held_out)}
 
-    return _run(shop, "decoder", keep, lambda out: fit(task, recipe.loop, out, name="decoder"))
+    return run_once(shop, "decoder", keep, lambda out: fit(task, recipe.loop, out, name="decoder"))
 
 
 def train_encoder(shop: Workshop, recipe: ClipRecipe, *, drawn: Path | None = None) -> Path:
@@ -151,7 +88,7 @@ def train_encoder(shop: Workshop, recipe: ClipRecipe, *, drawn: Path | None = No
         save_clip(module, recipe, directory)
         return {}
 
-    return _run(shop, "encoder", keep, lambda out: fit(task, recipe.loop, out, name="encoder"))
+    return run_once(shop, "encoder", keep, lambda out: fit(task, recipe.loop, out, name="encoder"))
 
 
 def train_reader(shop: Workshop, recipe: ReaderRecipe) -> Path:
@@ -168,12 +105,12 @@ def train_reader(shop: Workshop, recipe: ReaderRecipe) -> Path:
         module.save(directory)  # type: ignore[operator]
         return {"held_out_accuracy": held_out_accuracy(module, concepts)}  # type: ignore[arg-type]
 
-    return _run(shop, "reader", keep, lambda out: fit(task, recipe.loop, out, name="reader"))
+    return run_once(shop, "reader", keep, lambda out: fit(task, recipe.loop, out, name="reader"))
 
 
 def train_generator(shop: Workshop, recipe: DiffusionRecipe) -> Path:
     """Train the U-Net behind a finished autoencoder; returns the whole pipeline's directory."""
-    reader = _finished(shop, "reader")
+    reader = finished(shop, "reader")
     autoencoder = _latest_autoencoder(shop)
     task, latents = _generator_task(shop, recipe, autoencoder)
 
@@ -189,7 +126,9 @@ def train_generator(shop: Workshop, recipe: DiffusionRecipe) -> Path:
         )
         return {}
 
-    return _run(shop, "generator", keep, lambda out: fit(task, recipe.loop, out, name="generator"))
+    return run_once(
+        shop, "generator", keep, lambda out: fit(task, recipe.loop, out, name="generator")
+    )
 
 
 def distil_generator(shop: Workshop, recipe: DistillationRecipe, source: DiffusionRecipe) -> Path:
@@ -197,8 +136,8 @@ def distil_generator(shop: Workshop, recipe: DistillationRecipe, source: Diffusi
 
     ``source`` is the recipe that the generator was trained with.
     """
-    reader = _finished(shop, "reader")
-    teacher = load_teacher(_finished(shop, "generator"))
+    reader = finished(shop, "reader")
+    teacher = load_teacher(finished(shop, "generator"))
     autoencoder = _latest_autoencoder(shop)
     drawing, latents = _generator_task(shop, source, autoencoder)
     task = DistillationTask(drawing, teacher, recipe)
@@ -215,7 +154,9 @@ def distil_generator(shop: Workshop, recipe: DistillationRecipe, source: Diffusi
         )
         return {}
 
-    return _run(shop, "distilled", keep, lambda out: fit(task, recipe.loop, out, name="distilled"))
+    return run_once(
+        shop, "distilled", keep, lambda out: fit(task, recipe.loop, out, name="distilled")
+    )
 
 
 def _generator_task(
@@ -225,25 +166,6 @@ def _generator_task(
     latents = _latents(shop, autoencoder, cases, recipe.orientations)
     concepts = concepts_of(cases.rows)
     return DiffusionTask(cases, latents, concepts, recipe, autoencoder=autoencoder), latents
-
-
-def _run(
-    shop: Workshop,
-    name: str,
-    keep: Callable[[nn.Module, Path], dict[str, float]],
-    train: Callable[[Path], nn.Module],
-) -> Path:
-    """Train unless finished, save, and write beside the model what it took."""
-    out = shop.out / name
-    finished = out / "model"
-    if not finished.exists():
-        module = train(out)
-        figures = keep(module, finished)
-        progress = json.loads((out / "progress.json").read_text())
-        threads = torch.get_num_threads()
-        made = {**progress, **figures, "device": str(device()), "threads": threads}
-        (out / "made.json").write_text(json.dumps(made, indent=2) + "\n")
-    return finished
 
 
 def _latents(
@@ -274,27 +196,9 @@ def _bytes(module: nn.Module) -> bytes:
 def _latest_autoencoder(shop: Workshop) -> AutoencoderTiny:
     """With the decoder that draws grain, if it is finished."""
     taught = shop.out / "decoder" / "model"
-    return _autoencoder(taught if taught.exists() else _finished(shop, "autoencoder"))
+    return _autoencoder(taught if taught.exists() else finished(shop, "autoencoder"))
 
 
 def _autoencoder(directory: Path) -> AutoencoderTiny:
     model = AutoencoderTiny.from_pretrained(directory, local_files_only=True)
     return model.to(device()).eval()
-
-
-def _finished(shop: Workshop, name: str) -> Path:
-    directory = shop.out / name / "model"
-    if not directory.exists():
-        command = {"generator": "diffusion"}.get(name, name)
-        raise WeightsError(
-            f"no finished {name}",
-            value=str(directory),
-            expected=f"a trained {name} in the same workshop",
-            remedy=f"run `coin train {command}` first, with the same --out",
-        )
-    return directory
-
-
-def recipe_path(model: str, *, size: str) -> Path:
-    """A shipped recipe: ``size`` is ``cpu`` or ``gpu``."""
-    return RECIPES / size / f"{model}.yaml"

@@ -24,6 +24,7 @@ from coin_retrieval.training.diffusion import DiffusionRecipe
 from coin_retrieval.training.distillation import DistillationRecipe
 from coin_retrieval.training.loop import LoopSettings
 from coin_retrieval.training.reader import ReaderRecipe
+from coin_retrieval.training.workshop import Workshop, load_recipe, recipe_path
 from coin_retrieval.types import GenerationRequest
 
 LOOP = LoopSettings(steps=2, learning_rate=1e-3, warmup_steps=1, ema_decay=0.5)
@@ -53,28 +54,28 @@ DIFFUSION = DiffusionRecipe(
 
 
 @pytest.fixture(scope="module")
-def shop(drawn_table: Path, tmp_path_factory: pytest.TempPathFactory) -> runs.Workshop:
-    shop = runs.Workshop((drawn_table,), tmp_path_factory.mktemp("workshop"))
+def shop(drawn_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    shop = Workshop((drawn_table,), tmp_path_factory.mktemp("workshop"))
     runs.train_autoencoder(shop, AUTOENCODER)
     return shop
 
 
 @pytest.fixture(scope="module")
-def drawing_shop(shop: runs.Workshop) -> runs.Workshop:
+def drawing_shop(shop: Workshop) -> Workshop:
     runs.train_reader(shop, READER)
     runs.train_generator(shop, DIFFUSION)
     return shop
 
 
 def test_a_reader_tells_findings_apart_in_wordings_it_never_saw(
-    drawing_shop: runs.Workshop,
+    drawing_shop: Workshop,
 ) -> None:
     made = json.loads((drawing_shop.out / "reader" / "made.json").read_text())
     findings = ConceptReader.load(drawing_shop.out / "reader" / "model").config.groups["finding"]
     assert made["held_out_accuracy"] > 1.5 / len(findings)
 
 
-def test_a_distilled_generator_draws_unguided_in_few_steps(drawing_shop: runs.Workshop) -> None:
+def test_a_distilled_generator_draws_unguided_in_few_steps(drawing_shop: Workshop) -> None:
     recipe = DistillationRecipe(loop=LOOP, batch=4, steps=2, teacher_steps=4, guidance=1.5)
     directory = runs.distil_generator(drawing_shop, recipe, DIFFUSION)
     (sample,) = _generator(directory).generate(GenerationRequest("an eosinophil", n=1))
@@ -82,9 +83,9 @@ def test_a_distilled_generator_draws_unguided_in_few_steps(drawing_shop: runs.Wo
 
 
 def test_a_generator_without_a_reader_is_not_begun(
-    drawn_table: Path, tmp_path: Path, shop: runs.Workshop
+    drawn_table: Path, tmp_path: Path, shop: Workshop
 ) -> None:
-    other = runs.Workshop((drawn_table,), tmp_path)
+    other = Workshop((drawn_table,), tmp_path)
     with pytest.raises(WeightsError, match="coin train reader"):
         runs.train_generator(other, DIFFUSION)
 
@@ -98,7 +99,7 @@ def _generator(directory: Path) -> Generator:
 
 
 def test_a_trained_generator_draws_through_the_ordinary_class(
-    drawing_shop: runs.Workshop,
+    drawing_shop: Workshop,
 ) -> None:
     directory = drawing_shop.out / "generator" / "model"
     (sample,) = _generator(directory).generate(GenerationRequest("an eosinophil", n=1))
@@ -107,7 +108,7 @@ def test_a_trained_generator_draws_through_the_ordinary_class(
 
 
 def test_a_trained_encoder_embeds_the_same_through_the_ordinary_class(
-    shop: runs.Workshop,
+    shop: Workshop,
 ) -> None:
     directory = runs.train_encoder(shop, CLIP)
     encoder = make_encoder(
@@ -131,7 +132,7 @@ def test_a_trained_encoder_embeds_the_same_through_the_ordinary_class(
     assert np.isclose(np.linalg.norm(embedded), 1, atol=1e-5)
 
 
-def test_a_decoder_learns_behind_latents_that_stay_as_they_are(shop: runs.Workshop) -> None:
+def test_a_decoder_learns_behind_latents_that_stay_as_they_are(shop: Workshop) -> None:
     recipe = DecoderRecipe(loop=LOOP, side_px=32, crop_px=16, batch=4, critic_channels=4)
     taught = AutoencoderTiny.from_pretrained(runs.train_decoder(shop, recipe))
     first = AutoencoderTiny.from_pretrained(shop.out / "autoencoder" / "model")
@@ -141,7 +142,7 @@ def test_a_decoder_learns_behind_latents_that_stay_as_they_are(shop: runs.Worksh
     assert not torch.equal(taught.decode(latents).sample, first.decode(latents).sample)
 
 
-def test_a_finished_model_is_not_trained_again(shop: runs.Workshop) -> None:
+def test_a_finished_model_is_not_trained_again(shop: Workshop) -> None:
     made = shop.out / "autoencoder" / "made.json"
     before = made.stat().st_mtime_ns
     runs.train_autoencoder(shop, AUTOENCODER)
@@ -159,11 +160,11 @@ def test_the_shipped_recipes_are_valid(size: str) -> None:
         "reader": ReaderRecipe,
     }
     for model, kind in kinds.items():
-        assert runs.load_recipe(kind, runs.recipe_path(model, size=size)).loop.steps > 0
+        assert load_recipe(kind, recipe_path(model, size=size)).loop.steps > 0
 
 
 def test_a_recipe_with_an_unknown_field_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text("loop: {steps: 1, learning_rate: 0.1}\nlearning_rat: 2\n")
     with pytest.raises(SettingsError, match="learning_rat"):
-        runs.load_recipe(AutoencoderRecipe, file)
+        load_recipe(AutoencoderRecipe, file)
