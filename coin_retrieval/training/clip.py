@@ -23,7 +23,9 @@ from coin_retrieval.starter import minilm
 from coin_retrieval.training.augment import AugmentSettings, augment
 from coin_retrieval.training.data import PackedCases
 from coin_retrieval.training.loop import LoopSettings, Task, device
+from coin_retrieval.training.losses import multi_positive
 from coin_retrieval.training.sampling import balanced_weights
+from coin_retrieval.training.text_head import TextHeadRecipe
 from coin_retrieval.training.texts import CaptionPool
 from coin_retrieval.training.warm_start import take_over
 
@@ -32,7 +34,8 @@ class ClipRecipe(BaseModel):
     """The encoder's shape and training; one YAML file.
 
     ``jitter`` moves each report's sentence embedding by so much noise, as unheard wordings do.
-    ``start_from`` is a safetensors file whose fitting weights are taken over.
+    ``start_from`` is a safetensors file whose fitting weights are taken over. With a ``text_head``
+    that part is taught again when the pictures' embeddings stand still.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +53,7 @@ class ClipRecipe(BaseModel):
     start_from: Path | None = None
     drawn_share: float = Field(default=0.25, ge=0, le=1)
     augment: AugmentSettings = AugmentSettings()
+    text_head: TextHeadRecipe | None = None
 
 
 class ClipTask(Task):
@@ -83,9 +87,7 @@ class ClipTask(Task):
         rows = random.choice(len(self._weights), size=recipe.batch, p=self._weights)
         seen = augment(self._pictures(rows, random), recipe.image_px, recipe.augment, random)
         image = F.normalize(model.visual(seen.to(device())), dim=-1).float()  # type: ignore[operator]
-        pooled = self._captions.draw(rows, random)
-        spread = recipe.jitter * pooled.norm(dim=-1, keepdim=True) / pooled.shape[-1] ** 0.5
-        pooled = (pooled + spread * torch.randn_like(pooled)).to(device())
+        pooled = self._captions.draw(rows, random, jitter=recipe.jitter).to(device())
         text = F.normalize(model.text.proj(pooled), dim=-1).float()  # type: ignore[union-attr,operator]
         labels = self._labels[torch.from_numpy(rows)].to(device())
         same = labels[:, None] == labels[None, :]
@@ -112,19 +114,6 @@ class ClipTask(Task):
 def _by_finding(rows: Sequence[CaseRow]) -> dict[str, np.ndarray]:
     findings = np.array([row.finding for row in rows])
     return {str(finding): np.flatnonzero(findings == finding) for finding in np.unique(findings)}
-
-
-def multi_positive(logits: Tensor, positive: Tensor) -> Tensor:
-    """Cross entropy of each row against the uniform distribution over its positives.
-
-    Args:
-        logits: [n n].
-        positive: bool [n n]; rows without any positive do not count.
-    """
-    share = positive.float() / positive.sum(1, keepdim=True).clamp(min=1)
-    rows = -(share * logits.log_softmax(1)).sum(1)
-    counted = positive.any(1)
-    return rows[counted].mean()
 
 
 def clip_config(recipe: ClipRecipe) -> dict[str, object]:

@@ -35,6 +35,7 @@ from coin_retrieval.training.reader import (
     reports_to_read,
 )
 from coin_retrieval.training.starter import save_generator
+from coin_retrieval.training.text_head import TextHeadTask, embed_pictures
 from coin_retrieval.training.texts import caption_pool
 from coin_retrieval.training.workshop import Workshop, finished, run_once
 from coin_retrieval.types import content_digest
@@ -88,7 +89,15 @@ def train_encoder(shop: Workshop, recipe: ClipRecipe, *, drawn: Path | None = No
         save_clip(module, recipe, directory)
         return {}
 
-    return run_once(shop, "encoder", keep, lambda out: fit(task, recipe.loop, out, name="encoder"))
+    def train(out: Path) -> nn.Module:
+        model = fit(task, recipe.loop, out, name="encoder")
+        if recipe.text_head is not None:
+            images = embed_pictures(model.visual, cases, recipe.image_px, batch=recipe.batch)  # type: ignore[arg-type]
+            head = TextHeadTask(cases, captions, images, model.text.proj, recipe.text_head)  # type: ignore[union-attr,arg-type]
+            model.text.proj = fit(head, recipe.text_head.loop, out / "text_head", name="text head")  # type: ignore[union-attr]
+        return model
+
+    return run_once(shop, "encoder", keep, train)
 
 
 def train_reader(shop: Workshop, recipe: ReaderRecipe) -> Path:

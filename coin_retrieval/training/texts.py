@@ -14,25 +14,27 @@ from transformers import AutoTokenizer, BertModel
 
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.starter import minilm
-from coin_retrieval.training.captions import LEXICON, compose_report
+from coin_retrieval.training.captions import WORDINGS, compose_report
 from coin_retrieval.training.loop import device
 from coin_retrieval.types import content_digest
 
 
 @dataclass(frozen=True)
 class CaptionPool:
-    """``embeddings`` [rows pool dim]: mean-pooled states of ``pool`` reports of each row.
-
-    ``empty`` [dim] is the embedding of the empty prompt.
-    """
+    """``embeddings`` [rows pool dim]: mean-pooled states of ``pool`` reports of each row."""
 
     embeddings: Tensor
-    empty: Tensor
 
-    def draw(self, rows: np.ndarray, random: np.random.Generator) -> Tensor:
-        """One report's embedding for each of these rows, float32 [b dim]."""
+    def draw(self, rows: np.ndarray, random: np.random.Generator, *, jitter: float = 0.0) -> Tensor:
+        """One report's embedding for each of these rows, float32 [b dim].
+
+        ``jitter`` moves each by noise of so many times its own length, as unheard wordings do.
+        """
         which = random.integers(self.embeddings.shape[1], size=len(rows))
-        return self.embeddings[torch.from_numpy(rows), torch.from_numpy(which)].float()
+        pooled = self.embeddings[torch.from_numpy(rows), torch.from_numpy(which)].float()
+        spread = jitter * pooled.norm(dim=-1, keepdim=True) / pooled.shape[-1] ** 0.5
+        moved: Tensor = pooled + spread * torch.randn_like(pooled)
+        return moved
 
 
 def caption_pool(rows: tuple[CaseRow, ...], *, size: int, seed: int, cache: Path) -> CaptionPool:
@@ -40,7 +42,7 @@ def caption_pool(rows: tuple[CaseRow, ...], *, size: int, seed: int, cache: Path
     key = content_digest(
         {
             "rows": [[str(row.image_path), row.finding] for row in rows],
-            "lexicon": LEXICON.read_text(encoding="utf-8"),
+            "wordings": [path.read_text(encoding="utf-8") for path in sorted(WORDINGS.glob("*"))],
             "composer": Path(compose_report.__code__.co_filename).read_text(encoding="utf-8"),
             "size": size,
             "seed": seed,
@@ -50,12 +52,9 @@ def caption_pool(rows: tuple[CaseRow, ...], *, size: int, seed: int, cache: Path
     if not file.exists():
         random = np.random.default_rng(seed)
         texts = [compose_report(row, random) for row in rows for _ in range(size)]
-        embedded = embed_texts([*texts, ""])
         cache.mkdir(parents=True, exist_ok=True)
-        pool = embedded[:-1].reshape(len(rows), size, -1).contiguous()
-        save_file({"embeddings": pool, "empty": embedded[-1].clone()}, file)
-    stored = load_file(file)
-    return CaptionPool(stored["embeddings"], stored["empty"].float())
+        save_file({"embeddings": embed_texts(texts).reshape(len(rows), size, -1)}, file)
+    return CaptionPool(load_file(file)["embeddings"])
 
 
 @torch.inference_mode()

@@ -24,6 +24,7 @@ from coin_retrieval.training.diffusion import DiffusionRecipe
 from coin_retrieval.training.distillation import DistillationRecipe
 from coin_retrieval.training.loop import LoopSettings
 from coin_retrieval.training.reader import ReaderRecipe
+from coin_retrieval.training.text_head import TextHeadRecipe
 from coin_retrieval.training.workshop import Workshop, load_recipe, recipe_path
 from coin_retrieval.types import GenerationRequest
 
@@ -37,7 +38,15 @@ AUTOENCODER = AutoencoderRecipe(
     channels=8,
     latent_channels=4,
 )
-CLIP = ClipRecipe(loop=LOOP, side_px=40, image_px=32, batch=6, vision_model="test_byobnet", dim=16)
+CLIP = ClipRecipe(
+    loop=LOOP,
+    side_px=40,
+    image_px=32,
+    batch=6,
+    vision_model="test_byobnet",
+    dim=16,
+    text_head=TextHeadRecipe(loop=LOOP, batch=8),
+)
 READER = ReaderRecipe(
     loop=LoopSettings(steps=150, learning_rate=3e-3, warmup_steps=1, ema_decay=0.9, bf16=False),
     composed=20,

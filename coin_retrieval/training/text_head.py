@@ -1,0 +1,82 @@
+"""Teach an encoder's text head again, against the pictures' finished embeddings.
+
+While the image tower learns, its space moves, and each step shows the head as many wordings as
+pictures. Afterwards the space stands still, and wordings cost nothing: minutes bring thousands of
+batches (locked-image tuning, Zhai et al. 2022, arXiv 2111.07991).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from coin_retrieval.training.data import PackedCases
+from coin_retrieval.training.loop import LoopSettings, Task, device
+from coin_retrieval.training.losses import multi_positive
+from coin_retrieval.training.sampling import balanced_weights
+from coin_retrieval.training.texts import CaptionPool
+
+
+class TextHeadRecipe(BaseModel):
+    """How long and on how many reports; a part of the encoder's recipe."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    loop: LoopSettings
+    batch: int = Field(default=512, gt=0)
+    balance: float = Field(default=0.25, ge=0, le=1)
+    jitter: float = Field(default=0.5, ge=0)
+    scale: float = Field(default=20.0, gt=0)
+
+
+class TextHeadTask(Task):
+    """Symmetric multi-positive contrast of reports with embeddings that do not move.
+
+    Args:
+        images: unit embeddings of the pictures, float32 [n dim].
+        head: from pooled text states to the space.
+    """
+
+    def __init__(
+        self,
+        cases: PackedCases,
+        captions: CaptionPool,
+        images: Tensor,
+        head: nn.Module,
+        recipe: TextHeadRecipe,
+    ) -> None:
+        self._captions, self._images, self._recipe = captions, images, recipe
+        self._weights = balanced_weights(cases.rows, power=recipe.balance)
+        findings = sorted({row.finding for row in cases.rows})
+        self._labels = torch.tensor([findings.index(row.finding) for row in cases.rows])
+        self.module = head
+
+    def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        """The loss of one batch; see :class:`.Task`."""
+        recipe = self._recipe
+        rows = random.choice(len(self._weights), size=recipe.batch, p=self._weights)
+        pooled = self._captions.draw(rows, random, jitter=recipe.jitter).to(device())
+        text = F.normalize(self.module(pooled), dim=-1).float()
+        index = torch.from_numpy(rows)
+        across = recipe.scale * text @ self._images[index].to(device()).T
+        labels = self._labels[index].to(device())
+        same = labels[:, None] == labels[None, :]
+        hits = same.gather(1, across.argmax(1, keepdim=True)).float().mean()
+        loss = 0.5 * (multi_positive(across, same) + multi_positive(across.T, same))
+        return loss, {"hit": hits.item()}
+
+
+@torch.inference_mode()
+def embed_pictures(tower: nn.Module, cases: PackedCases, side_px: int, *, batch: int) -> Tensor:
+    """Unit embeddings of every picture as the encoder sees it, float32 [n dim]."""
+    parts = []
+    for start in range(0, len(cases.rows), batch):
+        real = cases.batch(np.arange(start, min(start + batch, len(cases.rows))))
+        seen = F.interpolate(real, (side_px, side_px), mode="bicubic", antialias=True)
+        with torch.autocast(device().type, torch.bfloat16):
+            embedded = tower(seen.clamp(-1, 1).to(device(), memory_format=torch.channels_last))
+        parts.append(F.normalize(embedded.float(), dim=-1).cpu())
+    return torch.cat(parts)
