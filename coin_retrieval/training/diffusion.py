@@ -49,8 +49,8 @@ class DiffusionRecipe(BaseModel):
     doubted: float = Field(default=0.3, ge=0, le=1)
     prompt_drop: float = Field(default=0.1, ge=0, lt=1)
     min_snr: float = 5.0
-    steps: int = Field(default=10, gt=0)
-    guidance: float = Field(default=5.0, ge=1)
+    steps: int = Field(default=12, gt=0)
+    guidance: float = Field(default=3.0, ge=1)
 
 
 class DiffusionTask(Task):

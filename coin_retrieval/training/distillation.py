@@ -31,8 +31,8 @@ class DistillationRecipe(BaseModel):
     loop: LoopSettings
     batch: int = Field(default=32, gt=0)
     steps: int = Field(default=4, gt=0)
-    teacher_steps: int = Field(default=16, gt=0)
-    guidance: float = Field(default=2.0, ge=1)
+    teacher_steps: int = Field(default=12, gt=0)
+    guidance: float = Field(default=3.0, ge=1)
 
 
 class DistillationTask(Task):
