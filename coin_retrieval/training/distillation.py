@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from coin_retrieval.training.diffusion import DiffusionTask, noise_scheduler, sample_latents
@@ -33,6 +34,12 @@ class DistillationRecipe(BaseModel):
     steps: int = Field(default=4, gt=0)
     teacher_steps: int = Field(default=12, gt=0)
     guidance: float = Field(default=3.0, ge=1)
+
+    @model_validator(mode="after")
+    def _whole_strides(self) -> Self:
+        if self.teacher_steps % self.steps:
+            raise ValueError("teacher_steps must be a multiple of steps")
+        return self
 
 
 class DistillationTask(Task):
