@@ -3,6 +3,7 @@
 # that lie beside the checkout. About an hour on two CPU cores; what is there already is kept.
 #
 #   bash bench/starter_figures.sh ../shared/data ../shared/weights out/figures
+#   ONLY="drawn|images" bash bench/starter_figures.sh …      # steps whose names match
 set -euo pipefail
 DATA=$1 WEIGHTS=$2 OUT=$3
 RUN=${RUN:-.venv/bin}
@@ -14,7 +15,7 @@ mkdir -p "$OUT"
 step() { # NAME COMMAND…: run once, keep what it prints
     local name=$1
     shift
-    [ -e "$OUT/$name.done" ] && return
+    [[ -e "$OUT/$name.done" || ! $name =~ ${ONLY:-.} ]] && return
     echo "== $name" >&2
     "$@" >"$OUT/$name.txt" && touch "$OUT/$name.done"
 }
