@@ -45,9 +45,9 @@ def test_version_is_the_packages() -> None:
         (["--report", "\x07 bell"], "ReportError"),
         ([], "InputError"),
         (["--report", "cells", "--where", "site"], "FilterError"),
-        (["--report", "cells", "--image", "a.png"], "InputError"),
+        (["--report", "cells", "--image", "absent.png"], "ImageError"),
         (["--image", "absent.png"], "ImageError"),
-        (["--image", "absent.png", "--mode", "text"], "InputError"),
+        (["--image", "absent.png", "--mode", "text"], "ImageError"),
     ],
 )
 def test_bad_input_is_told_before_anything_loads(
