@@ -65,9 +65,10 @@ class ConceptReader(nn.Module):
     def logits(self, sentences: Tensor) -> dict[str, Tensor]:
         """Each group's logits [n values + 1]; the last one is "nothing stated"."""
         read = F.normalize(self.body(sentences.float()), dim=-1)
+        # a ParameterDict has an order of its own; vectors have that of the configuration
         return {
-            group: _SCALE * read @ F.normalize(directions, dim=-1).T
-            for group, directions in self.values.items()
+            group: _SCALE * read @ F.normalize(self.values[group], dim=-1).T
+            for group in self.config.groups
         }
 
     def forward(self, sentences: Tensor) -> Tensor:
