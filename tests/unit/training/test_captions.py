@@ -10,6 +10,7 @@ import pytest
 
 from coin_retrieval.case_table import CaseRow, read_case_table
 from coin_retrieval.errors import CaseTableError
+from coin_retrieval.reports.plain import read_report
 from coin_retrieval.training.captions import (
     compose,
     compose_report,
@@ -141,3 +142,12 @@ def test_every_finding_of_the_real_tables_has_words(data_root: Path) -> None:
         findings.update(row.finding for row in read_case_table(table))
     assert findings
     assert set(findings) <= set(load_lexicon().findings)
+
+
+@pytest.mark.parametrize("kind", [whole_reports, held_out_reports])
+def test_every_whole_report_is_one_that_the_program_reads(
+    kind: Callable[[], Mapping[str, tuple[str, ...]]],
+) -> None:
+    for reports in kind().values():
+        for text in reports:
+            assert read_report(text).text
