@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 
 
 def sheet(
-    real: Annotated[
-        list[Path], typer.Option(help="Real pictures; repeatable: manifest or folder.")
-    ],
     out: Annotated[Path, typer.Option(help="The sheet: FILE.png or FILE.webp; pages get numbers.")],
     queries: Annotated[
         Path | None,
         typer.Option(
             help="CSV: report and the label's column. Default: a held-out wording a finding."
         ),
+    ] = None,
+    real: Annotated[
+        list[Path] | None,
+        typer.Option(help="Real pictures; repeatable: manifest or folder. None: drawn ones only."),
     ] = None,
     where: Where = None,
     by: Annotated[str, typer.Option(help="The label: finding or diagnosis.")] = "finding",
@@ -42,6 +43,7 @@ def sheet(
     from coin_retrieval.cli.progress import showing_bars
     from coin_retrieval.cli.session import print_json, working
     from coin_retrieval.cli.settings import read_environment
+    from coin_retrieval.evaluation.pictures import PictureSet
     from coin_retrieval.evaluation.prototype_sheet import (
         SheetRow,
         check_sheet_path,
@@ -53,8 +55,8 @@ def sheet(
     from coin_retrieval.images import load_image
 
     check_sheet_path(out)
-    pictures = select(real, where).labelled(by)
-    labels = set(pictures.labels(by))
+    pictures = select(real, where).labelled(by) if real else PictureSet("none", ())
+    labels = set(pictures.labels(by)) if real else None
     asked = _asked(queries, labels, by)
     environment = read_environment()
     with working("loading the generator"):
@@ -77,7 +79,7 @@ def sheet(
             )
             done()
     files = [str(file) for file in save_pages(draw_pages(rows, n=n), out)]
-    lacking = sorted({row.label for row in rows if not row.real})
+    lacking = sorted({row.label for row in rows if real and not row.real})
     if as_json:
         print_json(
             {
@@ -97,8 +99,8 @@ def sheet(
         typer.echo(f"No real picture of: {', '.join(lacking)}.")
 
 
-def _asked(queries: Path | None, labels: set[str], by: str) -> list[CaseRow]:
-    """The reports of a file, or of each finding that there are pictures of, the first held out."""
+def _asked(queries: Path | None, labels: set[str] | None, by: str) -> list[CaseRow]:
+    """The reports of a file, or the first held-out one of each finding; ``labels`` are wanted."""
     if queries is not None:
         from coin_retrieval.evaluation.report_table import read_report_table
 
@@ -111,12 +113,12 @@ def _asked(queries: Path | None, labels: set[str], by: str) -> list[CaseRow]:
     asked = [
         CaseRow(Path(), "", finding=name, diagnosis=findings[name].diagnosis, report=reports[0])
         for name, reports in held_out_reports().items()
-        if (name if by == "finding" else findings[name].diagnosis) in labels
+        if labels is None or (name if by == "finding" else findings[name].diagnosis) in labels
     ]
     if not asked:
         raise InputError(
             "there are held-out wordings of none of these labels",
-            value=sorted(labels)[:5],
+            value=sorted(labels or ())[:5],
             expected="findings of the training lexicon",
             remedy="give your own reports with --queries",
         )

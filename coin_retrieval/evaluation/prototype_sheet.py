@@ -25,6 +25,7 @@ from coin_retrieval.types import RgbImage
 NOTICE = (
     "Left: SYNTHETIC, drawn by a model, no patient. Right: real pictures of the report's label."
 )
+NOTICE_DRAWN = "SYNTHETIC, drawn by a model, no patient."
 SUFFIXES = (".png", ".webp")
 ROWS_A_PAGE = 10
 _TILE_PX, _GAP_PX, _MARGIN_PX, _GUTTER_PX, _FRAME_PX = 128, 6, 32, 36, 5
@@ -59,7 +60,10 @@ def choose_real(pictures: PictureSet, label: str, *, by: str, n: int, seed: int)
 
 
 def draw_pages(rows: Sequence[SheetRow], *, n: int) -> list[RgbImage]:
-    """Pages of ten reports, uint8 [h w 3]: ``n`` drawn pictures left, ``n`` real ones right."""
+    """Pages of ten reports, uint8 [h w 3]: ``n`` drawn pictures left, ``n`` real ones right.
+
+    Where no row has a real picture the pages have no right half.
+    """
     starts = range(0, len(rows), ROWS_A_PAGE)
     return [
         _Page(rows[start : start + ROWS_A_PAGE], n, number, len(starts)).draw()
@@ -123,14 +127,19 @@ class _Page:
     def __init__(self, rows: Sequence[SheetRow], n: int, number: int, pages: int) -> None:
         self._half_px = n * _TILE_PX + (n - 1) * _GAP_PX
         self._right = _MARGIN_PX + self._half_px + _GUTTER_PX
-        self._width = self._right + self._half_px + _MARGIN_PX
+        self._compares = any(row.real for row in rows)
+        compared_px = _GUTTER_PX + self._half_px if self._compares else 0
+        self._width = _MARGIN_PX + self._half_px + compared_px + _MARGIN_PX
         self._rows = rows
         self._texts = [
             wrap(row.report, _REPORT_PX, self._width - 2 * _MARGIN_PX, _REPORT_LINES)
             for row in rows
         ]
         self._notices = wrap(
-            f"{NOTICE} Page {number} of {pages}.", _HEAD_PX, self._width - 2 * _MARGIN_PX, 3
+            f"{NOTICE if self._compares else NOTICE_DRAWN} Page {number} of {pages}.",
+            _HEAD_PX,
+            self._width - 2 * _MARGIN_PX,
+            3,
         )
 
     def draw(self) -> RgbImage:
@@ -164,7 +173,7 @@ class _Page:
             self._mark(_MARGIN_PX + column * (_TILE_PX + _GAP_PX), upper)
         for column, image in enumerate(row.real):
             self._tile(image, self._right + column * (_TILE_PX + _GAP_PX), upper)
-        if not row.real:
+        if self._compares and not row.real:
             place = (self._right, upper + _TILE_PX // 2)
             self._pen.text(place, "no real picture of this label", _GREY, font(_LABEL_PX))
 

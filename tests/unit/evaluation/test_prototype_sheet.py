@@ -121,3 +121,10 @@ def test_the_frozen_reports_are_worded_as_nothing_in_the_lexicon() -> None:
         # no sign is copied word for word, but for those of two or three words that anybody uses
         signs = [sign for group in finding.signs for sign in group if len(sign.split()) > 3]
         assert not any(sign.casefold() in said for sign in signs), case.report
+
+
+def test_without_real_pictures_a_page_has_no_right_half() -> None:
+    drawn = [np.full((32, 32, 3), 120, np.uint8)]
+    (compared,) = draw_pages([SheetRow("cells", "Candida", drawn, drawn)], n=1)
+    (alone,) = draw_pages([SheetRow("cells", "Candida", drawn, [])], n=1)
+    assert alone.shape[1] < compared.shape[1]
