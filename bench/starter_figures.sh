@@ -70,3 +70,5 @@ step archive-all "$RUN/coin-index" build "$OUT/all" "$BLOOD" "$CERVIX" "$FIELDS"
 step warm "$RUN/python" bench/warm_search.py "$OUT/all" --reports 20
 step cold "$RUN/python" bench/cold_search.py "$OUT/all"
 step encode "$RUN/python" bench/encode.py "$OUT/all"
+
+"$RUN/python" bench/keep_results.py "$OUT" "$DATA" "$WEIGHTS" docs/results

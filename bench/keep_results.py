@@ -1,0 +1,43 @@
+"""Copy what ``bench/starter_figures.sh`` measured into docs/results, without this machine's paths.
+
+    python bench/keep_results.py OUT DATA WEIGHTS docs/results
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+TABLES = (
+    "retrieval-blood",
+    "retrieval-cervix",
+    "ablation-blood",
+    "ablation-cervix",
+    "vision",
+    "close-match",
+    "images-blood",
+    "images-cervix",
+    "memorisation-blood",
+    "memorisation-cervix",
+    "agreement-blood",
+    "agreement-cervix",
+    "augmentation",
+)
+PRINTED = ("calibration-blood", "calibration-cervix", "warm", "cold", "encode")
+
+
+def main(out: Path, data: str, weights: str, kept: Path) -> None:
+    kept.mkdir(parents=True, exist_ok=True)
+    for name in (*TABLES, *PRINTED):
+        source = out / f"{name}.txt"
+        if not source.exists():
+            continue
+        text = source.read_text("utf-8").strip()
+        for path, stands_for in ((data, "DATA"), (weights, "WEIGHTS"), (str(out), "OUT")):
+            text = text.replace(path, stands_for)
+        body = text if name in TABLES else f"```\n{text}\n```"
+        (kept / f"{name}.md").write_text(f"# {name}\n\n{body}\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4]))
