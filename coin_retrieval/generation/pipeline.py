@@ -10,8 +10,7 @@ from typing import Any
 
 import diffusers
 import torch
-from diffusers import AutoPipelineForText2Image, DiffusionPipeline, SchedulerMixin
-from diffusers.pipelines.auto_pipeline import SUPPORTED_TASKS_MAPPINGS
+from diffusers import DiffusionPipeline, SchedulerMixin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from transformers import AutoTokenizer
 
@@ -33,6 +32,7 @@ from coin_retrieval.types import content_digest
 
 INDEX, CARD, READER = "model_index.json", "coin.json", "reader"
 _WEIGHTS = re.compile(r"(diffusion_pytorch_model|model)(\.\w+)?(-\d+-of-\d+)?\.safetensors")
+_DRAWS_TEXT = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
 _TOKENIZER_FILES = ("vocab.txt", "merges.txt", "spiece.model")
 
 
@@ -171,8 +171,7 @@ def _from_pretrained(
     variant: str | None,
 ) -> Any:
     name = index.get("_class_name")
-    linked = {kind.__name__ for task in SUPPORTED_TASKS_MAPPINGS for kind in task.values()}
-    loader = AutoPipelineForText2Image if name in linked else DiffusionPipeline
+    loader = DiffusionPipeline if name in _DRAWS_TEXT else _loader_of(name)
     # what is replaced is left out and put in afterwards, so that the index may name it or not
     options: dict[str, Any] = dict.fromkeys(replaced) | ({"variant": variant} if variant else {})
     try:
@@ -199,6 +198,18 @@ def _from_pretrained(
         if component not in replaced and isinstance(module, torch.nn.Module):
             _check_component(directory / component, component, module)
     return pipeline
+
+
+def _loader_of(name: Any) -> Any:
+    """The text-to-image sibling of a pipeline that another task's directory names."""
+    # imports every pipeline there is: half a second that most searches need not wait for
+    from diffusers.pipelines.auto_pipeline import (
+        SUPPORTED_TASKS_MAPPINGS,
+        AutoPipelineForText2Image,
+    )
+
+    linked = {kind.__name__ for task in SUPPORTED_TASKS_MAPPINGS for kind in task.values()}
+    return AutoPipelineForText2Image if name in linked else DiffusionPipeline
 
 
 def _check_component(folder: Path, component: str, module: torch.nn.Module) -> None:
