@@ -19,8 +19,8 @@ def closeness(support: Support) -> str:
     """Whether any case is close, and how often that is said wrongly."""
     if support.close is None or support.threshold is None or support.false_alarm_rate is None:
         return (
-            f"Whether these cases are close was not judged (score {support.score:.3f}): there is no "
-            "threshold for such a query. coin calibrate measures one for reports and pictures; "
+            f"Whether these cases are close was not judged (score {support.score:.3f}): no "
+            "threshold serves such a query. coin calibrate measures one for reports and pictures; "
             "marked cases, exclusions and a picture beside a report have none."
         )
     if support.close:
