@@ -1,6 +1,6 @@
 """Copy what ``bench/starter_figures.sh`` measured into docs/results, without this machine's paths.
 
-    python bench/keep_results.py OUT DATA WEIGHTS docs/results
+python bench/keep_results.py OUT DATA WEIGHTS docs/results
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The starter's generator with a U-Net that has learned nothing: the ceiling of picture distances.
 
-    python bench/untrained.py OUT
+python bench/untrained.py OUT
 """
 
 from __future__ import annotations
