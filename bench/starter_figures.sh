@@ -63,7 +63,7 @@ done
 step drawn-augmentation "$RUN/coin" generate --composed 100 --where "site=peripheral blood" --out "$OUT/drawn-augmentation"
 step augmentation "$RUN/coin" evaluate augmentation --real "$BLOOD" --where split=train \
     --test "$BLOOD" --test-where split=val --generated "$OUT/drawn-augmentation/cases.csv" \
-    --shots 10 --seeds 3 --features "$MOBILENET" --size-px 128 --out "$OUT/augmentation"
+    --shots 5,10,50 --seeds 3 --features "$MOBILENET" --size-px 128 --out "$OUT/augmentation"
 
 # Times
 step archive-all "$RUN/coin-index" build "$OUT/all" "$BLOOD" "$CERVIX" "$FIELDS" "$DATA/sites/cases.csv"
