@@ -11,6 +11,7 @@ from pathlib import Path
 TABLES = (
     "retrieval-blood",
     "retrieval-cervix",
+    *(f"retrieval-{part}-seed{seed}" for part in ("blood", "cervix") for seed in (1000, 2000)),
     "ablation-blood",
     "ablation-cervix",
     "vision",

@@ -29,6 +29,10 @@ step archive-vision "$RUN/coin-index" build "$OUT/vision-blood" "$BLOOD" --where
 # Retrieval: every mode, before and after calibration; what each step brings
 for part in blood cervix; do
     step "retrieval-$part" "$RUN/coin" evaluate retrieval "$OUT/val-$part" --out "$OUT/retrieval-$part"
+    for seed in 1000 2000; do # before the calibration, as the first
+        step "retrieval-$part-seed$seed" "$RUN/coin" evaluate retrieval "$OUT/val-$part" \
+            --modes text,prototype,fused --seed "$seed" --out "$OUT/retrieval-$part-seed$seed"
+    done
     step "ablation-$part" "$RUN/coin" evaluate ablation "$OUT/val-$part" --out "$OUT/ablation-$part"
     step "calibration-$part" "$RUN/coin" calibrate "$OUT/val-$part"
 done
