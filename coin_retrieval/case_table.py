@@ -9,6 +9,9 @@ from pathlib import Path
 
 from coin_retrieval.errors import CaseTableError, MissingDependencyError
 
+MANIFEST = "cases.csv"
+"""What a folder's own manifest is called."""
+
 REQUIRED = ("image_path", "case_id")
 _TEXTS = ("site", "specimen", "stain", "diagnosis", "finding", "report")
 KNOWN = (*REQUIRED, *_TEXTS, "mpp_um", "origin")

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from coin_retrieval.catalog.base import Catalog
     from coin_retrieval.encoding.base import Encoder
     from coin_retrieval.generation.base import Generator
-    from coin_retrieval.retrieval.drawing import PrototypeDrawer
-    from coin_retrieval.retrieval.retriever import Retriever
+    from coin_retrieval.prototypes.drawer import PrototypeDrawer
+    from coin_retrieval.search.retriever import Retriever
     from coin_retrieval.stores.base import VectorStore
 
 
@@ -184,8 +184,8 @@ def open_archive(path: Path) -> Archive:
 
 def make_drawer(generator: GeneratorSettings, *, cache_dir: Path) -> PrototypeDrawer:
     """A drawer of prototypes, for which no archive is needed. Raises as the generator does."""
-    from coin_retrieval.retrieval.drawing import PrototypeDrawer
-    from coin_retrieval.retrieval.prototypes import PrototypeCache
+    from coin_retrieval.prototypes.cache import PrototypeCache
+    from coin_retrieval.prototypes.drawer import PrototypeDrawer
 
     return PrototypeDrawer(make_generator(generator), PrototypeCache(cache_dir))
 
@@ -210,8 +210,8 @@ def make_retriever(
         EncoderMismatchError: the encoder named is not the archive's.
         ModelError: weights that cannot be used.
     """
-    from coin_retrieval.retrieval.prototypes import PrototypeCache
-    from coin_retrieval.retrieval.retriever import Retriever
+    from coin_retrieval.prototypes.cache import PrototypeCache
+    from coin_retrieval.search.retriever import Retriever
 
     return Retriever(
         archive,

@@ -9,8 +9,8 @@ from coin_retrieval import factory
 from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
 from coin_retrieval.archive.layout import MANIFEST
 from coin_retrieval.archive.manifest import read_manifest
-from coin_retrieval.cli.settings import read_environment
 from coin_retrieval.config import EncoderSettings, FaissStoreSettings, StoreSettings
+from coin_retrieval.console.environment import read_environment
 from coin_retrieval.errors import ArchiveCorruptError, NotFoundError, SettingsError
 
 KINDS = get_args(FaissStoreSettings.model_fields["kind"].annotation)

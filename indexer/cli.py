@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from coin_retrieval.cli.errors import CoinGroup, JsonOption, run
+from coin_retrieval.console.errors import CoinGroup, JsonOption, run
 
 app = typer.Typer(
     cls=CoinGroup,
@@ -56,8 +56,8 @@ def build(
 
     Pictures that were embedded before are not again. A build that was stopped resumes.
     """
-    from coin_retrieval.cli.inputs import parse_where
-    from coin_retrieval.cli.session import print_json, working
+    from coin_retrieval.console.inputs import parse_where
+    from coin_retrieval.console.session import print_json, working
     from indexer.choices import choose_encoder, choose_store
     from indexer.progress import showing_progress
     from indexer.rows import read_sources
@@ -72,8 +72,8 @@ def build(
     batch = read_sources(sources, archive=archive, where=wanted)
     with working("loading the encoder"):
         from coin_retrieval.factory import make_encoder
-        from indexer.build import BuildSettings, refuse_foreign_folder
-        from indexer.build import build as build_archive
+        from indexer.building import BuildSettings, refuse_foreign_folder
+        from indexer.building import build as build_archive
 
         refuse_foreign_folder(archive)
         loaded = make_encoder(encoder_settings)
@@ -92,7 +92,7 @@ def build(
 @app.command()
 def info(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
     """What ARCHIVE holds: its manifest, and the fields that searches can be filtered by."""
-    from coin_retrieval.cli.session import print_json
+    from coin_retrieval.console.session import print_json
     from indexer.tables import info_object, show_info
 
     if as_json:
@@ -104,7 +104,7 @@ def info(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
 @app.command()
 def verify(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
     """Check ARCHIVE: checksums, ids, vectors, thumbnails, pictures; exit code 1 on an error."""
-    from coin_retrieval.cli.session import print_json, working
+    from coin_retrieval.console.session import print_json, working
     from indexer.tables import findings_object, show_findings
 
     with working("verifying"):

@@ -17,8 +17,8 @@ from coin_retrieval.archive.calibration import CloseMatch
 from coin_retrieval.archive.layout import CATALOG, MANIFEST, NOTES, SKIPPED
 from coin_retrieval.archive.manifest import check_sizes, read_manifest
 from coin_retrieval.archive.verify import Finding
-from coin_retrieval.retrieval.calibrated import images_notice
-from indexer.build import BuildReport
+from coin_retrieval.search.calibration_use import images_notice
+from indexer.building import BuildReport
 
 _VALUES_SHOWN = 8
 _FINDINGS_SHOWN = 20

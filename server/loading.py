@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from coin_retrieval.retrieval.query import Query
-from coin_retrieval.retrieval.retriever import Retriever
+from coin_retrieval.search.query import Query
+from coin_retrieval.search.retriever import Retriever
 from server.errors import NotReadyError
 from server.limits import MAX_SEED
 

@@ -8,7 +8,7 @@ from fastapi import Form
 from pydantic import TypeAdapter, ValidationError
 
 from coin_retrieval.errors import FilterError
-from coin_retrieval.retrieval.query import Query
+from coin_retrieval.search.query import Query
 from coin_retrieval.types import SearchMode
 from server.limits import MAX_CASES, MAX_MARKS, MAX_PROTOTYPES, MAX_SEED
 from server.schemas import SearchRequest, WhereValue, where_values

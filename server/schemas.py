@@ -1,4 +1,4 @@
-"""What goes over the wire besides :mod:`coin_retrieval.retrieval.answer`."""
+"""What goes over the wire besides :mod:`coin_retrieval.presenting.answer`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coin_retrieval.retrieval.answer import (
+from coin_retrieval.presenting.answer import (
     PrototypeAnswer,
     SearchAnswer,
     to_answer,
     to_prototype_answer,
 )
-from coin_retrieval.retrieval.query import Drawing, Prototype, SearchResult
+from coin_retrieval.prototypes.prototype import Drawing, Prototype
+from coin_retrieval.search.query import SearchResult
 from coin_retrieval.types import CaseRecord, ImageRecord
 from server.limits import MAX_CASES, MAX_MARKS, MAX_PROTOTYPES, MAX_SEED
 

@@ -7,12 +7,12 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from coin_retrieval.retrieval.retriever import Retriever
+from coin_retrieval.search.retriever import Retriever
+from server.archive_view import ArchiveFacts
 from server.errors import MediaTypeError
-from server.facts import ArchiveFacts
-from server.lanes import Lanes
 from server.limits import ServerLimits
 from server.loading import Loading
+from server.queues import Lanes
 
 
 @dataclass(frozen=True)

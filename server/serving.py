@@ -9,7 +9,7 @@ from collections.abc import Callable
 import uvicorn
 
 from coin_retrieval.errors import SettingsError
-from coin_retrieval.retrieval.retriever import Retriever
+from coin_retrieval.search.retriever import Retriever
 from server.app import create_app
 from server.limits import ServerLimits
 

@@ -10,8 +10,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import pytest
-import tiny_models
 from e2e import chromium
+
+from coin_retrieval.testing import tiny_models
 
 ROOT = Path(__file__).parents[1]
 

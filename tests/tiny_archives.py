@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from histogram_encoder import HistogramEncoder
 from PIL import Image
 
 from coin_retrieval.config import FaissStoreSettings, OpenClipEncoderSettings
 from coin_retrieval.encoding.base import Encoder
-from indexer.build import BuildReport, BuildSettings, build
+from coin_retrieval.testing.histogram_encoder import HistogramEncoder
+from indexer.building import BuildReport, BuildSettings, build
 from indexer.rows import read_sources
 
 LABEL = OpenClipEncoderSettings(model="histogram")

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coin_retrieval.cli.errors import JsonOption
-from coin_retrieval.cli.labelled import QUERIES_HELP
-from coin_retrieval.cli.limits import MAX_SEED
+from coin_retrieval.cli.query_options import QUERIES_HELP
+from coin_retrieval.console.errors import JsonOption
+from coin_retrieval.console.limits import MAX_SEED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from coin_retrieval.evaluation.case_ranking import Pictures
-    from coin_retrieval.evaluation.query_bank import EmbeddedQuery
-    from coin_retrieval.evaluation.retrieval import LabelledReport
-    from coin_retrieval.retrieval.retriever import Retriever
+    from coin_retrieval.calibrating.case_ranking import Pictures
+    from coin_retrieval.calibrating.query_bank import EmbeddedQuery
+    from coin_retrieval.search.retriever import Retriever
     from coin_retrieval.types import SearchMode
+    from coin_retrieval.wordings.labelled_reports import LabelledReport
 
 K = 10
 
@@ -52,12 +52,12 @@ def calibrate(
     measured on the others.
     """
     from coin_retrieval.archive.amend import put_calibration
-    from coin_retrieval.cli.inputs import parse_where
-    from coin_retrieval.cli.labelled import labelled_reports
-    from coin_retrieval.cli.progress import showing_bars
-    from coin_retrieval.cli.session import print_json, working
-    from coin_retrieval.evaluation.calibration import calibrate as choose
+    from coin_retrieval.calibrating.calibration import calibrate as choose
+    from coin_retrieval.console.bars import showing_bars
+    from coin_retrieval.console.inputs import parse_where
+    from coin_retrieval.console.session import print_json, working
     from coin_retrieval.types import SearchMode
+    from coin_retrieval.wordings.labelled_reports import labelled_reports
 
     asked = labelled_reports(queries, by=by)
     allowed = parse_where(where or [])
@@ -90,8 +90,8 @@ def open_uncalibrated(archive: Path, generator: str | None) -> Retriever:
 
     Raises as :func:`~coin_retrieval.factory.make_retriever` does.
     """
-    from coin_retrieval.cli.settings import read_environment
     from coin_retrieval.config import FusionSettings
+    from coin_retrieval.console.environment import read_environment
     from coin_retrieval.factory import make_retriever, open_archive, parse_generator
 
     environment = read_environment()
@@ -119,9 +119,9 @@ def embed(
     Raises:
         InputError: no picture fits the filter, or no query's label is there.
     """
-    from coin_retrieval.evaluation.case_ranking import read_pictures
-    from coin_retrieval.evaluation.query_bank import embed_queries
-    from coin_retrieval.evaluation.retrieval import RetrievalEvaluation
+    from coin_retrieval.calibrating.case_ranking import read_pictures
+    from coin_retrieval.calibrating.query_bank import embed_queries
+    from coin_retrieval.evaluation.retrieval.modes import RetrievalEvaluation
 
     answerable = RetrievalEvaluation(retriever, where=allowed, by=by, k=K).answerable(asked)
     pictures = read_pictures(retriever.archive, where=allowed, by=by)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coin_retrieval.archive.calibration import Calibration
-from coin_retrieval.evaluation.calibration import CalibrationFigures, ChoiceFigures
+from coin_retrieval.calibrating.calibration import CalibrationFigures, ChoiceFigures
 
 
 def show_calibration(

@@ -13,7 +13,7 @@ from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import InputError
 
 if TYPE_CHECKING:
-    from coin_retrieval.evaluation.drawn_set import DrawnSet
+    from coin_retrieval.prototypes.sets import DrawnSet
 
 
 def cases_to_draw(
@@ -32,7 +32,7 @@ def cases_to_draw(
         FilterError: an unknown field.
     """
     if reports is not None:
-        from coin_retrieval.evaluation.report_table import read_report_table
+        from coin_retrieval.wordings.report_table import read_report_table
 
         if where:
             raise InputError(
@@ -44,7 +44,7 @@ def cases_to_draw(
         return read_report_table(reports)
     from numpy.random import default_rng
 
-    from coin_retrieval.training.captions import compose_report
+    from coin_retrieval.wordings.captions import compose_report
 
     random = default_rng(seed)
     rows = _of_pictures(like, where) if like else _of_findings(composed or 1, where)
@@ -55,10 +55,10 @@ def draw_cases(
     cases: Sequence[CaseRow], out: Path, *, generator: str, n: int, seed: int, quiet: bool
 ) -> DrawnSet:
     """Draw a set into ``out``, with a bar; what is there already is not drawn again."""
-    from coin_retrieval.cli.progress import showing_bars
-    from coin_retrieval.cli.session import working
-    from coin_retrieval.evaluation.drawn_set import IMAGES, draw_set
+    from coin_retrieval.console.bars import showing_bars
+    from coin_retrieval.console.session import working
     from coin_retrieval.factory import make_drawer, parse_generator
+    from coin_retrieval.prototypes.sets import IMAGES, draw_set
 
     with working("loading the generator"):
         drawer = make_drawer(parse_generator(generator), cache_dir=out / IMAGES)
@@ -76,14 +76,14 @@ def show_set(drawn: DrawnSet) -> None:
 
 
 def _of_pictures(sources: Sequence[Path], where: list[str] | None) -> list[CaseRow]:
-    from coin_retrieval.cli.measuring import select
+    from coin_retrieval.cli.picture_options import select
 
     return list(select(sources, where).labelled("finding").rows)
 
 
 def _of_findings(each: int, where: list[str] | None) -> list[CaseRow]:
-    from coin_retrieval.cli.inputs import parse_where
-    from coin_retrieval.training.captions import load_lexicon
+    from coin_retrieval.console.inputs import parse_where
+    from coin_retrieval.wordings.captions import load_lexicon
 
     rows = [
         CaseRow(

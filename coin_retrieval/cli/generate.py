@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from coin_retrieval.cli.errors import JsonOption
-from coin_retrieval.cli.limits import MAX_SEED
+from coin_retrieval.console.errors import JsonOption
+from coin_retrieval.console.limits import MAX_SEED
 from coin_retrieval.errors import InputError
 
 _OF_A_REPORT = 4
@@ -60,7 +60,7 @@ def generate(
     With --reports, --composed or --like a set is drawn: pictures and a cases.csv with their labels,
     as coin evaluate takes it. The same command resumes a set that was interrupted.
     """
-    from coin_retrieval.cli.settings import read_environment
+    from coin_retrieval.console.environment import read_environment
 
     _require_one(report=report, report_file=report_file, reports=reports, composed=composed,
                  like=like or None)  # fmt: skip
@@ -68,7 +68,7 @@ def generate(
     chosen = generator or environment.generator
     if report is None and report_file is None:
         from coin_retrieval.cli.drawing_sets import cases_to_draw, draw_cases, show_set
-        from coin_retrieval.cli.session import print_json
+        from coin_retrieval.console.session import print_json
 
         if out is None:
             raise InputError("a set needs a place", expected="--out DIRECTORY")
@@ -125,8 +125,8 @@ def _draw_one(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    from coin_retrieval.cli.inputs import report_text
-    from coin_retrieval.cli.session import print_json, working
+    from coin_retrieval.console.inputs import report_text
+    from coin_retrieval.console.session import print_json, working
 
     text = report_text(report, report_file)
     with working("drawing"):
@@ -135,11 +135,11 @@ def _draw_one(
         drawer = make_drawer(parse_generator(generator), cache_dir=cache_dir)
         drawing = drawer.draw(text, n=n, seed=seed)
     if out is not None:
-        from coin_retrieval.cli.saving import save_prototypes
+        from coin_retrieval.presenting.saving import save_prototypes
 
         drawing = replace(drawing, prototypes=save_prototypes(out, drawing.prototypes))
     if as_json:
-        from coin_retrieval.retrieval.answer import to_drawing_answer
+        from coin_retrieval.presenting.answer import to_drawing_answer
 
         print_json(to_drawing_answer(drawing).model_dump(mode="json"))
         return

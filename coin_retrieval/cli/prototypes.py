@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coin_retrieval.cli.errors import JsonOption
-from coin_retrieval.cli.limits import MAX_SEED
+from coin_retrieval.console.errors import JsonOption
+from coin_retrieval.console.limits import MAX_SEED
 
 if TYPE_CHECKING:
-    from coin_retrieval.retrieval.prototypes import PrototypeCache
-    from coin_retrieval.retrieval.warming import Warmed
+    from coin_retrieval.prototypes.cache import PrototypeCache
+    from coin_retrieval.search.warming import Warmed
 
 prototypes_app = typer.Typer(
     help="Drawn pictures that are kept, so that nothing is drawn twice.", no_args_is_help=True
@@ -49,9 +49,9 @@ def warm(
 
     What is there already is kept; the same command resumes a run that was interrupted.
     """
-    from coin_retrieval.cli.progress import showing_bars
-    from coin_retrieval.cli.session import print_json, working
-    from coin_retrieval.cli.settings import read_environment
+    from coin_retrieval.console.bars import showing_bars
+    from coin_retrieval.console.environment import read_environment
+    from coin_retrieval.console.session import print_json, working
     from coin_retrieval.factory import (
         make_retriever,
         open_archive,
@@ -59,7 +59,7 @@ def warm(
         parse_generator,
     )
     from coin_retrieval.reports.terms import load_terms
-    from coin_retrieval.retrieval.warming import warm as warm_wordings
+    from coin_retrieval.search.warming import warm as warm_wordings
 
     systems = [load_terms(name) for name in dict.fromkeys(terms)]
     wordings = list(dict.fromkeys(w for s in systems for term in s.terms for w in term.wordings))
@@ -93,7 +93,7 @@ def warm(
 @prototypes_app.command("list")
 def list_kept(as_json: JsonOption = False) -> None:
     """Count what is kept, by generator. Reports are not shown: they may be of patients."""
-    from coin_retrieval.cli.session import print_json
+    from coin_retrieval.console.session import print_json
 
     cache = _cache()
     pictures: Counter[str] = Counter()
@@ -121,7 +121,7 @@ def clear(
     as_json: JsonOption = False,
 ) -> None:
     """Delete all kept prototypes and their embeddings. Any of them can be drawn again."""
-    from coin_retrieval.cli.session import print_json
+    from coin_retrieval.console.session import print_json
 
     cache = _cache()
     if not yes:
@@ -134,8 +134,8 @@ def clear(
 
 
 def _cache() -> PrototypeCache:
-    from coin_retrieval.cli.settings import read_environment
-    from coin_retrieval.retrieval.prototypes import PrototypeCache
+    from coin_retrieval.console.environment import read_environment
+    from coin_retrieval.prototypes.cache import PrototypeCache
 
     return PrototypeCache(read_environment().prototype_dir)
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coin_retrieval.cli.errors import JsonOption
-from coin_retrieval.cli.limits import MAX_SEED
+from coin_retrieval.console.errors import JsonOption
+from coin_retrieval.console.limits import MAX_SEED
 from coin_retrieval.errors import InputError
 
 if TYPE_CHECKING:
-    from coin_retrieval.retrieval.query import Query
-    from coin_retrieval.retrieval.retriever import Retriever
+    from coin_retrieval.search.query import Query
+    from coin_retrieval.search.retriever import Retriever
 
 
 class ReportMode(StrEnum):
@@ -82,10 +82,10 @@ def search(
     ] = None,
 ) -> None:
     """Find the real cases nearest to what a report describes, or to a picture."""
-    from coin_retrieval.cli.inputs import parse_where, report_text
-    from coin_retrieval.cli.session import print_json, working
+    from coin_retrieval.console.inputs import parse_where, report_text
+    from coin_retrieval.console.session import print_json, working
     from coin_retrieval.images import load_image
-    from coin_retrieval.retrieval.query import Query
+    from coin_retrieval.search.query import Query
     from coin_retrieval.types import SearchMode
 
     asks = report is not None or report_file is not None
@@ -114,7 +114,7 @@ def search(
     demonstration = retriever.archive.manifest.demonstration
     sheet: Path | None = None
     if save is not None:
-        from coin_retrieval.cli.saving import save_search
+        from coin_retrieval.presenting.saving import save_search
 
         result, sheet = save_search(
             save,
@@ -124,7 +124,7 @@ def search(
             demonstration=demonstration,
         )
     if as_json:
-        from coin_retrieval.retrieval.answer import to_answer
+        from coin_retrieval.presenting.answer import to_answer
 
         answer = to_answer(result, sites=retriever.archive.catalog.values("site"))
         print_json(answer.model_dump(mode="json"))
@@ -146,7 +146,7 @@ def search(
 
 def _open(archive: Path, query: Query, *, encoder: str | None, generator: str | None) -> Retriever:
     """A retriever with no more than this query needs: a text or an image draws nothing."""
-    from coin_retrieval.cli.settings import read_environment
+    from coin_retrieval.console.environment import read_environment
     from coin_retrieval.factory import (
         make_retriever,
         open_archive,

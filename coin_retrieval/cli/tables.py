@@ -10,11 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from coin_retrieval.catalog.base import Catalog, Where
-from coin_retrieval.reports.filters import suggest_where
-from coin_retrieval.retrieval.query import Prototype, SearchResult
-from coin_retrieval.retrieval.sheet import BANNER, DEMONSTRATION_BANNER, FOOTER
-from coin_retrieval.retrieval.support import DiagnosisShare, Support
-from coin_retrieval.retrieval.wording import (
+from coin_retrieval.presenting.phrases import (
     CAUTION,
     NO_DIAGNOSIS,
     closeness,
@@ -22,6 +18,11 @@ from coin_retrieval.retrieval.wording import (
     repeats_words,
     shares_heading,
 )
+from coin_retrieval.presenting.sheet import BANNER, DEMONSTRATION_BANNER, FOOTER
+from coin_retrieval.prototypes.prototype import Prototype
+from coin_retrieval.reports.filters import suggest_where
+from coin_retrieval.search.query import SearchResult
+from coin_retrieval.search.support import DiagnosisShare, Support
 from coin_retrieval.types import CaseMatch, Origin, Report
 
 _MANY_IMAGES = 1

@@ -12,8 +12,8 @@ from rich.progress import track
 
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.generation.base import Generator
-from coin_retrieval.training.captions import compose_report, load_lexicon
 from coin_retrieval.types import GenerationRequest, Origin, RgbImage
+from coin_retrieval.wordings.captions import compose_report, load_lexicon
 
 _COLUMNS = (
     "image_path",

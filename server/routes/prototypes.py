@@ -7,7 +7,7 @@ from functools import partial
 from fastapi import APIRouter, Depends, Request, Response
 
 from coin_retrieval.errors import NotFoundError
-from coin_retrieval.retrieval.retriever import Retriever
+from coin_retrieval.search.retriever import Retriever
 from server.pictures import Picture, quoted, tags_known
 from server.refusals import refusals
 from server.schemas import GenerateAnswer, GenerateRequest, generate_answer

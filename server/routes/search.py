@@ -9,12 +9,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, File, Request, UploadFile
 
 from coin_retrieval.images import decode_image
-from coin_retrieval.retrieval.answer import SearchAnswer
-from coin_retrieval.retrieval.query import Query
-from coin_retrieval.retrieval.retriever import Retriever
+from coin_retrieval.presenting.answer import SearchAnswer
+from coin_retrieval.search.query import Query
+from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.types import SearchMode
-from server.lanes import Lane
 from server.questions import picture_query, report_query
+from server.queues import Lane
 from server.refusals import refusals
 from server.schemas import SearchRequest, search_answer
 from server.services import RetrieverHere, Services, ServicesHere, form_only, json_only

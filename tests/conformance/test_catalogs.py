@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conformance.catalog_suite import CatalogSuite
 from sqlalchemy import create_engine
 
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.catalog.sql import SqlCatalog
 from coin_retrieval.catalog.tables import Base
+from coin_retrieval.testing.catalog_suite import CatalogSuite
 
 
 class TestSqlite(CatalogSuite):

@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conformance.generator_suite import GeneratorSuite
 
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.factory import make_generator
 from coin_retrieval.generation.base import Generator
+from coin_retrieval.testing.generator_suite import GeneratorSuite
 
 
 class TestSentencePipeline(GeneratorSuite):

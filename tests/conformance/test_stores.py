@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conformance.store_suite import DIM, StoreSuite
 
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.stores.faiss import FaissStore
+from coin_retrieval.testing.store_suite import DIM, StoreSuite
 
 
 class TestFaissFlat(StoreSuite):

@@ -14,10 +14,10 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from coin_retrieval.encoding.base import unit_rows
-from coin_retrieval.evaluation.frechet import frechet_distance
-from coin_retrieval.evaluation.kernel_distance import cmmd, kernel_distance
-from coin_retrieval.evaluation.neighbours import nearest, support
-from coin_retrieval.evaluation.ranking import average_precision_at, majority_vote_at, ndcg_at
+from coin_retrieval.metrics.frechet import frechet_distance
+from coin_retrieval.metrics.kernel_distance import cmmd, kernel_distance
+from coin_retrieval.metrics.neighbours import nearest, support
+from coin_retrieval.metrics.ranking import average_precision_at, majority_vote_at, ndcg_at
 
 lists = st.lists(st.booleans(), min_size=2, max_size=40)
 labels = st.lists(st.sampled_from("abcd"), min_size=1, max_size=15)

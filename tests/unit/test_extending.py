@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 import torch
-from conformance.encoder_suite import EncoderSuite
 from safetensors.torch import save_file
 from torchvision.models import get_model
 
 from coin_retrieval import config
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.errors import WeightsError
+from coin_retrieval.testing.encoder_suite import EncoderSuite
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "extending.md"
 BLOCKS = {

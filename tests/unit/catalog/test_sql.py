@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from conformance.catalog_suite import BLOOD, CERVIX, DRAWN, EOSINOPHIL, HSIL, LSIL
 from sqlalchemy.exc import OperationalError
 
 from coin_retrieval.catalog.sql import SqlCatalog
@@ -15,6 +14,7 @@ from coin_retrieval.errors import (
     MissingDependencyError,
     SettingsError,
 )
+from coin_retrieval.testing.catalog_suite import BLOOD, CERVIX, DRAWN, EOSINOPHIL, HSIL, LSIL
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from coin_retrieval.config import FaissStoreSettings, OpenClipEncoderSettings
 from coin_retrieval.factory import make_encoder
 from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.types import Provenance, RgbImage
-from indexer.build import BuildSettings, build
+from indexer.building import BuildSettings, build
 from indexer.rows import read_sources
 
 Coin = Callable[..., Any]

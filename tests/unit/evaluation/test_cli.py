@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from coin_retrieval.cli.main import app
 from coin_retrieval.config import FaissStoreSettings, OpenClipEncoderSettings
 from coin_retrieval.factory import make_encoder
-from indexer.build import BuildSettings, build
+from indexer.building import BuildSettings, build
 from indexer.rows import read_sources
 
 Coin = Callable[..., Any]

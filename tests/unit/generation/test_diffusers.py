@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny_models
 import torch
 from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
@@ -16,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.errors import GenerationError, InputError, SettingsError, WeightsError
 from coin_retrieval.generation.diffusers import DiffusersGenerator
+from coin_retrieval.testing import tiny_models
 from coin_retrieval.types import GenerationRequest
 
 LONG = "Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules. " * 3

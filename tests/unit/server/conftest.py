@@ -20,9 +20,9 @@ from coin_retrieval.encoding.open_clip import OpenClipEncoder
 from coin_retrieval.factory import open_archive
 from coin_retrieval.generation.base import Generator
 from coin_retrieval.generation.diffusers import DiffusersGenerator
-from coin_retrieval.retrieval.prototypes import PrototypeCache
-from coin_retrieval.retrieval.retriever import Retriever
-from indexer.build import BuildSettings, build
+from coin_retrieval.prototypes.cache import PrototypeCache
+from coin_retrieval.search.retriever import Retriever
+from indexer.building import BuildSettings, build
 from indexer.rows import read_sources
 from server.app import create_app
 from server.limits import ServerLimits

@@ -14,7 +14,7 @@ from unit.server.ground import PATIENCE_S, PRIVATE, REPORT, GatedGenerator, disc
 
 from coin_retrieval.errors import WeightsError
 from coin_retrieval.generation.base import Generator
-from coin_retrieval.retrieval.retriever import Retriever
+from coin_retrieval.search.retriever import Retriever
 from server.app import create_app
 from server.limits import ServerLimits
 from server.routes.page import STATIC

@@ -12,7 +12,7 @@ from PIL import Image
 from unit.server.ground import PHOTO_NOTE, PHOTO_SIZE_PX, REPORT, serving
 
 from coin_retrieval.generation.base import Generator
-from coin_retrieval.retrieval.retriever import Retriever
+from coin_retrieval.search.retriever import Retriever
 from server.app import create_app
 
 

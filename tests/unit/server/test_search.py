@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from unit.server.ground import REPORT, ROWS, disc, png, serving
 
 from coin_retrieval.generation.base import Generator
-from coin_retrieval.retrieval.answer import SearchAnswer
-from coin_retrieval.retrieval.retriever import Retriever
+from coin_retrieval.presenting.answer import SearchAnswer
+from coin_retrieval.search.retriever import Retriever
 from server.app import create_app
 
 

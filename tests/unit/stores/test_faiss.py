@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conformance.store_suite import far_apart_ids, unit_rows
 
 from coin_retrieval.errors import ArchiveCorruptError
 from coin_retrieval.stores.faiss import TRAIN_FROM, FaissStore
+from coin_retrieval.testing.store_suite import far_apart_ids, unit_rows
 
 
 def _clustered(n: int, *, dim: int = 16, seed: int = 0) -> np.ndarray:

@@ -24,8 +24,8 @@ from coin_retrieval.training.diffusion import DiffusionRecipe
 from coin_retrieval.training.distillation import DistillationRecipe
 from coin_retrieval.training.loop import LoopSettings
 from coin_retrieval.training.reader import ReaderRecipe
+from coin_retrieval.training.run_folder import Workshop, load_recipe, recipe_path
 from coin_retrieval.training.text_head import TextHeadRecipe
-from coin_retrieval.training.workshop import Workshop, load_recipe, recipe_path
 from coin_retrieval.types import GenerationRequest
 
 LOOP = LoopSettings(steps=2, learning_rate=1e-3, warmup_steps=1, ema_decay=0.5)

@@ -1,0 +1,1 @@
+"""Which way of searching is best on an archive, measured on labelled reports and kept."""

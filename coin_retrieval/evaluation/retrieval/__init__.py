@@ -1,0 +1,1 @@
+"""How good is each way of asking on an archive?"""

@@ -1,0 +1,118 @@
+"""Sets of drawn pictures with their labels, as every command that judges pictures takes them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from coin_retrieval.case_table import MANIFEST, CaseRow
+from coin_retrieval.errors import InputError
+from coin_retrieval.generation.base import MAX_PICTURES
+from coin_retrieval.prototypes.drawer import PrototypeDrawer
+from coin_retrieval.types import Origin
+
+IMAGES = "images"
+_TOGETHER = 16
+_LABELS = ("site", "specimen", "stain", "diagnosis", "finding", "report")
+_COLUMNS = ("image_path", "case_id", *_LABELS, "origin", "source", "seed", "like")
+
+
+class DrawnSet(BaseModel):
+    """What lies in the folder; ``partly_read`` reports were longer than the generator reads."""
+
+    model_config = ConfigDict(frozen=True)
+
+    manifest: str
+    generator: str
+    seed: int
+    reports: int
+    pictures: int
+    by_finding: dict[str, int]
+    partly_read: int
+
+
+def draw_set(
+    drawer: PrototypeDrawer,
+    cases: Sequence[CaseRow],
+    out: Path,
+    *,
+    n: int,
+    seed: int,
+    done: Callable[[], None] = lambda: None,
+) -> DrawnSet:
+    """Draw ``n`` pictures of each case's report and write ``out/cases.csv``, flagged generated.
+
+    Report i is drawn from seeds ``seed + 64 i`` on: pictures of two reports share no noise, and a
+    greater ``n`` later keeps what there is. The pictures of a report are one case, because they
+    are no more independent than pictures of a patient; ``like`` is the ``case_id`` that it had.
+
+    Sixteen reports are drawn at once, because small batches leave a processor idle. What stops,
+    stops with a manifest of what was drawn, and the same call resumes if ``drawer``
+    keeps its pictures in ``out/images``.
+
+    Args:
+        drawer: its cache must lie below ``out``.
+        done: called once a report.
+
+    Raises:
+        ReportError, InputError, GenerationError: as :meth:`.PrototypeDrawer.draw` does.
+        InputError: the directory cannot be written.
+    """
+    rows: list[dict[str, str]] = []
+    partly_read = 0
+    try:
+        for number, case in enumerate(cases):
+            if number % _TOGETHER == 0:
+                next_ones = [c.report for c in cases[number : number + _TOGETHER]]
+                starts = [seed + (number + i) * MAX_PICTURES for i in range(len(next_ones))]
+                drawer.draw_ahead(next_ones, n=n, seeds=starts)
+            drawing = drawer.draw(case.report, n=n, seed=seed + number * MAX_PICTURES)
+            partly_read += bool(drawing.dropped_text)
+            rows += [
+                {
+                    "image_path": prototype.path.relative_to(out).as_posix(),
+                    "case_id": f"drawn-{number:05d}",
+                    **{name: str(getattr(case, name)) for name in _LABELS},
+                    "origin": Origin.GENERATED.value,
+                    "source": f"{drawer.name} (no patient)",
+                    "seed": str(prototype.provenance.seed),
+                    "like": case.case_id,
+                }
+                for prototype in drawing.prototypes
+            ]
+            done()
+    finally:
+        # also of what was drawn before an error or Ctrl-C: without it the pictures look real
+        _write(out / MANIFEST, rows)
+    findings = [row["finding"] for row in rows]
+    return DrawnSet(
+        manifest=str(out / MANIFEST),
+        generator=drawer.name,
+        seed=seed,
+        reports=len(cases),
+        pictures=len(rows),
+        by_finding={name: findings.count(name) for name in sorted(set(findings))},
+        partly_read=partly_read,
+    )
+
+
+def _write(path: Path, rows: Sequence[dict[str, str]]) -> None:
+    """Whole or not at all: the manifest of an earlier run stays until then."""
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, _COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+        part.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"the set's manifest cannot be written ({error.strerror})",
+            value=str(path),
+            expected="a directory that can be created and written",
+            remedy="name another directory",
+        ) from error

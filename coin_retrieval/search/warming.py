@@ -1,0 +1,63 @@
+"""Prototypes drawn and embedded before anybody asks, so that a look-up answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from coin_retrieval.errors import GenerationError
+from coin_retrieval.search.retriever import Retriever
+from coin_retrieval.timing import Stopwatch
+from coin_retrieval.types import SearchMode
+
+
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """One wording: how many of its pictures lie in the cache, and how many had to be drawn.
+
+    ``failed`` says why nothing could be drawn; empty if all went well.
+    """
+
+    wording: str
+    ready: int
+    drawn: int
+    failed: str = ""
+
+
+def warm(
+    retriever: Retriever,
+    wordings: Sequence[str],
+    *,
+    prototypes: int | None = None,
+    seed: int = 0,
+    done: Callable[[], None] = lambda: None,
+) -> list[Warmed]:
+    """Draw and embed the prototypes of every wording, as a search by it would.
+
+    What the cache has is neither drawn nor embedded again, so that an interrupted run is resumed by
+    the same call. A wording whose picture comes out blank is told and does not stop the others.
+
+    Args:
+        prototypes: how many; ``None`` as a search takes where nobody says.
+        done: called once a wording.
+
+    Raises:
+        UnsupportedError: the retriever has no generator.
+        InputError: ``prototypes`` or ``seed`` is out of range.
+        SettingsError: the cache cannot be written.
+    """
+    n = retriever.default_prototypes if prototypes is None else prototypes
+    here = {path.name for path in retriever.cache.root.glob("*/*.png")}
+    warmed = []
+    for wording in wordings:
+        try:
+            found = retriever.queries.understand(
+                wording, SearchMode.PROTOTYPE, Stopwatch(), prototypes=n, seed=seed
+            )
+        except GenerationError as error:
+            warmed.append(Warmed(wording, 0, 0, failed=f"{error.problem}: {error.value}"))
+        else:
+            names = {prototype.path.name for prototype in found.prototypes}
+            warmed.append(Warmed(wording, len(names), len(names - here)))
+        done()
+    return warmed

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from coin_retrieval.encoding.base import unit_rows
+from coin_retrieval.errors import NotFoundError, SettingsError
+from coin_retrieval.images import load_image
+from coin_retrieval.prototypes.cache import SYNTHETIC_NOTICE, PrototypeCache
+from coin_retrieval.types import Embeddings, EncoderSpec, Provenance, RgbImage, Sample
+
+SPEC = EncoderSpec("mean-colour", "1", 3, "p", "w")
+OTHER_SPEC = EncoderSpec("mean-colour", "2", 3, "p", "w")
+
+
+def plan(seed: int, prompt: str = "Zellen mit großem Kern") -> Provenance:
+    return Provenance("noise", "0" * 64, prompt, seed, 4, 1.5, 16, 16)
+
+
+def drawn(provenance: Provenance) -> Sample:
+    random = np.random.default_rng(provenance.seed)
+    return Sample(random.integers(0, 256, (16, 16, 3), np.uint8), provenance)
+
+
+class Pencil:
+    """Draws seeded noise and remembers which seeds it was asked for."""
+
+    def __init__(self) -> None:
+        self.seeds: list[int] = []
+
+    def __call__(self, plans: Sequence[Provenance]) -> list[Sample]:
+        self.seeds += [p.seed for p in plans]
+        return [drawn(p) for p in plans]
+
+
+class MeanColour:
+    """Embeds a picture by its mean colour and counts the pictures."""
+
+    def __init__(self) -> None:
+        self.pictures = 0
+
+    def __call__(self, images: Sequence[RgbImage]) -> Embeddings:
+        self.pictures += len(images)
+        return unit_rows(np.stack([image.mean((0, 1)) for image in images]))
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> PrototypeCache:
+    return PrototypeCache(tmp_path / "prototypes")
+
+
+def test_what_was_drawn_is_read_back_pixel_for_pixel(cache: PrototypeCache) -> None:
+    sample = drawn(plan(7))
+    prototype = cache.put(sample)
+    assert cache.get(plan(7)) == cache.find(prototype.prototype_id) == prototype
+    np.testing.assert_array_equal(load_image(prototype.path), sample.image)
+
+
+def test_only_missing_seeds_are_drawn_and_the_order_is_kept(cache: PrototypeCache) -> None:
+    cache.put(drawn(plan(1)))
+    pencil = Pencil()
+    found = cache.get_or_draw([plan(seed) for seed in range(4)], pencil)
+    assert pencil.seeds == [0, 2, 3]
+    assert [p.provenance.seed for p in found] == [0, 1, 2, 3]
+
+
+def test_a_second_request_draws_nothing(cache: PrototypeCache) -> None:
+    plans = [plan(0), plan(1)]
+    first = cache.get_or_draw(plans, Pencil())
+    pencil = Pencil()
+    assert cache.get_or_draw(plans, pencil) == first
+    assert pencil.seeds == []
+
+
+def test_another_prompt_is_another_prototype(cache: PrototypeCache) -> None:
+    cache.put(drawn(plan(0)))
+    assert cache.get(plan(0, "Plattenepithelien")) is None
+
+
+def test_the_png_says_that_it_is_synthetic_and_how_it_was_made(cache: PrototypeCache) -> None:
+    with Image.open(cache.put(drawn(plan(3))).path) as image:
+        text = image.info
+    assert text["synthetic"] == "true"
+    assert text["Software"].startswith("coin-retrieval")
+    assert text["Description"] == SYNTHETIC_NOTICE
+    assert Provenance(**json.loads(text["provenance"])) == plan(3)
+
+
+def _truncate(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def _flip_a_pixel_byte(data: bytes) -> bytes:
+    at = data.index(b"IDAT") + 20
+    return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage", [_truncate, _flip_a_pixel_byte, lambda _: b"", lambda _: b"no picture"]
+)
+def test_a_damaged_file_is_drawn_again(cache: PrototypeCache, damage) -> None:
+    path = cache.put(drawn(plan(0))).path
+    path.write_bytes(damage(path.read_bytes()))
+    assert cache.get(plan(0)) is None
+    pencil = Pencil()
+    (again,) = cache.get_or_draw([plan(0)], pencil)
+    assert pencil.seeds == [0]
+    np.testing.assert_array_equal(load_image(again.path), drawn(plan(0)).image)
+
+
+def test_a_file_under_anothers_name_is_not_believed(cache: PrototypeCache) -> None:
+    first, second = cache.put(drawn(plan(0))), cache.put(drawn(plan(1)))
+    second.path.write_bytes(first.path.read_bytes())
+    assert cache.get(plan(1)) is None
+    with pytest.raises(NotFoundError):
+        cache.find(second.prototype_id)
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 64 + "\n"])
+def test_an_id_that_is_no_digest_names_nothing(cache: PrototypeCache, name: str) -> None:
+    with pytest.raises(NotFoundError):
+        cache.find(name)
+
+
+def test_a_prototype_is_embedded_once_for_each_encoder(cache: PrototypeCache) -> None:
+    prototypes = [cache.put(drawn(plan(seed))) for seed in range(3)]
+    encode = MeanColour()
+    first = cache.embeddings(prototypes, SPEC, encode)
+    np.testing.assert_array_equal(cache.embeddings(prototypes, SPEC, encode), first)
+    assert encode.pictures == 3
+    cache.embeddings(prototypes, OTHER_SPEC, encode)
+    assert encode.pictures == 6
+
+
+def test_embeddings_come_in_the_order_of_the_prototypes(cache: PrototypeCache) -> None:
+    prototypes = [cache.put(drawn(plan(seed))) for seed in range(3)]
+    encode = MeanColour()
+    cache.embeddings(prototypes[1:2], SPEC, encode)
+    rows = cache.embeddings(prototypes, SPEC, encode)
+    expected = encode([load_image(p.path) for p in prototypes])
+    np.testing.assert_allclose(rows, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x93NUMPY\x01", b"junk"])
+def test_a_damaged_embedding_is_computed_again(cache: PrototypeCache, damage: bytes) -> None:
+    prototype = cache.put(drawn(plan(0)))
+    encode = MeanColour()
+    first = cache.embeddings([prototype], SPEC, encode)
+    (row,) = prototype.path.parent.glob("*.npy")
+    row.write_bytes(damage)
+    np.testing.assert_array_equal(cache.embeddings([prototype], SPEC, encode), first)
+    assert encode.pictures == 2
+
+
+def test_a_picture_that_is_drawn_again_loses_its_old_embedding(cache: PrototypeCache) -> None:
+    prototype = cache.put(drawn(plan(0)))
+    cache.embeddings([prototype], SPEC, MeanColour())
+    changed = cache.put(Sample(255 - drawn(plan(0)).image, plan(0)))
+    encode = MeanColour()
+    cache.embeddings([changed], SPEC, encode)
+    assert encode.pictures == 1
+
+
+def test_writers_side_by_side_leave_whole_files_only(cache: PrototypeCache) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(cache.put, [drawn(plan(seed % 2)) for seed in range(40)]))
+    names = sorted(path.name for path in cache.root.rglob("*") if path.is_file())
+    assert names == sorted(f"{plan(seed).digest}.png" for seed in (0, 1))
+    assert cache.get(plan(0)) is not None
+
+
+def test_a_cache_that_cannot_be_written_says_where_to_set_another(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SettingsError, match="COIN_CACHE_DIR"):
+        PrototypeCache(tmp_path / "file").put(drawn(plan(0)))
