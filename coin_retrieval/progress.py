@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Progress(Protocol):
@@ -18,3 +21,11 @@ class Progress(Protocol):
 
 def silent(stage: str, done: int, of: int) -> None:
     """Nobody listens."""
+
+
+def counted(items: Sequence[T], stage: str, on: Progress) -> Iterator[T]:
+    """The items one after another; ``on`` hears of the beginning and of each that is done with."""
+    on(stage, 0, len(items))
+    for number, item in enumerate(items, start=1):
+        yield item
+        on(stage, number, len(items))
