@@ -13,8 +13,8 @@ from coin_retrieval.archive.manifest import (
     manifest_text,
     read_manifest,
 )
-from coin_retrieval.archive.publish import replace_text
 from coin_retrieval.errors import ArchiveError, EncoderMismatchError
+from coin_retrieval.files import replace_file
 from coin_retrieval.types import EncoderSpec
 
 
@@ -49,7 +49,7 @@ def put_calibration(
             amended = manifest.model_copy(
                 update={"calibration": calibration, "schema_version": SCHEMA_VERSION}
             )
-            replace_text(path, manifest_text(amended))
+            replace_file(path, manifest_text(amended), flush=True)
     except OSError as error:
         raise ArchiveError(
             f"the calibration cannot be written ({error.strerror or error})",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -19,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from coin_retrieval.errors import NotFoundError, SettingsError
+from coin_retrieval.files import PARTIAL, replace_file
 from coin_retrieval.images import encode_png, load_image
 from coin_retrieval.prototypes.prototype import Prototype
 from coin_retrieval.types import (
@@ -33,7 +33,7 @@ from coin_retrieval.types import (
 SYNTHETIC_NOTICE = "Synthetic prototype drawn by a model. Not a patient's cells."
 _PROTOTYPE_ID = re.compile(r"[0-9a-f]{64}")
 _UNIT_TOLERANCE = 1e-3
-_KEPT = (".png", ".npy", ".part")
+_KEPT = (".png", ".npy", PARTIAL)
 
 
 class PrototypeCache:
@@ -187,17 +187,8 @@ def _npy(row: np.ndarray) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write beside, then rename: readers see the old file or the new one."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-            try:
-                part.write(data)
-                part.close()
-                Path(part.name).replace(path)
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise
+        replace_file(path, data)
     except OSError as error:
         raise _not_writable(path.parent, error) from error
 

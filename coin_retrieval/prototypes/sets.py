@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.case_table import MANIFEST, CaseRow
 from coin_retrieval.errors import InputError
+from coin_retrieval.files import replacing
 from coin_retrieval.generation.base import MAX_PICTURES
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
 from coin_retrieval.types import Origin
@@ -101,14 +102,14 @@ def draw_set(
 
 def _write(path: Path, rows: Sequence[dict[str, str]]) -> None:
     """Whole or not at all: the manifest of an earlier run stays until then."""
-    part = path.with_suffix(".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", newline="", encoding="utf-8") as file:
+        with (
+            replacing(path) as aside,
+            aside.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, _COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
-        part.replace(path)
     except OSError as error:
         raise InputError(
             f"the set's manifest cannot be written ({error.strerror})",

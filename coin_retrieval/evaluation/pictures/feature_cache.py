@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coin_retrieval.errors import SettingsError
+from coin_retrieval.files import replacing
 from coin_retrieval.types import EncoderSpec, content_digest
 
 
@@ -59,11 +60,9 @@ class FeatureCache:
     def _write(self, file: Path | None, row: NDArray[np.float32]) -> None:
         if file is None:
             return
-        partial = file.with_suffix(".part.npy")
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            np.save(partial, row, allow_pickle=False)
-            partial.replace(file)
+            with replacing(file) as aside, aside.open("wb") as opened:
+                np.save(opened, row, allow_pickle=False)
         except OSError as error:
             raise SettingsError(
                 f"the feature cache cannot be written ({error.strerror})",
