@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 from coin_retrieval.catalog.base import Catalog
+from coin_retrieval.presenting.views import ArchiveView, EncoderView, FieldView, ValueView
 from coin_retrieval.search.retriever import Retriever
-from server.schemas import ArchiveView, EncoderView, FieldView, ValueView
 
 VALUES_SHOWN = 100
 _NAMES = frozenset({"case_id"})

@@ -1,18 +1,19 @@
-"""What goes over the wire besides :mod:`coin_retrieval.presenting.answer`."""
+"""What is asked over the wire, and how records become what is answered."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from coin_retrieval.presenting.answer import (
-    PrototypeAnswer,
+    DrawingAnswer,
     SearchAnswer,
     to_answer,
-    to_prototype_answer,
+    to_drawing_answer,
 )
+from coin_retrieval.presenting.views import CaseView, CodeView, ImageView
 from coin_retrieval.prototypes.prototype import Drawing, Prototype
 from coin_retrieval.search.query import SearchResult
 from coin_retrieval.types import CaseRecord, ImageRecord
@@ -120,120 +121,6 @@ class GenerateRequest(_Wire):
     seed: Seed = 0
 
 
-class GenerateAnswer(_Wire):
-    """Synthetic pictures of a report: never a patient's cells."""
-
-    report: str = Field(description="the report as it was read")
-    dropped_text: str = Field(description="the end of the report that the generator cannot read")
-    prototypes: list[PrototypeAnswer]
-    timings_ms: dict[str, float]
-
-
-class CodeView(_Wire):
-    """A category of a reporting system."""
-
-    system: str
-    edition: str
-    code: str
-
-
-class ImageView(_Wire):
-    """A picture of a case."""
-
-    image_id: int
-    uri: str = Field(description="where to get it; add ?size= for the longer side in pixels")
-    content_hash: str = Field(description="SHA-256 of the source file")
-    width_px: int
-    height_px: int
-    mpp_um: float | None = Field(description="micrometres a pixel, if known")
-    diagnosis: str
-    finding: str
-    origin: str = Field(description="real, generated or translated")
-    attributes: Mapping[str, str] = Field(description="the further columns of its manifest")
-
-
-class CaseView(_Wire):
-    """A case of the archive with all its pictures. Ids are pseudonyms."""
-
-    case_id: str
-    site: str
-    specimen: str
-    stain: str
-    report: str
-    codes: list[CodeView]
-    images: list[ImageView]
-
-
-class ValueView(_Wire):
-    """A value of a field."""
-
-    value: str
-    images: int = Field(description="how many images have it")
-
-
-class FieldView(_Wire):
-    """A field that `where` can name."""
-
-    name: str
-    distinct: int = Field(description="how many values there are")
-    values: list[ValueView] = Field(description="the most frequent ones first, not always all")
-
-
-class EncoderView(_Wire):
-    """The identity of the embedding space that the archive lives in."""
-
-    name: str
-    revision: str
-    dim: int
-    weights: str = Field(description="SHA-256 of the weights")
-
-
-class ArchiveView(_Wire):
-    """What the archive holds, and what it can be asked."""
-
-    version: str = Field(description="the published version that this server opened")
-    created_at: str = Field(description="UTC, ISO 8601")
-    images: int
-    cases: int
-    demonstration: bool = Field(description="true: drawn pictures, no patients")
-    encoder: EncoderView
-    generator: str | None = Field(description="name of the generator; null: nothing is drawn")
-    modes: list[str] = Field(description="the modes that POST /v1/search takes here, best first")
-    prototypes: int = Field(description="how many pictures a search draws if it does not say")
-    calibrated: bool = Field(description="whether modes and prototypes were chosen by measurement")
-    fields: list[FieldView]
-
-
-class HealthView(_Wire):
-    """The process is alive."""
-
-    status: Literal["ok"]
-    version: str
-
-
-class ReadyView(_Wire):
-    """Whether questions can be answered."""
-
-    status: Literal["loading", "ready", "failed"]
-    elapsed_s: float
-
-
-class ErrorDetail(_Wire):
-    """Why a request was refused."""
-
-    kind: str = Field(description="a stable word for programs", examples=["report"])
-    problem: str = Field(examples=["the report is empty"])
-    value: Any = Field(description="what was given, shortened")
-    expected: str | None
-    remedy: str | None = Field(examples=["paste the report's text: findings and conclusion"])
-
-
-class ErrorAnswer(_Wire):
-    """The one shape of every refusal."""
-
-    error: ErrorDetail
-
-
 def image_path(image: ImageRecord) -> str:
     """The URL path of an archive picture: HTTP answers never name the server's files."""
     return f"/v1/images/{image.image_id}"
@@ -249,14 +136,9 @@ def search_answer(result: SearchResult, *, sites: Iterable[str]) -> SearchAnswer
     return to_answer(result, prototype_path=prototype_path, image_uri=image_path, sites=sites)
 
 
-def generate_answer(drawing: Drawing) -> GenerateAnswer:
-    """A drawing in its JSON shape."""
-    return GenerateAnswer(
-        report=drawing.report,
-        dropped_text=drawing.dropped_text,
-        prototypes=[to_prototype_answer(p, prototype_path) for p in drawing.prototypes],
-        timings_ms={stage: round(ms, 2) for stage, ms in drawing.timings_ms.items()},
-    )
+def generate_answer(drawing: Drawing) -> DrawingAnswer:
+    """The command line's answer, with URL paths where it has files."""
+    return to_drawing_answer(drawing, prototype_path)
 
 
 def case_view(case: CaseRecord, images: list[ImageRecord]) -> CaseView:

@@ -138,16 +138,17 @@ def _draw_one(
         from coin_retrieval.presenting.saving import save_prototypes
 
         drawing = replace(drawing, prototypes=save_prototypes(out, drawing.prototypes))
-    if as_json:
-        from coin_retrieval.presenting.answer import to_drawing_answer
+    from coin_retrieval.presenting.answer import to_drawing_answer
 
-        print_json(to_drawing_answer(drawing).model_dump(mode="json"))
+    answer = to_drawing_answer(drawing)
+    if as_json:
+        print_json(answer.model_dump(mode="json"))
         return
     from rich.console import Console
 
     from coin_retrieval.cli.tables import show_dropped, show_prototypes, show_timings
 
     console = Console()
-    show_prototypes(console, drawing.prototypes)
-    show_dropped(console, drawing.dropped_text)
-    show_timings(console, drawing.timings_ms)
+    show_prototypes(console, answer.prototypes)
+    show_dropped(console, answer.dropped_text)
+    show_timings(console, answer.timings_ms)

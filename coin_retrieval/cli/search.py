@@ -123,23 +123,23 @@ def search(
             query_image=query.image,
             demonstration=demonstration,
         )
-    if as_json:
-        from coin_retrieval.presenting.answer import to_answer
+    from coin_retrieval.presenting.answer import to_answer
 
-        answer = to_answer(result, sites=retriever.archive.catalog.values("site"))
+    catalog = retriever.archive.catalog
+    answer = to_answer(result, sites=catalog.values("site"))
+    if as_json:
         print_json(answer.model_dump(mode="json"))
         return
     from rich.console import Console
 
     from coin_retrieval.cli.tables import show_no_match, show_search, show_site_hint
-    from coin_retrieval.reports.plain import read_report
 
     console = Console()
     if query.where and not result.cases:
-        show_no_match(console, retriever.archive.catalog, query.where)
-    show_search(console, result, demonstration=demonstration)
+        show_no_match(console, query.where, catalog.values)
+    show_search(console, answer, demonstration=demonstration)
     if query.report and "site" not in query.where:
-        show_site_hint(console, read_report(query.report), retriever.archive.catalog)
+        show_site_hint(console, answer.query)
     if sheet is not None:
         console.print(f"Contact sheet: {sheet}", soft_wrap=True, markup=False, highlight=False)
 

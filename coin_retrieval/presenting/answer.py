@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from coin_retrieval.presenting.phrases import CAUTION, closeness, shares_heading
-from coin_retrieval.prototypes.prototype import Drawing, Prototype
-from coin_retrieval.reports.filters import suggest_where
-from coin_retrieval.reports.plain import read_report
-from coin_retrieval.search.query import SearchResult
-from coin_retrieval.search.support import Support
-from coin_retrieval.types import CaseMatch, ImageRecord, Match, Report
+
+if TYPE_CHECKING:  # who only reads answers, as a client does, loads no more than pydantic
+    from coin_retrieval.prototypes.prototype import Drawing, Prototype
+    from coin_retrieval.search.query import SearchResult
+    from coin_retrieval.search.support import Support
+    from coin_retrieval.types import CaseMatch, ImageRecord, Match
 
 
 class _Answer(BaseModel):
@@ -154,6 +154,10 @@ def to_answer(
     Args:
         sites: the values of the archive's site field, to offer one of them as a filter.
     """
+    from coin_retrieval.reports.filters import suggest_where
+    from coin_retrieval.reports.plain import read_report
+    from coin_retrieval.types import Report
+
     report = read_report(result.report) if result.report else Report("")
     offered = suggest_where(report, known=sites)
     return SearchAnswer(

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from coin_retrieval.search.support import DiagnosisShare, Support
-from coin_retrieval.types import Match
+if TYPE_CHECKING:
+    from coin_retrieval.search.support import DiagnosisShare, Support
+
+BANNER = "SYNTHETIC prototypes — drawn by a model, no patient"
+DEMONSTRATION_BANNER = "demonstration: no patients"
+FOOTER = "Reference and decision support; not a diagnosis."
 
 NO_CLOSE_MATCH = "No close match."
 CAUTION = (
@@ -60,11 +65,16 @@ def share_words(share: DiagnosisShare, support: Support) -> str:
     )
 
 
-def repeats_words(near_duplicates: Sequence[Match], diagnosis: str) -> str:
-    """How many pictures of other cases repeat one of this case, and what else they are called."""
-    if not near_duplicates:
+def repeats_words(diagnoses: Sequence[str], diagnosis: str) -> str:
+    """How many pictures of other cases repeat one of this case, and what else they are called.
+
+    Args:
+        diagnoses: of the repeating pictures, one each.
+        diagnosis: the case's own.
+    """
+    if not diagnoses:
         return ""
-    count = len(near_duplicates)
+    count = len(diagnoses)
     words = f"+{count} near duplicate{'' if count == 1 else 's'}"
-    others = sorted({m.image.diagnosis for m in near_duplicates} - {diagnosis, ""})
+    others = sorted({*diagnoses} - {diagnosis, ""})
     return f"{words}, also called {', '.join(others)}" if others else words

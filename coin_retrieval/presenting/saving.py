@@ -12,7 +12,8 @@ from coin_retrieval.archive import Archive
 from coin_retrieval.errors import InputError
 from coin_retrieval.images import encode_png, load_image
 from coin_retrieval.presenting.answer import to_answer
-from coin_retrieval.presenting.sheet import DEMONSTRATION_BANNER, FOOTER, draw_sheet
+from coin_retrieval.presenting.phrases import DEMONSTRATION_BANNER, FOOTER
+from coin_retrieval.presenting.sheet import draw_sheet
 from coin_retrieval.prototypes.prototype import Prototype
 from coin_retrieval.search.query import SearchResult
 from coin_retrieval.types import RgbImage

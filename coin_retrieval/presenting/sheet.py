@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from coin_retrieval.presenting.phrases import (
+    BANNER,
     CAUTION,
+    DEMONSTRATION_BANNER,
+    FOOTER,
     NO_CLOSE_MATCH,
     closeness,
     repeats_words,
@@ -21,10 +24,6 @@ from coin_retrieval.prototypes.prototype import Prototype
 from coin_retrieval.search.query import SearchResult
 from coin_retrieval.search.support import Support
 from coin_retrieval.types import CaseMatch, ImageRecord, Origin, RgbImage, SearchMode
-
-BANNER = "SYNTHETIC prototypes — drawn by a model, no patient"
-DEMONSTRATION_BANNER = "demonstration: no patients"
-FOOTER = "Reference and decision support; not a diagnosis."
 
 CASES_SHOWN = 40
 _REPORT_LINES = 6
@@ -136,7 +135,7 @@ def _case_tile(rank: int, match: CaseMatch, image: RgbImage) -> Tile:
         caption.append((best.finding, 18, INK))
     if others:
         caption.append((f"also in this case: {', '.join(sorted(others))}", 17, INK))
-    repeats = repeats_words(match.near_duplicates, best.diagnosis)
+    repeats = repeats_words([m.image.diagnosis for m in match.near_duplicates], best.diagnosis)
     if repeats:
         caption.append((repeats, 17, INK))
     details = [match.case.site, match.case.specimen, match.case.stain]

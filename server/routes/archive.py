@@ -6,8 +6,8 @@ from functools import partial
 
 from fastapi import APIRouter, Request
 
+from coin_retrieval.presenting.views import ArchiveView
 from server.refusals import refusals
-from server.schemas import ArchiveView
 from server.services import RetrieverHere, ServicesHere
 
 router = APIRouter(prefix="/v1", tags=["archive"])

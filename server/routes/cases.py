@@ -7,8 +7,9 @@ from functools import partial
 from fastapi import APIRouter, Request
 
 from coin_retrieval.archive import Archive
+from coin_retrieval.presenting.views import CaseView
 from server.refusals import refusals
-from server.schemas import CaseView, case_view
+from server.schemas import case_view
 from server.services import RetrieverHere, ServicesHere
 
 router = APIRouter(prefix="/v1", tags=["archive"])

@@ -7,10 +7,11 @@ from functools import partial
 from fastapi import APIRouter, Depends, Request, Response
 
 from coin_retrieval.errors import NotFoundError
+from coin_retrieval.presenting.answer import DrawingAnswer
 from coin_retrieval.search.retriever import Retriever
 from server.pictures import Picture, quoted, tags_known
 from server.refusals import refusals
-from server.schemas import GenerateAnswer, GenerateRequest, generate_answer
+from server.schemas import GenerateRequest, generate_answer
 from server.services import RetrieverHere, ServicesHere, json_only
 
 router = APIRouter(prefix="/v1", tags=["prototypes"])
@@ -24,7 +25,7 @@ router = APIRouter(prefix="/v1", tags=["prototypes"])
 )
 async def generate(
     asked: GenerateRequest, request: Request, retriever: RetrieverHere, parts: ServicesHere
-) -> GenerateAnswer:
+) -> DrawingAnswer:
     """Draw synthetic pictures of a report without searching; never a patient's cells."""
     draw = partial(retriever.draw, asked.report, n=asked.n, seed=asked.seed)
     return generate_answer(await parts.lanes.drawing.run(request, draw))

@@ -9,9 +9,11 @@ from rich.console import Console
 
 from coin_retrieval.catalog.sql import SqlCatalog
 from coin_retrieval.cli.tables import show_site_hint
+from coin_retrieval.presenting.answer import to_answer
 from coin_retrieval.reports.filters import suggest_where
 from coin_retrieval.reports.plain import read_report
-from coin_retrieval.types import CaseRecord, ImageId, ImageRecord
+from coin_retrieval.search.query import SearchResult
+from coin_retrieval.types import CaseRecord, ImageId, ImageRecord, SearchMode
 
 PLEURAL = read_report("(Pleural tap) Mesothelial cells. Negative for malignancy.")
 
@@ -45,7 +47,9 @@ def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
 
 def hint(catalog: SqlCatalog, text: str) -> str:
     shown = StringIO()
-    show_site_hint(Console(file=shown, width=40), read_report(text), catalog)
+    found = SearchResult(text, SearchMode.TEXT, "", (), (), {})
+    answer = to_answer(found, sites=catalog.values("site"))
+    show_site_hint(Console(file=shown, width=40), answer.query)
     return shown.getvalue()
 
 
