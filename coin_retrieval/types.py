@@ -1,4 +1,4 @@
-"""The nouns of the project: array aliases and frozen records. No library but numpy."""
+"""The nouns of the project: array aliases and frozen records. No library loads, not even numpy."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, NewType, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NewType, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 ImageId = NewType("ImageId", int)
 """Stable for ever; the catalog's key and the store's key are this same number.
@@ -18,16 +19,16 @@ ImageId = NewType("ImageId", int)
 Below 2**53, so that a JSON reader which keeps numbers as doubles keeps it exactly.
 """
 
-RgbImage: TypeAlias = NDArray[np.uint8]
+RgbImage: TypeAlias = "NDArray[np.uint8]"
 """uint8 [height width 3], sRGB."""
 
-Embeddings: TypeAlias = NDArray[np.float32]
+Embeddings: TypeAlias = "NDArray[np.float32]"
 """float32 [n dim], rows of L2 norm 1."""
 
-Features: TypeAlias = NDArray[np.float32]
+Features: TypeAlias = "NDArray[np.float32]"
 """float32 [n dim], raw: not normalised (Fréchet distances need the raw kind)."""
 
-ImageIds: TypeAlias = NDArray[np.int64]
+ImageIds: TypeAlias = "NDArray[np.int64]"
 """int64 [n]."""
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coin_retrieval.console.errors import JsonOption
-from coin_retrieval.console.inputs import read_at_most
 from coin_retrieval.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ def read(
     as_json: JsonOption = False,
 ) -> None:
     """Site, procedure, conclusion and categories of a report; what was negated or doubted."""
+    from coin_retrieval.console.inputs import read_at_most
     from coin_retrieval.reports.fhir import MAX_BYTES, read_diagnostic_report
     from coin_retrieval.reports.normalise import MAX_CHARACTERS
     from coin_retrieval.reports.reading import read_closely

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coin_retrieval.errors import FilterError, InputError, ReportError
-from coin_retrieval.reports.plain import MAX_CHARACTERS, read_report
+from coin_retrieval.reports.normalise import MAX_CHARACTERS, tidy
 
-# a byte more than any report may have: read_report says so without reading all of a huge file
+# a byte more than any report may have: tidy says so without reading all of a huge file
 _MOST_BYTES = 4 * MAX_CHARACTERS + 1
 _STDIN = Path("-")
 
@@ -27,7 +27,7 @@ def report_text(text: str | None, file: Path | None) -> str:
             value="--report and --report-file" if text is not None else "neither",
             expected="either --report TEXT or --report-file FILE",
         )
-    return read_report(text if text is not None else read_at_most(file or _STDIN, _MOST_BYTES)).text
+    return tidy(text if text is not None else read_at_most(file or _STDIN, _MOST_BYTES))
 
 
 def parse_where(pairs: Sequence[str]) -> dict[str, list[str]]:
