@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from coin_retrieval.archive import Archive
     from coin_retrieval.catalog.base import Catalog
     from coin_retrieval.encoding.base import Encoder
-    from coin_retrieval.generation.base import Generator
+    from coin_retrieval.prototypes.base import Prototyper
     from coin_retrieval.prototypes.drawer import PrototypeDrawer
     from coin_retrieval.search.retriever import Retriever
     from coin_retrieval.stores.base import VectorStore
@@ -48,7 +48,7 @@ def make_encoder(settings: EncoderSettings) -> Encoder:
     return TimmEncoder(settings)
 
 
-def make_generator(settings: GeneratorSettings) -> Generator:
+def make_generator(settings: GeneratorSettings) -> Prototyper:
     """The generator that the settings describe, its weights loaded.
 
     Raises:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, NewType, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NewType, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,17 +130,18 @@ class Report:
     procedure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class GenerationRequest:
-    """What to draw: picture i uses seed ``seed + i``; ``None`` means the generator's default."""
+@dataclass(frozen=True)
+class ReportSource:
+    """The text of a report, as a prototype is drawn from it."""
 
-    prompt: str
-    n: int = 4
-    seed: int = 0
-    width_px: int | None = None
-    height_px: int | None = None
-    steps: int | None = None
-    guidance: float | None = None
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
+
+    text: str
+    kind: Literal["report"] = "report"
+
+
+Source: TypeAlias = ReportSource
+"""What a prototype was made from; ``kind`` tells the kinds apart, and another one joins with |."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +149,15 @@ class Provenance:
     """How a synthetic picture was made; its digest names the picture in caches and URLs.
 
     ``generator`` is a name for people and ``weights`` a digest over everything that shapes the
-    picture besides the fields here (weights, LoRA, scheduler, dtype).
+    picture besides the fields here (weights, LoRA, scheduler, dtype). ``dropped_text`` is the end
+    of a report that was longer than could be read.
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
 
     generator: str
     weights: str
-    prompt: str
+    source: Source
     seed: int
     steps: int
     guidance: float
@@ -173,11 +177,10 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A synthetic picture, how it was made, and a label map [h w] where the generator draws one."""
+    """A synthetic picture and how it was made."""
 
     image: RgbImage
     provenance: Provenance
-    label_map: NDArray[np.uint16] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from coin_retrieval.console.limits import MAX_SEED
 if TYPE_CHECKING:
     from coin_retrieval.prototypes.cache import PrototypeCache
     from coin_retrieval.search.warming import Warmed
+    from coin_retrieval.types import Source
 
 prototypes_app = typer.Typer(
     help="Drawn pictures that are kept, so that nothing is drawn twice.", no_args_is_help=True
@@ -97,14 +98,14 @@ def list_kept(as_json: JsonOption = False) -> None:
 
     cache = _cache()
     pictures: Counter[str] = Counter()
-    reports: dict[str, set[str]] = {}
+    sources: dict[str, set[Source]] = {}
     for prototype in cache:
         made = f"{prototype.provenance.generator} ({prototype.provenance.weights[:12]})"
         pictures[made] += 1
-        reports.setdefault(made, set()).add(prototype.provenance.prompt)
+        sources.setdefault(made, set()).add(prototype.provenance.source)
     size = sum(path.stat().st_size for path in cache.root.glob("??/*") if path.is_file())
     kept = [
-        {"generator": made, "pictures": count, "reports": len(reports[made])}
+        {"generator": made, "pictures": count, "reports": len(sources[made])}
         for made, count in pictures.most_common()
     ]
     if as_json:

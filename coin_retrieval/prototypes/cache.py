@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from pydantic import TypeAdapter
 
 from coin_retrieval.errors import NotFoundError, SettingsError
 from coin_retrieval.files import PARTIAL, replace_file
@@ -33,6 +34,7 @@ from coin_retrieval.types import (
 SYNTHETIC_NOTICE = "Synthetic prototype drawn by a model. Not a patient's cells."
 _PROTOTYPE_ID = re.compile(r"[0-9a-f]{64}")
 _UNIT_TOLERANCE = 1e-3
+_PROVENANCE = TypeAdapter(Provenance)
 _KEPT = (".png", ".npy", PARTIAL)
 
 
@@ -96,21 +98,6 @@ class PrototypeCache:
             raise _not_writable(self.root, error) from error
         return pictures
 
-    def get_or_draw(
-        self,
-        plans: Sequence[Provenance],
-        draw: Callable[[Sequence[Provenance]], Sequence[Sample]],
-    ) -> list[Prototype]:
-        """The prototypes of ``plans``, in order; ``draw`` is asked only for those not here.
-
-        Raises:
-            SettingsError: the cache directory cannot be written.
-        """
-        found = [self.get(plan) for plan in plans]
-        missing = [plan for plan, here in zip(plans, found, strict=True) if here is None]
-        drawn = iter([self.put(sample) for sample in draw(missing)] if missing else [])
-        return [here or next(drawn) for here in found]
-
     def put(self, sample: Sample) -> Prototype:
         """Keep a drawn picture, marked synthetic in its metadata.
 
@@ -166,8 +153,8 @@ def _read_provenance(path: Path) -> Provenance | None:
         with Image.open(io.BytesIO(path.read_bytes()), formats=["PNG"]) as image:
             text = image.info["provenance"]
             image.verify()
-            return Provenance(**json.loads(text))
-    except (OSError, SyntaxError, ValueError, LookupError, TypeError, EOFError):
+            return _PROVENANCE.validate_json(text)
+    except (OSError, SyntaxError, ValueError, LookupError, EOFError):
         return None
 
 

@@ -1,89 +1,85 @@
-"""From a report to its prototypes: drawn once, then found in the cache."""
+"""From a source to its prototypes: drawn once, then found in the cache."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from threading import Lock
 
-from coin_retrieval.generation.base import Generator
+from coin_retrieval.progress import Progress, silent
+from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.prototypes.prototype import Drawing, Prototype
 from coin_retrieval.reports.plain import read_report
 from coin_retrieval.timing import Stopwatch
-from coin_retrieval.types import GenerationRequest, Provenance, content_digest
+from coin_retrieval.types import Provenance, ReportSource, Source
 
 _PLANS_REMEMBERED = 256
-_OF_THE_QUERY = ("prompt", "seed", "dropped_text", "generator")
 
 
 class PrototypeDrawer:
     """Draws what the cache lacks. Safe for several threads.
 
-    The generator is not: its lock is held only while it computes, and a request that was planned
-    before and lies in the cache whole never waits for it.
+    The prototyper draws for one at a time: its lock is held only while it computes, and what lies
+    in the cache whole never waits for it.
     """
 
-    def __init__(self, generator: Generator, cache: PrototypeCache) -> None:
-        self.name = generator.name
-        self._generator = generator
+    def __init__(self, prototyper: Prototyper, cache: PrototypeCache) -> None:
+        self.name = prototyper.name
+        self.identity = prototyper.identity
+        self._prototyper = prototyper
         self._cache = cache
         self._lock = Lock()
-        self._plan = lru_cache(_PLANS_REMEMBERED)(self._plan_alone)
+        self._plan = lru_cache(_PLANS_REMEMBERED)(prototyper.plan)
 
-    @cached_property
-    def identity(self) -> str:
-        """SHA-256 (hex) of all that shapes its pictures besides report and seed; nothing is drawn.
+    def plan(self, source: Source | str, *, n: int = 4, seed: int = 0) -> tuple[Provenance, ...]:
+        """What would be drawn from seeds ``seed`` … ``seed + n - 1``; no model computes.
 
-        Weights, LoRA, scheduler, dtype, steps, guidance and size: what was measured with one
-        identity says nothing about another.
+        Args:
+            source: a text is a report's, as :func:`.read_report` read it.
+
+        Raises:
+            ReportError, InputError, UnsupportedError: as :meth:`.Prototyper.plan` does.
         """
-        (plan,) = self._plan(GenerationRequest("identity", n=1))
-        made_of = plan.as_dict()
-        return content_digest({k: v for k, v in made_of.items() if k not in _OF_THE_QUERY})
+        if isinstance(source, str):
+            source = ReportSource(source)
+        return self._plan(source, n=n, seed=seed)
 
-    def draw(self, report: str, *, n: int = 4, seed: int = 0) -> Drawing:
+    def cached(self, plans: Sequence[Provenance]) -> list[Prototype | None]:
+        """The prototypes of plans as far as the cache has them, in order; nothing is drawn."""
+        return [self._cache.get(plan) for plan in plans]
+
+    def draw_planned(
+        self, plans: Sequence[Provenance], watch: Stopwatch, *, on: Progress = silent
+    ) -> list[Prototype]:
+        """The prototypes of plans, in order: from the cache, else drawn and kept.
+
+        Raises:
+            InputError: planned by another prototyper.
+            GenerationError: a picture came out blank or non-finite; nothing of this call is kept.
+            SettingsError: the cache cannot be written.
+        """
+        with watch.stage("generate"):
+            found = dict(zip(plans, self.cached(plans), strict=True))
+            if None in found.values():
+                with self._lock:
+                    # asked again: another caller may have drawn them while this one waited
+                    found |= {p: self._cache.get(p) for p, here in found.items() if here is None}
+                    missing = [plan for plan, here in found.items() if here is None]
+                    samples = self._prototyper.draw(missing, on=on) if missing else []
+                    found |= {sample.provenance: self._cache.put(sample) for sample in samples}
+            return [here for plan in plans if (here := found[plan]) is not None]
+
+    def draw(self, report: str, *, n: int = 4, seed: int = 0, on: Progress = silent) -> Drawing:
         """Prototypes of a report from seeds ``seed`` … ``seed + n - 1``.
 
         Raises:
-            ReportError, InputError: the report or ``n`` cannot be used.
-            GenerationError: a picture came out blank or non-finite.
-            SettingsError: the cache cannot be written.
+            ReportError, InputError: the report, ``n`` or ``seed`` cannot be used.
+            GenerationError, SettingsError: as :meth:`draw_planned` does.
         """
         watch = Stopwatch()
         with watch.stage("prompt"):
             text = read_report(report).text
-        prototypes = self.prototypes(GenerationRequest(text, n=n, seed=seed), watch)
-        dropped = prototypes[0].provenance.dropped_text
-        return Drawing(text, dropped, tuple(prototypes), watch.read_ms())
-
-    def draw_ahead(self, reports: Sequence[str], *, n: int, seeds: Sequence[int]) -> None:
-        """Let the cache have ``n`` prototypes of every report from its seed on, drawn in batches.
-
-        :meth:`draw` then finds them. Raises as it does.
-        """
-        with self._lock:
-            plans = [
-                plan
-                for report, seed in zip(reports, seeds, strict=True)
-                for plan in self._generator.plan(
-                    GenerationRequest(read_report(report).text, n=n, seed=seed)
-                )
-            ]
-            self._cache.get_or_draw(plans, self._generator.draw)
-
-    def prototypes(self, request: GenerationRequest, watch: Stopwatch) -> list[Prototype]:
-        """Prototype i is of seed ``request.seed + i``. Raises as :meth:`draw` does."""
-        with watch.stage("prompt"):
-            plans = self._plan(request)
-        with watch.stage("generate"):
-            cached = [here for plan in plans if (here := self._cache.get(plan)) is not None]
-            if len(cached) == len(plans):
-                return cached
-            with self._lock:
-                # asked again: another caller may have drawn them while this one waited
-                return self._cache.get_or_draw(plans, self._generator.draw)
-
-    def _plan_alone(self, request: GenerationRequest) -> tuple[Provenance, ...]:
-        with self._lock:
-            return tuple(self._generator.plan(request))
+            plans = self.plan(text, n=n, seed=seed)
+        prototypes = self.draw_planned(plans, watch, on=on)
+        return Drawing(text, plans[0].dropped_text, tuple(prototypes), watch.read_ms())

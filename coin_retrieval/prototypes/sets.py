@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -11,8 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from coin_retrieval.case_table import MANIFEST, CaseRow
 from coin_retrieval.errors import InputError
 from coin_retrieval.files import replacing
-from coin_retrieval.generation.base import MAX_PICTURES
+from coin_retrieval.prototypes.base import MAX_PICTURES
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
+from coin_retrieval.reports.plain import read_report
+from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import Origin
 
 IMAGES = "images"
@@ -59,32 +62,34 @@ def draw_set(
         done: called once a report.
 
     Raises:
-        ReportError, InputError, GenerationError: as :meth:`.PrototypeDrawer.draw` does.
+        ReportError, InputError, GenerationError: as :meth:`.PrototypeDrawer.draw_planned` does.
         InputError: the directory cannot be written.
     """
     rows: list[dict[str, str]] = []
     partly_read = 0
     try:
-        for number, case in enumerate(cases):
-            if number % _TOGETHER == 0:
-                next_ones = [c.report for c in cases[number : number + _TOGETHER]]
-                starts = [seed + (number + i) * MAX_PICTURES for i in range(len(next_ones))]
-                drawer.draw_ahead(next_ones, n=n, seeds=starts)
-            drawing = drawer.draw(case.report, n=n, seed=seed + number * MAX_PICTURES)
-            partly_read += bool(drawing.dropped_text)
-            rows += [
-                {
-                    "image_path": prototype.path.relative_to(out).as_posix(),
-                    "case_id": f"drawn-{number:05d}",
-                    **{name: str(getattr(case, name)) for name in _LABELS},
-                    "origin": Origin.GENERATED.value,
-                    "source": f"{drawer.name} (no patient)",
-                    "seed": str(prototype.provenance.seed),
-                    "like": case.case_id,
-                }
-                for prototype in drawing.prototypes
+        for start in range(0, len(cases), _TOGETHER):
+            planned = [
+                drawer.plan(read_report(case.report).text, n=n, seed=seed + number * MAX_PICTURES)
+                for number, case in enumerate(cases[start : start + _TOGETHER], start)
             ]
-            done()
+            drawn = drawer.draw_planned([p for plans in planned for p in plans], Stopwatch())
+            of_case = iter(drawn)
+            for number, plans in enumerate(planned, start):
+                partly_read += bool(plans[0].dropped_text)
+                rows += [
+                    {
+                        "image_path": prototype.path.relative_to(out).as_posix(),
+                        "case_id": f"drawn-{number:05d}",
+                        **{name: str(getattr(cases[number], name)) for name in _LABELS},
+                        "origin": Origin.GENERATED.value,
+                        "source": f"{drawer.name} (no patient)",
+                        "seed": str(prototype.provenance.seed),
+                        "like": cases[number].case_id,
+                    }
+                    for prototype in islice(of_case, n)
+                ]
+                done()
     finally:
         # also of what was drawn before an error or Ctrl-C: without it the pictures look real
         _write(out / MANIFEST, rows)

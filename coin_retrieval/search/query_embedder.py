@@ -8,13 +8,13 @@ from threading import Lock
 
 from coin_retrieval.encoding.base import Encoder, SupportsText
 from coin_retrieval.errors import UnsupportedError
-from coin_retrieval.generation.base import Generator
+from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
 from coin_retrieval.prototypes.prototype import Prototype
 from coin_retrieval.reports.plain import read_report
 from coin_retrieval.timing import Stopwatch
-from coin_retrieval.types import Embeddings, GenerationRequest, RgbImage, SearchMode
+from coin_retrieval.types import Embeddings, RgbImage, SearchMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class QueryEmbedder:
     """
 
     def __init__(
-        self, encoder: Encoder, generator: Generator | None, cache: PrototypeCache
+        self, encoder: Encoder, generator: Prototyper | None, cache: PrototypeCache
     ) -> None:
         self._encoder = encoder
         self._lock = Lock()
@@ -81,8 +81,10 @@ class QueryEmbedder:
                 words = reader.encode_text([read])
                 unread.append(reader.dropped_text(read))
         if mode in (SearchMode.PROTOTYPE, SearchMode.FUSED):
-            request = GenerationRequest(read, n=prototypes, seed=seed)
-            drawn = self.need_drawer().prototypes(request, watch)
+            drawer = self.need_drawer()
+            with watch.stage("prompt"):
+                plans = drawer.plan(read, n=prototypes, seed=seed)
+            drawn = drawer.draw_planned(plans, watch)
             unread.append(drawn[0].provenance.dropped_text)
             with watch.stage("encode"):
                 pictures = self._cache.embeddings(drawn, self._encoder.spec, self.images)

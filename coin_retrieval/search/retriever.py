@@ -10,7 +10,7 @@ import numpy as np
 from coin_retrieval.archive import Archive
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.encoding.base import Encoder
-from coin_retrieval.generation.base import Generator
+from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.prototypes.prototype import Drawing
 from coin_retrieval.search.calibration_use import applicable, close_match_of
@@ -45,7 +45,7 @@ class Retriever:
         self,
         archive: Archive,
         encoder: Encoder,
-        generator: Generator | None,
+        generator: Prototyper | None,
         cache: PrototypeCache,
         fusion: FusionSettings | None = None,
     ) -> None:

@@ -18,6 +18,7 @@ from coin_retrieval.types import (
     Match,
     Origin,
     Provenance,
+    ReportSource,
     RgbImage,
     SearchMode,
 )
@@ -46,7 +47,7 @@ def result(cases: int = 3, prototypes: int = 0) -> SearchResult:
         mode=SearchMode.PROTOTYPE if prototypes else SearchMode.TEXT,
         dropped_text="",
         prototypes=tuple(
-            Prototype(str(s), Path(), Provenance("g", "w", "p", s, 1, 1.0, 20, 20))
+            Prototype(str(s), Path(), Provenance("g", "w", ReportSource("p"), s, 1, 1.0, 20, 20))
             for s in range(prototypes)
         ),
         cases=tuple(case(i) for i in range(cases)),

@@ -8,35 +8,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import TypeAdapter
 
 from coin_retrieval.encoding.base import unit_rows
 from coin_retrieval.errors import NotFoundError, SettingsError
 from coin_retrieval.images import load_image
 from coin_retrieval.prototypes.cache import SYNTHETIC_NOTICE, PrototypeCache
-from coin_retrieval.types import Embeddings, EncoderSpec, Provenance, RgbImage, Sample
+from coin_retrieval.types import (
+    Embeddings,
+    EncoderSpec,
+    Provenance,
+    ReportSource,
+    RgbImage,
+    Sample,
+)
 
 SPEC = EncoderSpec("mean-colour", "1", 3, "p", "w")
 OTHER_SPEC = EncoderSpec("mean-colour", "2", 3, "p", "w")
 
 
 def plan(seed: int, prompt: str = "Zellen mit großem Kern") -> Provenance:
-    return Provenance("noise", "0" * 64, prompt, seed, 4, 1.5, 16, 16)
+    return Provenance("noise", "0" * 64, ReportSource(prompt), seed, 4, 1.5, 16, 16)
 
 
 def drawn(provenance: Provenance) -> Sample:
     random = np.random.default_rng(provenance.seed)
     return Sample(random.integers(0, 256, (16, 16, 3), np.uint8), provenance)
-
-
-class Pencil:
-    """Draws seeded noise and remembers which seeds it was asked for."""
-
-    def __init__(self) -> None:
-        self.seeds: list[int] = []
-
-    def __call__(self, plans: Sequence[Provenance]) -> list[Sample]:
-        self.seeds += [p.seed for p in plans]
-        return [drawn(p) for p in plans]
 
 
 class MeanColour:
@@ -62,22 +59,6 @@ def test_what_was_drawn_is_read_back_pixel_for_pixel(cache: PrototypeCache) -> N
     np.testing.assert_array_equal(load_image(prototype.path), sample.image)
 
 
-def test_only_missing_seeds_are_drawn_and_the_order_is_kept(cache: PrototypeCache) -> None:
-    cache.put(drawn(plan(1)))
-    pencil = Pencil()
-    found = cache.get_or_draw([plan(seed) for seed in range(4)], pencil)
-    assert pencil.seeds == [0, 2, 3]
-    assert [p.provenance.seed for p in found] == [0, 1, 2, 3]
-
-
-def test_a_second_request_draws_nothing(cache: PrototypeCache) -> None:
-    plans = [plan(0), plan(1)]
-    first = cache.get_or_draw(plans, Pencil())
-    pencil = Pencil()
-    assert cache.get_or_draw(plans, pencil) == first
-    assert pencil.seeds == []
-
-
 def test_another_prompt_is_another_prototype(cache: PrototypeCache) -> None:
     cache.put(drawn(plan(0)))
     assert cache.get(plan(0, "Plattenepithelien")) is None
@@ -89,7 +70,9 @@ def test_the_png_says_that_it_is_synthetic_and_how_it_was_made(cache: PrototypeC
     assert text["synthetic"] == "true"
     assert text["Software"].startswith("coin-retrieval")
     assert text["Description"] == SYNTHETIC_NOTICE
-    assert Provenance(**json.loads(text["provenance"])) == plan(3)
+    told = json.loads(text["provenance"])
+    assert told["source"] == {"kind": "report", "text": "Zellen mit großem Kern"}
+    assert TypeAdapter(Provenance).validate_json(text["provenance"]) == plan(3)
 
 
 def _truncate(data: bytes) -> bytes:
@@ -104,14 +87,13 @@ def _flip_a_pixel_byte(data: bytes) -> bytes:
 @pytest.mark.parametrize(
     "damage", [_truncate, _flip_a_pixel_byte, lambda _: b"", lambda _: b"no picture"]
 )
-def test_a_damaged_file_is_drawn_again(cache: PrototypeCache, damage) -> None:
+def test_a_damaged_file_is_absent_until_it_is_put_again(cache: PrototypeCache, damage) -> None:
     path = cache.put(drawn(plan(0))).path
     path.write_bytes(damage(path.read_bytes()))
     assert cache.get(plan(0)) is None
-    pencil = Pencil()
-    (again,) = cache.get_or_draw([plan(0)], pencil)
-    assert pencil.seeds == [0]
-    np.testing.assert_array_equal(load_image(again.path), drawn(plan(0)).image)
+    cache.put(drawn(plan(0)))
+    assert cache.get(plan(0)) is not None
+    np.testing.assert_array_equal(load_image(path), drawn(plan(0)).image)
 
 
 def test_a_file_under_anothers_name_is_not_believed(cache: PrototypeCache) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier, Event
@@ -20,9 +20,9 @@ from coin_retrieval.errors import (
     ReportError,
     UnsupportedError,
 )
-from coin_retrieval.generation.base import Generator
 from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.images import load_image
+from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.search.fusion import mean_direction
 from coin_retrieval.search.query import Query
@@ -30,30 +30,30 @@ from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.stores.faiss import FaissStore
 from coin_retrieval.timing import STAGES
 from coin_retrieval.types import (
-    GenerationRequest,
     Provenance,
     RgbImage,
     SearchMode,
+    Source,
 )
 
 REPORT = "(Cervix) Koilocytes with perinuclear halos. LSIL."
 
 
-class CountingGenerator(Generator):
+class CountingGenerator(Prototyper):
     """The real generator, with the seeds it was asked to draw written down."""
 
     def __init__(self, inner: DiffusersGenerator) -> None:
-        self.name = inner.name
+        self.name, self.identity = inner.name, inner.identity
+        self.batch_size = inner.batch_size
         self.inner = inner
         self.seeds: list[int] = []
 
-    def _plan(self, request: GenerationRequest) -> list[Provenance]:
-        return self.inner.plan(request)
+    def _plan(self, source: Source) -> Provenance:
+        return self.inner._plan(source)
 
-    def _draw(self, plans: Sequence[Provenance]) -> list[RgbImage]:
+    def _draw(self, plans: Sequence[Provenance], on_step: Callable[[int], None]) -> list[RgbImage]:
         self.seeds += [plan.seed for plan in plans]
-        request = GenerationRequest(plans[0].prompt, n=len(plans), seed=plans[0].seed)
-        return [sample.image for sample in self.inner.generate(request)]
+        return self.inner._draw(plans, on_step)
 
 
 @pytest.fixture
@@ -231,10 +231,12 @@ def test_a_search_with_cached_prototypes_does_not_wait_for_a_drawing(
     drawing, release = Event(), Event()
 
     class Slow(CountingGenerator):
-        def _draw(self, plans: Sequence[Provenance]) -> list[RgbImage]:
+        def _draw(
+            self, plans: Sequence[Provenance], on_step: Callable[[int], None]
+        ) -> list[RgbImage]:
             drawing.set()
             assert release.wait(60)
-            return super()._draw(plans)
+            return super()._draw(plans, on_step)
 
     slow = Slow(counting.inner)
     retriever = Retriever(archive, encoder, slow, cache, FusionSettings())
@@ -298,7 +300,7 @@ def test_the_end_of_a_report_that_no_model_reads_is_told(retriever: Retriever) -
 def test_the_whole_tidied_report_is_the_prompt(retriever: Retriever) -> None:
     drawing = retriever.draw("  (Cervix)  Koilocytes.\n LSIL. ", n=1)
     assert drawing.report == "(Cervix) Koilocytes. LSIL."
-    assert drawing.prototypes[0].provenance.prompt == drawing.report
+    assert drawing.prototypes[0].provenance.source.text == drawing.report
 
 
 def test_a_prototypes_file_says_that_it_is_synthetic(retriever: Retriever) -> None:

@@ -11,8 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 from unit.server.ground import REPORT, ROWS, disc, png, serving
 
-from coin_retrieval.generation.base import Generator
 from coin_retrieval.presenting.answer import SearchAnswer
+from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.search.retriever import Retriever
 from server.app import create_app
 
@@ -134,7 +134,7 @@ def test_a_search_finds_what_generate_has_drawn(client: TestClient) -> None:
 
 
 def test_without_a_generator_a_report_is_searched_by_its_text(
-    archive_dir: Path, make_retriever: Callable[[Path, Generator | None], Retriever]
+    archive_dir: Path, make_retriever: Callable[[Path, Prototyper | None], Retriever]
 ) -> None:
     with serving(create_app(lambda: make_retriever(archive_dir, None))) as client:
         assert client.get("/v1/archive").json()["modes"] == ["text"]

@@ -18,7 +18,7 @@ from coin_retrieval.errors import InputError
 from coin_retrieval.evaluation.retrieval.modes import RetrievalEvaluation
 from coin_retrieval.evaluation.retrieval.rankings import Ranking, differences
 from coin_retrieval.factory import make_encoder, make_generator, open_archive
-from coin_retrieval.generation.base import Generator
+from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
@@ -50,7 +50,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _retriever(
-    table: Path, root: Path, encoder: Encoder, generator: Generator | None = None
+    table: Path, root: Path, encoder: Encoder, generator: Prototyper | None = None
 ) -> Iterator[Retriever]:
     build_archive(root / "archive", table, encoder=encoder)
     archive = open_archive(root / "archive")
