@@ -14,7 +14,7 @@ from coin_retrieval.errors import ModelError
 from coin_retrieval.types import RgbImage
 from indexer.contents import EmbeddedContents
 from indexer.journal import Journal
-from indexer.pictures import Picture, PictureReader, Unreadable
+from indexer.pictures import PictureReader, ReadPicture, Unreadable
 
 BATCH_PIXELS = 100_000_000
 """A batch is embedded before its pictures exceed this, however few they are."""
@@ -72,7 +72,7 @@ class RowEmbedder:
             ModelError: the encoder fails on every picture of a batch.
         """
         done = Embedded()
-        pictures: list[Picture | Unreadable] = []
+        pictures: list[ReadPicture | Unreadable] = []
         with closing(self._reader.read_all(row.image_path for row in rows)) as reading:
             for picture in reading:
                 pictures.append(self._take(picture))
@@ -89,7 +89,7 @@ class RowEmbedder:
                 done.indexed.append(IndexedRow(row, picture.content_hash))
         return done
 
-    def _take(self, picture: Picture | Unreadable) -> Picture | Unreadable:
+    def _take(self, picture: ReadPicture | Unreadable) -> ReadPicture | Unreadable:
         """Let a new picture wait for its batch; what is handed back holds no pixels."""
         if isinstance(picture, Unreadable) or picture.image is None:
             return picture

@@ -34,7 +34,8 @@ from coin_retrieval.calibrating.query_bank import EmbeddedQuery, modality_means
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.errors import UnsupportedError
-from coin_retrieval.metrics.bootstrap import Estimate, macro_interval
+from coin_retrieval.metrics.bootstrap import macro_interval
+from coin_retrieval.metrics.intervals import Estimate
 from coin_retrieval.search.retriever import DEFAULT_PROTOTYPES, Retriever
 from coin_retrieval.types import SearchMode
 

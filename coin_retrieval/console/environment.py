@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TypeVar, overload
 
+from platformdirs import user_cache_path
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -15,17 +15,12 @@ from coin_retrieval.errors import SettingsError
 
 def default_cache_dir() -> Path:
     """Where this platform keeps what can be made again; XDG_CACHE_HOME wins everywhere."""
-    named = os.environ.get("XDG_CACHE_HOME")
-    # the XDG specification: a relative path is invalid and to be ignored
-    if named and Path(named).is_absolute():
-        return Path(named) / "coin-retrieval"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "coin-retrieval"
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        base = Path(local) if local else Path.home() / "AppData" / "Local"
-        return base / "coin-retrieval" / "Cache"
-    return Path.home() / ".cache" / "coin-retrieval"
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # platformdirs asks for it on Linux only, and takes a relative path, which is invalid by XDG
+    if named.is_absolute():
+        return named / "coin-retrieval"
+    usual = user_cache_path("coin-retrieval", appauthor=False)
+    return usual if usual.is_absolute() else Path.home() / ".cache" / "coin-retrieval"
 
 
 class CoinEnvironment(BaseSettings):

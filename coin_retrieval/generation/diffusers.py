@@ -14,8 +14,8 @@ from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.errors import GenerationError, InputError
 from coin_retrieval.generation.pipeline import LoadedPipeline, load_pipeline
-from coin_retrieval.generation.prompts import Reader, Windows, split_windows, unread_tail
-from coin_retrieval.generation.tokenizers import reader
+from coin_retrieval.generation.prompts import TokenLimit, Windows, split_windows, unread_tail
+from coin_retrieval.generation.tokenizers import token_limit
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.types import Provenance, RgbImage, Source, content_digest
 
@@ -43,7 +43,7 @@ class DiffusersGenerator(Prototyper):
         self._settings = settings
         self._pipeline = loaded.pipeline
         self._parameters = inspect.signature(loaded.pipeline.__call__).parameters
-        self._readers = self._all_readers()
+        self._limits = self._all_limits()
         self._made_with = self._resolved(loaded)
         self.identity = content_digest(self._made_with)
 
@@ -153,15 +153,17 @@ class DiffusersGenerator(Prototyper):
         return embeds
 
     def _windows(self, prompt: str) -> Windows:
-        if isinstance(self._pipeline, _WINDOWED) and self._readers:
-            return split_windows(prompt, self._readers, chunks=self._settings.chunks)
-        return Windows((prompt,), unread_tail(prompt, self._readers))
+        if isinstance(self._pipeline, _WINDOWED) and self._limits:
+            return split_windows(prompt, self._limits, chunks=self._settings.chunks)
+        return Windows((prompt,), unread_tail(prompt, self._limits))
 
-    def _all_readers(self) -> list[Reader]:
+    def _all_limits(self) -> list[TokenLimit]:
         longest = self._default("max_sequence_length", None)
         components = self._pipeline.components
         names = [name for name in components if name.startswith("tokenizer")]
-        return [reader(components[name], longest) for name in names if components[name] is not None]
+        return [
+            token_limit(components[name], longest) for name in names if components[name] is not None
+        ]
 
     def _default(self, parameter: str, otherwise: Any) -> Any:
         found = self._parameters.get(parameter)

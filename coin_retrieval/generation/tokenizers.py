@@ -1,4 +1,4 @@
-"""A tokenizer of transformers as a :class:`.Reader`: where its tokens lie, and how many fit."""
+"""A tokenizer of transformers as a :class:`.TokenLimit`: where its tokens lie, and how many fit."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from coin_retrieval.generation.prompts import Reader
+from coin_retrieval.generation.prompts import TokenLimit
 
 _UNSET = 1_000_000  # transformers writes 1e30 where a tokenizer names no limit
 
 
-def reader(tokenizer: Any, longest: int | None) -> Reader:
+def token_limit(tokenizer: Any, longest: int | None) -> TokenLimit:
     """A tokenizer and the room that its encoder has for tokens of the text itself.
 
     Args:
@@ -19,8 +19,8 @@ def reader(tokenizer: Any, longest: int | None) -> Reader:
         longest: the pipeline's own ``max_sequence_length``, for tokenizers that have no limit or
             a larger one.
     """
-    limit = min(tokenizer.model_max_length, longest or _UNSET, _UNSET)
-    return Reader(lambda text: _spans(tokenizer, text), limit - special_tokens(tokenizer))
+    most = min(tokenizer.model_max_length, longest or _UNSET, _UNSET)
+    return TokenLimit(lambda text: _spans(tokenizer, text), most - special_tokens(tokenizer))
 
 
 def special_tokens(tokenizer: Any) -> int:

@@ -10,25 +10,13 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+
+from coin_retrieval.metrics.intervals import Estimate, quantile_interval
 
 Values = NDArray[np.float64]
 DRAWS = 2000
 _CELLS = 4_000_000
 """Draws × cases that are held at once: bounds the memory of large archives."""
-
-
-class Estimate(BaseModel):
-    """A figure and its interval."""
-
-    model_config = ConfigDict(frozen=True)
-
-    mean: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3f} ({self.low:.3f}–{self.high:.3f})"
 
 
 def macro_draws(
@@ -82,12 +70,6 @@ def macro_interval(
     drawn = macro_draws(values, classes, cases=cases, draws=draws, seed=seed)
     low, high = quantile_interval(drawn, level=level)
     return Estimate(mean=macro_mean(values, classes), low=low, high=high)
-
-
-def quantile_interval(drawn: Values, *, level: float = 0.95) -> tuple[float, float]:
-    """The middle ``level`` share of bootstrap draws: lower and upper bound."""
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def _resampled(

@@ -16,7 +16,7 @@ _ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Support:
+class Overlap:
     """Precision and recall, density and coverage, each better the higher; density may pass 1."""
 
     precision: float
@@ -25,7 +25,7 @@ class Support:
     coverage: float
 
 
-def support(real: Features, generated: Features) -> Support:
+def overlap(real: Features, generated: Features) -> Overlap:
     """How far each cloud lies where the other does.
 
     Precision: the share of generated features inside some real feature's ball, whose radius is the
@@ -44,7 +44,7 @@ def support(real: Features, generated: Features) -> Support:
         held = apart <= wide[start : start + len(apart), None]
         inside += held.sum(axis=0)
         covered[start : start + len(apart)] = held.any(axis=1)
-    return Support(
+    return Overlap(
         precision=_share_inside(generated, real),
         recall=_share_inside(real, generated),
         density=float(inside.mean() / DENSITY_NEIGHBOURS),

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 from coin_retrieval.archive.calibration import PLACES, CloseMatch
+from coin_retrieval.metrics.intervals import wilson
 from coin_retrieval.types import CaseMatch, Origin
-
-_Z = 1.959964
-"""Two-sided 95 % of the normal distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +103,6 @@ def shares_of(votes: Sequence[tuple[str, float]]) -> tuple[DiagnosisShare, ...]:
         for diagnosis, (cases, mass) in found.items()
     ]
     return tuple(sorted(shares, key=lambda share: (not share.diagnosis, -share.share)))
-
-
-def wilson(share: float, n: float) -> tuple[float, float]:
-    """The 95 % score interval of a share seen in ``n`` cases; ``n`` need not be whole."""
-    spread = _Z**2 / n
-    centre = (share + spread / 2) / (1 + spread)
-    half = _Z / (1 + spread) * sqrt(max(share * (1 - share), 0.0) / n + spread / (4 * n))
-    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
 def _real_votes(cases: Sequence[CaseMatch]) -> list[tuple[str, float]]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from coin_retrieval.errors import NotFoundError
 from coin_retrieval.presenting.answer import DrawingAnswer
 from coin_retrieval.search.retriever import Retriever
-from server.pictures import Picture, quoted, tags_known
+from server.pictures import ServedPicture, quoted, tags_known
 from server.refusals import refusals
 from server.schemas import GenerateRequest, generate_answer
 from server.services import RetrieverHere, ServicesHere, json_only
@@ -51,7 +51,7 @@ async def prototype(
     return (await parts.lanes.pictures.run(request, read)).response()
 
 
-def _read(retriever: Retriever, prototype_id: str, known: frozenset[str]) -> Picture:
+def _read(retriever: Retriever, prototype_id: str, known: frozenset[str]) -> ServedPicture:
     found = retriever.cache.find(prototype_id)
     try:
         data = None if quoted(prototype_id) in known else found.path.read_bytes()
@@ -59,4 +59,4 @@ def _read(retriever: Retriever, prototype_id: str, known: frozenset[str]) -> Pic
         raise NotFoundError(
             "the prototype has left the cache", value=prototype_id, remedy="generate it again"
         ) from error
-    return Picture(data, media_type="image/png", etag=prototype_id)
+    return ServedPicture(data, media_type="image/png", etag=prototype_id)

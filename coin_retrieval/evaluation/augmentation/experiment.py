@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.evaluation.augmentation.classifiers import Classifier
 from coin_retrieval.evaluation.augmentation.training_sets import Pool, Regime, regimes
-from coin_retrieval.metrics.bootstrap import Estimate, macro_interval, macro_mean
+from coin_retrieval.metrics.bootstrap import macro_interval, macro_mean
+from coin_retrieval.metrics.intervals import Estimate
 
 
 class RegimeFigures(BaseModel):
@@ -166,7 +167,8 @@ def to_markdown(figures: AugmentationFigures) -> str:
         *(
             f"| {Regime(gain.shots, generated=False).name} "
             f"| {_accuracy(by_set[gain.shots, False])} | {_accuracy(by_set[gain.shots, True])} | "
-            f"{', '.join(f'{d:+.3f}' for d in gain.differences)} | {_signed(gain.interval)} |"
+            f"{', '.join(f'{d:+.3f}' for d in gain.differences)} | "
+            f"{gain.interval.signed_markdown} |"
             for gain in figures.gains
         ),
         f"| generated only | – | {_accuracy(by_set[0, True])} | | |",
@@ -188,9 +190,3 @@ def _spread(values: Sequence[float]) -> float | None:
 def _accuracy(one: RegimeFigures) -> str:
     spread = "" if one.sd is None else f" ± {one.sd:.3f}"
     return f"{one.mean:.3f}{spread}"
-
-
-def _signed(interval: Estimate) -> str:
-    """Bold where the interval holds no 0."""
-    text = f"{interval.mean:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
-    return f"**{text}**" if interval.low > 0 or interval.high < 0 else text

@@ -17,13 +17,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.errors import InputError, MissingDependencyError
-from coin_retrieval.metrics.bootstrap import (
-    Estimate,
-    macro_draws,
-    macro_interval,
-    macro_mean,
-    quantile_interval,
-)
+from coin_retrieval.metrics.bootstrap import macro_draws, macro_interval, macro_mean
+from coin_retrieval.metrics.intervals import Estimate, quantile_interval
 from coin_retrieval.types import Features
 
 _INVERSE_REGULARISATION = 0.01

@@ -11,7 +11,7 @@ from coin_retrieval.errors import InputError
 from coin_retrieval.evaluation.pictures.spaces import FeatureSpace
 from coin_retrieval.metrics.frechet import frechet_distance
 from coin_retrieval.metrics.kernel_distance import cmmd, kernel_distance
-from coin_retrieval.metrics.neighbours import DENSITY_NEIGHBOURS, support
+from coin_retrieval.metrics.neighbours import DENSITY_NEIGHBOURS, overlap
 from coin_retrieval.types import Features
 
 
@@ -84,7 +84,7 @@ def compare(
     require_enough("the real set", len(real))
     require_enough(name, len(other))
     kernel, deviation = kernel_distance(real, other, seed=seed)
-    found = support(real, other)
+    found = overlap(real, other)
     return Fidelity(
         pictures=name,
         count=len(other),

@@ -9,18 +9,17 @@ compare neighbours likewise; Dar et al. 2024, arXiv 2402.01054, in medical pictu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from coin_retrieval.metrics.intervals import wilson
 from coin_retrieval.metrics.neighbours import nearest
 from coin_retrieval.types import Features
 
 PERCENTILE = 1.0
 CLOSEST = 10
 _ENOUGH = 100
-_Z95 = 1.959964
 
 
 class ClosePair(BaseModel):
@@ -84,7 +83,7 @@ def measure_memorisation(
         held_out_count=len(held_out),
         threshold=threshold,
         share_below=below / len(generated),
-        interval=_wilson(below, len(generated)),
+        interval=wilson(below / len(generated), len(generated)),
         median_generated=float(np.median(apart)),
         median_held_out=float(np.median(usual)),
         held_out_copies=copies,
@@ -124,14 +123,6 @@ def to_markdown(figures: MemorisationFigures) -> str:
         *(f"- {note}" for note in figures.notes),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _wilson(successes: int, n: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927, doi 10.1080/01621459.1927.10502953)."""
-    share, scale = successes / n, 1 + _Z95**2 / n
-    centre = share + _Z95**2 / (2 * n)
-    half = _Z95 * sqrt(share * (1 - share) / n + _Z95**2 / (4 * n * n))
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
 
 
 def _caveats(held_out: int, copies: int) -> list[str]:

@@ -12,7 +12,8 @@ from coin_retrieval.calibrating.candidates import Candidate
 from coin_retrieval.calibrating.case_ranking import Pictures
 from coin_retrieval.calibrating.query_bank import EmbeddedQuery, modality_means
 from coin_retrieval.config import FusionSettings, ModalityMeans
-from coin_retrieval.metrics.bootstrap import Estimate, macro_interval
+from coin_retrieval.metrics.bootstrap import macro_interval
+from coin_retrieval.metrics.intervals import Estimate
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.types import SearchMode
 
@@ -149,13 +150,6 @@ def to_markdown(figures: AblationFigures) -> str:
     for row in figures.rows:
         step = row.step if row.step != before else ""
         before = row.step
-        lines.append(f"| {step} | {row.variant} | {row.precision} | {_difference(row)} |")
+        lead = row.difference.signed_markdown if row.difference else "default"
+        lines.append(f"| {step} | {row.variant} | {row.precision} | {lead} |")
     return "\n".join(lines) + "\n"
-
-
-def _difference(row: AblationRow) -> str:
-    found = row.difference
-    if found is None:
-        return "default"
-    text = f"{found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
-    return f"**{text}**" if found.low > 0 or found.high < 0 else text

@@ -13,11 +13,12 @@ from pydantic import BaseModel, ConfigDict
 from coin_retrieval.archive.calibration import PLACES, CloseMatch
 from coin_retrieval.errors import InputError
 from coin_retrieval.images import load_image
-from coin_retrieval.metrics.bootstrap import DRAWS, Estimate, quantile_interval
+from coin_retrieval.metrics.bootstrap import DRAWS
+from coin_retrieval.metrics.intervals import Estimate, quantile_interval, wilson
 from coin_retrieval.search.calibration_use import close_match_of
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
-from coin_retrieval.search.support import query_score, wilson
+from coin_retrieval.search.support import query_score
 from coin_retrieval.types import SearchMode
 
 Scores = NDArray[np.float64]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from coin_retrieval.metrics.bootstrap import Estimate
+from coin_retrieval.metrics.intervals import Estimate
 
 FIGURES = (
     "precision", "average_precision", "ndcg", "majority_vote",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from coin_retrieval.evaluation.retrieval.figures import FIGURES, RetrievalFigures, title
-from coin_retrieval.metrics.bootstrap import Estimate
 
 
 def to_markdown(figures: RetrievalFigures) -> str:
@@ -43,14 +42,9 @@ def _differences(figures: RetrievalFigures) -> str:
     names = [f"{pair.mode} − {pair.baseline}" for pair in pairs]
     lines = _head("paired difference (95 % interval)", *names)
     for figure in FIGURES:
-        cells = [_signed(pair.figures[figure]) for pair in pairs]
+        cells = [pair.figures[figure].signed_markdown for pair in pairs]
         lines.append(_row(title(figure, figures.k), *cells))
     return "\n".join(lines) + "\n"
-
-
-def _signed(found: Estimate) -> str:
-    text = f"{found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
-    return f"**{text}**" if found.low > 0 or found.high < 0 else text
 
 
 def _head(*cells: str) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from coin_retrieval.encoding.base import unit_rows
 from coin_retrieval.metrics.frechet import frechet_distance
 from coin_retrieval.metrics.kernel_distance import cmmd, kernel_distance
-from coin_retrieval.metrics.neighbours import nearest, support
+from coin_retrieval.metrics.neighbours import nearest, overlap
 
 
 def gaussian(n: int, dim: int, *, seed: int, shift: float = 0, scale: float = 1) -> np.ndarray:
@@ -78,19 +78,19 @@ def test_cmmd_of_two_points_is_known_in_closed_form() -> None:
 
 
 def test_clouds_of_one_distribution_support_each_other_as_the_paper_says() -> None:
-    found = support(gaussian(2000, 16, seed=15), gaussian(2000, 16, seed=16))
+    found = overlap(gaussian(2000, 16, seed=15), gaussian(2000, 16, seed=16))
     assert found.density == pytest.approx(1, abs=0.05)
     assert found.coverage == pytest.approx(1 - 2**-5, abs=0.02)
 
 
 def test_a_cloud_far_away_is_supported_nowhere() -> None:
-    found = support(gaussian(50, 4, seed=17), gaussian(50, 4, seed=18, shift=100))
+    found = overlap(gaussian(50, 4, seed=17), gaussian(50, 4, seed=18, shift=100))
     assert (found.precision, found.recall, found.density, found.coverage) == (0, 0, 0, 0)
 
 
 def test_a_collapsed_generator_is_precise_but_covers_little() -> None:
     real = gaussian(500, 4, seed=19)
-    found = support(real, real[:1] + gaussian(500, 4, seed=20, scale=1e-4))
+    found = overlap(real, real[:1] + gaussian(500, 4, seed=20, scale=1e-4))
     assert found.precision == 1.0
     assert found.recall < 0.05
     assert found.coverage < 0.3

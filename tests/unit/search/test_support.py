@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 
 from coin_retrieval.archive.calibration import CloseMatch
-from coin_retrieval.search.support import query_score, shares_of, support_of, wilson
+from coin_retrieval.metrics.intervals import wilson
+from coin_retrieval.search.support import query_score, shares_of, support_of
 from coin_retrieval.types import CaseMatch, CaseRecord, ImageId, ImageRecord, Match, Origin
 
 THRESHOLD = CloseMatch(threshold=0.5, false_alarm_rate=0.05, queries=100, places=3)
@@ -31,13 +31,6 @@ def test_shares_sum_to_one_and_lie_within_their_intervals(found: list[tuple[str,
     assert sum(s.share for s in shares) == pytest.approx(1)
     assert sum(s.cases for s in shares) == len(found)
     assert all(0 <= s.low <= s.share <= s.high <= 1 for s in shares)
-
-
-@given(st.integers(1, 200), st.integers(0, 200))
-def test_the_interval_is_scipys_wilson(n: int, seen: int) -> None:
-    seen = min(seen, n)
-    expected = binomtest(seen, n).proportion_ci(method="wilson")
-    assert wilson(seen / n, n) == pytest.approx((expected.low, expected.high), abs=1e-6)
 
 
 def test_equal_similarities_count_cases() -> None:
