@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.archive.calibration import (
     PLACES,
@@ -23,61 +22,31 @@ from coin_retrieval.calibrating.candidates import (
     Candidate,
     candidates,
 )
-from coin_retrieval.calibrating.case_ranking import Pictures
+from coin_retrieval.calibrating.case_ranking import case_vectors
 from coin_retrieval.calibrating.choice import (
     choose,
     cross_validated,
     macro,
     stratified_folds,
 )
-from coin_retrieval.calibrating.query_bank import EmbeddedQuery, modality_means
+from coin_retrieval.calibrating.figures import CalibrationFigures, ChoiceFigures
+from coin_retrieval.calibrating.labelled_pictures import labelled_pictures
+from coin_retrieval.calibrating.query_bank import (
+    EmbeddedQuery,
+    embed_queries,
+    modality_means,
+    modes_to_try,
+)
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.config import FusionSettings
-from coin_retrieval.errors import UnsupportedError
 from coin_retrieval.metrics.bootstrap import macro_interval
-from coin_retrieval.metrics.intervals import Estimate
+from coin_retrieval.progress import Progress, silent
 from coin_retrieval.search.retriever import DEFAULT_PROTOTYPES, Retriever
 from coin_retrieval.types import SearchMode
+from coin_retrieval.wordings.labelled_reports import LabelledReport, independent_units
 
 CALIBRATED = "calibrated"
 UNCALIBRATED = "uncalibrated"
-
-
-class ChoiceFigures(BaseModel):
-    """What one rule of choosing is worth: cross-validated macro P@10 with its 95 % interval.
-
-    ``name`` is a mode (the best way within it), ``calibrated`` (the best of all) or
-    ``uncalibrated`` (the defaults: nothing is chosen). ``chosen`` is what the rule takes on all
-    queries, ``agreeing_folds`` how many folds took the same. ``difference`` is the calibrated one's
-    lead, paired.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    chosen: str
-    agreeing_folds: int
-    precision: Estimate
-    difference: Estimate | None
-
-
-class CalibrationFigures(BaseModel):
-    """What a calibration found; ``candidates`` is among how many it chose."""
-
-    model_config = ConfigDict(frozen=True)
-
-    k: int
-    by: str
-    where: dict[str, list[str]]
-    queries: int
-    classes: int
-    folds: int
-    candidates: int
-    encoder: str
-    generator: str
-    seed: int
-    choices: list[ChoiceFigures]
-    close_match: dict[SearchMode, CloseMatch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,38 +69,47 @@ class Tried:
 
 def calibrate(
     retriever: Retriever,
-    bank: Sequence[EmbeddedQuery],
-    pictures: Pictures,
+    reports: Sequence[LabelledReport],
     *,
-    modes: Sequence[SearchMode],
-    where: Where,
-    by: str,
+    by: str = "finding",
+    where: Where | None = None,
     folds: int = 5,
+    prototypes: int = 8,
     seed: int = 0,
     k: int = 10,
-    done: Callable[[], None] = lambda: None,
+    on: Progress = silent,
 ) -> tuple[Calibration, CalibrationFigures]:
-    """Try every way on every query, choose, and measure honestly; ``done`` is called a query.
+    """Try every way of searching on labelled reports, choose, and measure the choice honestly.
+
+    Reports whose label no other case has are not asked. An earlier calibration plays no part.
+    :func:`~coin_retrieval.archive.amend.put_calibration` keeps what was chosen.
+
+    Args:
+        by: the label: ``finding`` or ``diagnosis``.
+        where: only these pictures are searched.
+        folds: of the cross-validation.
+        prototypes: pictures drawn a report; up to 1, 2, 4 and 8 are tried.
+        seed: of the first picture, and of the folds.
+        k: places that count.
 
     Raises:
         UnsupportedError: no mode is possible.
-        InputError: fewer independent queries than folds.
+        InputError: no picture or report to try on, or fewer independent reports than folds.
+        ReportError, FilterError, GenerationError: as a search does.
     """
-    if not modes:
-        raise UnsupportedError(
-            "there is nothing to choose from",
-            expected="an encoder that reads text, or a generator",
-            remedy="set a generator",
-        )
-    classes = [query.asked.label for query in bank]
-    units = [query.asked.case_id or f"query {number}" for number, query in enumerate(bank)]
+    modes = modes_to_try(retriever)
+    labelled = labelled_pictures(retriever.archive, where=where, by=by)
+    asked = labelled.answerable(reports)
+    classes, units = [report.label for report in asked], independent_units(asked)
     fold_of = stratified_folds(classes, units, folds=folds, seed=seed)
-    drawn = next((len(query.pictures) for query in bank if query.pictures is not None), 0)
+    bank = embed_queries(retriever, asked, modes=modes, prototypes=prototypes, seed=seed, on=on)
+    pictures = case_vectors(retriever.archive, labelled)
+    drawn = prototypes if SearchMode.PROTOTYPE in modes else 0
     means = modality_means(bank, pictures.mean)
     ways = candidates(modes, means, counts=[n for n in PROTOTYPE_COUNTS if n <= max(1, drawn)])
     default = _uncalibrated(modes, drawn)
     scores = CandidateScores(pictures, spaces=spaces_of(retriever.archive.store, WHITENINGS), k=k)
-    values = scores.precisions(bank, [*ways, default], done=done)
+    values = scores.precisions(bank, [*ways, default], on=on)
     tried = Tried(tuple(ways), values[:-1])
 
     chosen = tried.ways[choose(tried.values, classes, tried.complexities)]
@@ -150,12 +128,12 @@ def calibrate(
         generator=(retriever.generator_identity or "") if drawn else "",
         generator_name=(retriever.generator_name or "") if drawn else "",
         images=retriever.archive.manifest.counts.images,
-        where={field: tuple(allowed) for field, allowed in where.items()},
+        where={field: tuple(allowed) for field, allowed in (where or {}).items()},
     )
     figures = CalibrationFigures(
         k=k,
         by=by,
-        where={field: list(allowed) for field, allowed in where.items()},
+        where={field: list(allowed) for field, allowed in (where or {}).items()},
         queries=len(bank),
         classes=len(set(classes)),
         folds=folds,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coin_retrieval.calibrating.candidates import Candidate
-from coin_retrieval.calibrating.case_ranking import CaseRanking, Pictures, Scores
+from coin_retrieval.calibrating.case_ranking import CaseRanking, CaseVectors, Scores
 from coin_retrieval.calibrating.query_bank import EmbeddedQuery
+from coin_retrieval.progress import Progress, counted, silent
 from coin_retrieval.search.fusion import FusedQuery, fuse
 from coin_retrieval.search.whitening import Whitening, whitening_of_store
 from coin_retrieval.stores.base import VectorStore
@@ -36,7 +37,7 @@ class CandidateScores:
     numbers: hundreds of candidates cost little more than one.
     """
 
-    def __init__(self, pictures: Pictures, *, spaces: Spaces = UNWHITENED, k: int = 10) -> None:
+    def __init__(self, pictures: CaseVectors, *, spaces: Spaces = UNWHITENED, k: int = 10) -> None:
         self._pictures = pictures
         self._ranking = CaseRanking(pictures)
         self._spaces = spaces
@@ -47,17 +48,16 @@ class CandidateScores:
         bank: Sequence[EmbeddedQuery],
         ways: Sequence[Candidate],
         *,
-        done: Callable[[], None] = lambda: None,
+        on: Progress = silent,
     ) -> NDArray[np.float64]:
-        """P@k, float64 [candidates queries]; ``done`` is called after each query."""
+        """P@k, float64 [candidates queries]; a step is a query."""
         values = np.empty((len(ways), len(bank)))
-        for column, query in enumerate(bank):
+        for column, query in enumerate(counted(bank, "trying", on)):
             asked = query.asked
             for rows, scores, looks in self._blocks(query, ways):
                 values[rows, column] = self._ranking.precision(
                     scores, looks, asked.label, own_case=asked.case_id, k=self._k
                 )
-            done()
         return values
 
     def closeness(

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.archive.calibration import PLACES
-from coin_retrieval.catalog.base import Where
-from coin_retrieval.errors import InputError
+from coin_retrieval.calibrating.labelled_pictures import LabelledPictures
 from coin_retrieval.search.fusion import RRF_CONSTANT
-from coin_retrieval.types import Embeddings, ImageId, Origin
+from coin_retrieval.types import Embeddings, Origin
 
 Scores = NDArray[np.floating[Any]]
 """[queries images]: how near each picture is to each query; higher is nearer."""
@@ -27,7 +26,7 @@ _GROWTH = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class CaseVectors:
     """A part of an archive, its pictures in the order of their cases, within a case by id.
 
     ``vectors`` float32 [images dim]; ``labels`` [images]; ``real`` bool [images]; case i's
@@ -48,26 +47,16 @@ class Pictures:
         return tuple(rows.mean(axis=0, dtype=np.float64).tolist())
 
 
-def read_pictures(archive: Archive, *, where: Where, by: str) -> Pictures:
-    """The pictures that fit a filter.
-
-    Args:
-        by: the picture's field that is the label: ``finding`` or ``diagnosis``.
-
-    Raises:
-        InputError: none fits.
-    """
-    found = archive.catalog.images(ImageId(int(i)) for i in archive.catalog.select(where))
-    records = sorted(found.values(), key=lambda image: (image.case_id, image.image_id))
-    if not records:
-        raise InputError("no picture of the archive fits the filter", value=dict(where))
-    ids = np.array([image.image_id for image in records], np.int64)
-    cases = [image.case_id for image in records]
+def case_vectors(archive: Archive, pictures: LabelledPictures) -> CaseVectors:
+    """The embeddings of these pictures beside what a ranking asks of them."""
+    images = pictures.images
+    ids = np.array([image.image_id for image in images], np.int64)
+    cases = [image.case_id for image in images]
     starts = [place for place in range(len(cases)) if not place or cases[place - 1] != cases[place]]
-    return Pictures(
+    return CaseVectors(
         vectors=archive.store.vectors(ids),
-        labels=np.array([str(getattr(image, by)) for image in records]),
-        real=np.array([image.origin is Origin.REAL for image in records]),
+        labels=np.array([pictures.label(image) for image in images]),
+        real=np.array([image.origin is Origin.REAL for image in images]),
         ids=ids,
         starts=np.array(starts, np.int64),
         cases=tuple(cases[start] for start in starts),
@@ -77,7 +66,7 @@ def read_pictures(archive: Archive, *, where: Where, by: str) -> Pictures:
 class CaseRanking:
     """Ranks the cases of some pictures; a case is as near as its nearest picture."""
 
-    def __init__(self, pictures: Pictures) -> None:
+    def __init__(self, pictures: CaseVectors) -> None:
         self._pictures = pictures
         self._place = {case_id: place for place, case_id in enumerate(pictures.cases)}
         self._ends = np.append(pictures.starts[1:], len(pictures.ids))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from coin_retrieval.config import ModalityMeans
+from coin_retrieval.errors import UnsupportedError
+from coin_retrieval.progress import Progress, counted, silent
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import Embeddings, SearchMode
@@ -26,6 +28,22 @@ class EmbeddedQuery:
     pictures: Embeddings | None
 
 
+def modes_to_try(retriever: Retriever) -> list[SearchMode]:
+    """The modes that a report can be searched with, whatever an earlier calibration preferred.
+
+    Raises:
+        UnsupportedError: there is none.
+    """
+    modes = [mode for mode in SearchMode if mode in retriever.modes]
+    if not modes:
+        raise UnsupportedError(
+            "there is nothing to choose from",
+            expected="an encoder that reads text, or a generator",
+            remedy="set a generator",
+        )
+    return modes
+
+
 def embed_queries(
     retriever: Retriever,
     queries: Sequence[LabelledReport],
@@ -33,9 +51,9 @@ def embed_queries(
     modes: Sequence[SearchMode],
     prototypes: int,
     seed: int = 0,
-    done: Callable[[], None] = lambda: None,
+    on: Progress = silent,
 ) -> list[EmbeddedQuery]:
-    """Read, draw and embed what ``modes`` need; ``done`` is called after each report.
+    """Read, draw and embed what ``modes`` need; a step is a report.
 
     Raises:
         ReportError, InputError: a report, or the number of prototypes, cannot be used.
@@ -47,12 +65,11 @@ def embed_queries(
     if wanted == {SearchMode.PROTOTYPE}:
         mode = SearchMode.PROTOTYPE
     bank = []
-    for query in queries:
+    for query in counted(queries, "embedding", on):
         made = retriever.queries.understand(
             query.report, mode, Stopwatch(), prototypes=prototypes, seed=seed
         )
         bank.append(EmbeddedQuery(query, made.text, made.pictures))
-        done()
     return bank
 
 

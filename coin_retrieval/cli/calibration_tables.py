@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coin_retrieval.archive.calibration import Calibration
-from coin_retrieval.calibrating.calibration import CalibrationFigures
+from coin_retrieval.calibrating.figures import CalibrationFigures
 
 
 def show_calibration(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from coin_retrieval.errors import CaseTableError
 from coin_retrieval.wordings.captions import held_out_reports, load_lexicon
+
+LABELS = ("finding", "diagnosis")
+"""Fields of a picture that may be the label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,11 @@ def labelled_reports(path: Path | None, *, by: str) -> list[LabelledReport]:
         CaseTableError: the file cannot be read, or lacks a column.
     """
     return _read(path, by) if path else _held_out(by)
+
+
+def independent_units(reports: Sequence[LabelledReport]) -> list[str]:
+    """The case that each report comes from, or a name of its own: what is resampled together."""
+    return [report.case_id or f"query {number}" for number, report in enumerate(reports)]
 
 
 def _held_out(by: str) -> list[LabelledReport]:

@@ -34,42 +34,17 @@ def ablation(
     as_json: JsonOption = False,
 ) -> None:
     """P@k by prototypes, fusion, corrections, whitening and weight, one changed at a time."""
-    from coin_retrieval.cli.calibrate import embed, open_uncalibrated
-    from coin_retrieval.console.bars import showing_bars
+    from coin_retrieval.cli.evaluate.results import show
+    from coin_retrieval.cli.opening import open_retriever
+    from coin_retrieval.console.bars import showing
     from coin_retrieval.console.inputs import parse_where
-    from coin_retrieval.console.session import print_json, working
-    from coin_retrieval.evaluation.retrieval.ablation import AblationFigures, ablate, to_markdown
-    from coin_retrieval.types import SearchMode
+    from coin_retrieval.evaluation.retrieval.ablation import ablate, to_markdown
     from coin_retrieval.wordings.labelled_reports import labelled_reports
 
-    asked = labelled_reports(queries, by=by)
-    allowed = parse_where(where or [])
-    with working("loading the models"):
-        retriever = open_uncalibrated(archive, generator)
-    modes = [mode for mode in SearchMode if mode in retriever.modes]
-    with showing_bars(quiet=as_json) as bars:
-        bank, pictures = embed(
-            retriever, asked, allowed, by=by, modes=modes, prototypes=prototypes, seed=seed,
-            bars=bars,
-        )  # fmt: skip
-        rows = ablate(retriever, bank, pictures, modes=modes, k=k, done=bars("trying", len(bank)))
-    figures = AblationFigures(
-        k=k,
-        by=by,
-        where={field: list(values) for field, values in allowed.items()},
-        queries=len(bank),
-        classes=len({query.asked.label for query in bank}),
-        encoder=str(retriever.archive.manifest.encoder),
-        generator=retriever.generator_name or "",
-        seed=seed,
-        rows=rows,
-    )
-    retriever.archive.close()
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "ablation.json").write_text(figures.model_dump_json(indent=2) + "\n", "utf-8")
-        (out / "ablation.md").write_text(to_markdown(figures), "utf-8")
-    if as_json:
-        print_json(figures.model_dump(mode="json"))
-    else:
-        typer.echo(to_markdown(figures))
+    asked, allowed = labelled_reports(queries, by=by), parse_where(where or [])
+    retriever = open_retriever(archive, generator=generator)
+    with retriever.archive, showing(quiet=as_json) as on:
+        figures = ablate(
+            retriever, asked, by=by, where=allowed, k=k, prototypes=prototypes, seed=seed, on=on
+        )
+    show(figures, to_markdown(figures), name="ablation", out=out, as_json=as_json)

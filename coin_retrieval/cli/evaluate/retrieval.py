@@ -12,12 +12,11 @@ from coin_retrieval.cli.evaluate.augmentation import augmentation
 from coin_retrieval.cli.evaluate.close_match import close_match
 from coin_retrieval.cli.evaluate.pictures import classifier_agreement, images, memorisation
 from coin_retrieval.cli.evaluate.sheet import sheet
+from coin_retrieval.cli.query_options import QUERIES_HELP
 from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import InputError
 
 if TYPE_CHECKING:
-    from coin_retrieval.evaluation.retrieval.figures import RetrievalFigures
-    from coin_retrieval.search.retriever import Retriever
     from coin_retrieval.types import SearchMode
 
 evaluate_app = typer.Typer(help="How good is it, on your own cases?", no_args_is_help=True)
@@ -39,10 +38,7 @@ def retrieval(
     archive: Annotated[Path, typer.Argument(help="An archive that coin-index built.")],
     queries: Annotated[
         Path | None,
-        typer.Option(
-            help="CSV: report, the label's column, and case_id if that case must not be found. "
-            "Default: the held-out wordings."
-        ),
+        typer.Option(help=QUERIES_HELP),
     ] = None,
     where: Annotated[
         list[str] | None, typer.Option(help="FIELD=VALUE, repeatable: search only these.")
@@ -67,13 +63,12 @@ def retrieval(
     as_json: JsonOption = False,
 ) -> None:
     """Precision, mAP, nDCG, votes and accuracy of every query mode, with 95 % intervals."""
-    from coin_retrieval.console.bars import showing_bars
+    from coin_retrieval.cli.evaluate.results import show
+    from coin_retrieval.cli.opening import open_retriever
+    from coin_retrieval.console.bars import showing
     from coin_retrieval.console.inputs import parse_where
-    from coin_retrieval.console.session import print_json
-    from coin_retrieval.evaluation.retrieval.figures import RetrievalFigures
-    from coin_retrieval.evaluation.retrieval.modes import RetrievalEvaluation
-    from coin_retrieval.evaluation.retrieval.plots import require_plots
-    from coin_retrieval.evaluation.retrieval.rankings import differences
+    from coin_retrieval.evaluation.retrieval.modes import evaluate
+    from coin_retrieval.evaluation.retrieval.plots import classes_png, modes_png, require_plots
     from coin_retrieval.evaluation.retrieval.table import to_markdown
     from coin_retrieval.types import SearchMode
     from coin_retrieval.wordings.labelled_reports import labelled_reports
@@ -81,41 +76,19 @@ def retrieval(
     if out is not None and plots:
         require_plots()
     named = _modes(modes) if modes else None
-    retriever = _open(archive, named)
-    drawn = prototypes or retriever.default_prototypes
-    chosen = named or [SearchMode.IMAGE, *reversed(retriever.modes)]
-    asked = labelled_reports(queries, by=by)
-    allowed = parse_where(where or [])
-    evaluation = RetrievalEvaluation(retriever, where=allowed, by=by, k=k)
-    with showing_bars(quiet=as_json) as bars:
-        rankings = []
-        for mode in chosen:
-            if mode is SearchMode.IMAGE:
-                done = bars(mode.value, evaluation.pictures_count)
-                rankings.append(evaluation.pictures(done=done))
-                continue
-            answerable = evaluation.answerable(asked)
-            done = bars(mode.value, len(answerable))
-            ranking = evaluation.reports(mode, answerable, prototypes=drawn, seed=seed, done=done)
-            rankings.append(ranking)
-    figures = RetrievalFigures(
-        k=k,
-        by=by,
-        where={field: list(values) for field, values in allowed.items()},
-        encoder=str(retriever.archive.manifest.encoder),
-        generator=retriever.generator_name or "",
-        prototypes=drawn,
-        seed=seed,
-        calibrated=retriever.calibration is not None,
-        modes=[evaluation.figures(ranking) for ranking in rankings],
-        differences=differences(rankings, k=k),
-    )
-    if out is not None:
-        _save(figures, out, plots=plots)
-    if as_json:
-        print_json(figures.model_dump(mode="json"))
-    else:
-        typer.echo(to_markdown(figures))
+    draws = named is None or bool({SearchMode.PROTOTYPE, SearchMode.FUSED} & set(named))
+    retriever = open_retriever(archive, draws=draws)
+    asked, allowed = labelled_reports(queries, by=by), parse_where(where or [])
+    with retriever.archive, showing(quiet=as_json) as on:
+        figures = evaluate(
+            retriever, asked, modes=named, by=by, where=allowed, k=k, prototypes=prototypes,
+            seed=seed, on=on,
+        )  # fmt: skip
+    drawn = {"modes.png": lambda: modes_png(figures), "classes.png": lambda: classes_png(figures)}
+    show(
+        figures, to_markdown(figures), name="figures", out=out, as_json=as_json,
+        pictures=drawn if plots else None,
+    )  # fmt: skip
 
 
 def _modes(text: str) -> list[SearchMode]:
@@ -126,30 +99,3 @@ def _modes(text: str) -> list[SearchMode]:
     if not set(names) <= set(known):
         raise InputError("no such mode", value=text, expected=f"some of {', '.join(known)}")
     return [SearchMode(name) for name in names]
-
-
-def _open(archive: Path, modes: list[SearchMode] | None) -> Retriever:
-    """A retriever; the generator is loaded only where a mode draws."""
-    from coin_retrieval.console.environment import read_environment
-    from coin_retrieval.factory import make_retriever, open_archive, parse_generator
-    from coin_retrieval.types import SearchMode
-
-    environment = read_environment()
-    draws = modes is None or bool({SearchMode.PROTOTYPE, SearchMode.FUSED} & set(modes))
-    return make_retriever(
-        open_archive(archive),
-        cache_dir=environment.prototype_dir,
-        generator=parse_generator(environment.generator) if draws else None,
-    )
-
-
-def _save(figures: RetrievalFigures, out: Path, *, plots: bool) -> None:
-    from coin_retrieval.evaluation.retrieval.plots import classes_png, modes_png
-    from coin_retrieval.evaluation.retrieval.table import to_markdown
-
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "figures.json").write_text(figures.model_dump_json(indent=2) + "\n", "utf-8")
-    (out / "figures.md").write_text(to_markdown(figures), "utf-8")
-    if plots:
-        (out / "modes.png").write_bytes(modes_png(figures))
-        (out / "classes.png").write_bytes(classes_png(figures))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.calibrating.candidate_scores import CandidateScores, spaces_of
 from coin_retrieval.calibrating.candidates import Candidate
-from coin_retrieval.calibrating.case_ranking import Pictures
-from coin_retrieval.calibrating.query_bank import EmbeddedQuery, modality_means
+from coin_retrieval.calibrating.case_ranking import case_vectors
+from coin_retrieval.calibrating.labelled_pictures import labelled_pictures
+from coin_retrieval.calibrating.query_bank import embed_queries, modality_means, modes_to_try
+from coin_retrieval.catalog.base import Where
 from coin_retrieval.config import FusionSettings, ModalityMeans
 from coin_retrieval.metrics.bootstrap import macro_interval
 from coin_retrieval.metrics.intervals import Estimate
+from coin_retrieval.progress import Progress, silent
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.types import SearchMode
+from coin_retrieval.wordings.labelled_reports import LabelledReport, independent_units
 
 COUNTS = (1, 2, 4, 8)
 WEIGHTS = tuple(tenth / 10 for tenth in range(11))
@@ -108,22 +112,30 @@ def variants(modes: Sequence[SearchMode], means: ModalityMeans, *, drawn: int) -
 
 def ablate(
     retriever: Retriever,
-    bank: Sequence[EmbeddedQuery],
-    pictures: Pictures,
+    reports: Sequence[LabelledReport],
     *,
-    modes: Sequence[SearchMode],
+    by: str = "finding",
+    where: Where | None = None,
     k: int = 10,
-    done: Callable[[], None] = lambda: None,
-) -> list[AblationRow]:
-    """Figures of every variant on the same queries; ``done`` is called after each query."""
-    drawn = next((len(query.pictures) for query in bank if query.pictures is not None), 0)
-    rows = variants(modes, modality_means(bank, pictures.mean), drawn=drawn)
-    ways = list(dict.fromkeys(way for row in rows for way in (row.way, row.default)))
+    prototypes: int = 8,
+    seed: int = 0,
+    on: Progress = silent,
+) -> AblationFigures:
+    """What each step of building a query brings, on the same reports; nothing is chosen.
+
+    Args and Raises as :func:`.calibrate` has them.
+    """
+    modes = modes_to_try(retriever)
+    labelled = labelled_pictures(retriever.archive, where=where, by=by)
+    asked = labelled.answerable(reports)
+    bank = embed_queries(retriever, asked, modes=modes, prototypes=prototypes, seed=seed, on=on)
+    pictures = case_vectors(retriever.archive, labelled)
+    drawn = prototypes if SearchMode.PROTOTYPE in modes else 0
+    tried = variants(modes, modality_means(bank, pictures.mean), drawn=drawn)
+    ways = list(dict.fromkeys(way for row in tried for way in (row.way, row.default)))
     spaces = spaces_of(retriever.archive.store, WHITENINGS)
-    scores = CandidateScores(pictures, spaces=spaces, k=k)
-    values = scores.precisions(bank, ways, done=done)
-    classes = [query.asked.label for query in bank]
-    units = [query.asked.case_id or f"query {number}" for number, query in enumerate(bank)]
+    values = CandidateScores(pictures, spaces=spaces, k=k).precisions(bank, ways, on=on)
+    classes, units = [report.label for report in asked], independent_units(asked)
 
     def figures(row: Variant) -> AblationRow:
         own, default = values[ways.index(row.way)], values[ways.index(row.default)]
@@ -137,7 +149,17 @@ def ablate(
             difference=None if is_default else macro_interval(own - default, classes, cases=units),
         )
 
-    return [figures(row) for row in rows]
+    return AblationFigures(
+        k=k,
+        by=by,
+        where={field: list(allowed) for field, allowed in (where or {}).items()},
+        queries=len(asked),
+        classes=len(set(classes)),
+        encoder=str(retriever.archive.manifest.encoder),
+        generator=retriever.generator_name or "",
+        seed=seed,
+        rows=[figures(row) for row in tried],
+    )
 
 
 def to_markdown(figures: AblationFigures) -> str:

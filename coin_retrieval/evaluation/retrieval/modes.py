@@ -3,21 +3,77 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from coin_retrieval.calibrating.labelled_pictures import labelled_pictures
 from coin_retrieval.catalog.base import Where
-from coin_retrieval.errors import InputError
-from coin_retrieval.evaluation.retrieval.figures import ModeFigures
-from coin_retrieval.evaluation.retrieval.rankings import DEEPEST_ACCURACY, Ranking, mode_figures
+from coin_retrieval.evaluation.retrieval.figures import ModeFigures, RetrievalFigures
+from coin_retrieval.evaluation.retrieval.rankings import (
+    DEEPEST_ACCURACY,
+    Ranking,
+    differences,
+    mode_figures,
+)
+from coin_retrieval.progress import Progress, counted, silent
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
-from coin_retrieval.types import Hit, ImageId, ImageRecord, SearchMode
-from coin_retrieval.wordings.labelled_reports import LabelledReport
+from coin_retrieval.types import Hit, ImageRecord, SearchMode
+from coin_retrieval.wordings.labelled_reports import LabelledReport, independent_units
 
 _CHUNK = 32
 """Pictures that are searched together: few enough for a progress bar that moves."""
+
+
+def evaluate(
+    retriever: Retriever,
+    reports: Sequence[LabelledReport],
+    *,
+    modes: Sequence[SearchMode] | None = None,
+    by: str = "finding",
+    where: Where | None = None,
+    k: int = 10,
+    prototypes: int | None = None,
+    seed: int = 0,
+    on: Progress = silent,
+) -> RetrievalFigures:
+    """Precision, mAP, nDCG, votes and accuracy of every query mode, with 95 % intervals.
+
+    Args:
+        reports: those whose label no other case has are not asked; mode image asks the archive's
+            own pictures instead.
+        modes: ``None`` takes all that are possible.
+        by: the label: ``finding`` or ``diagnosis``.
+        where: only these pictures are searched.
+        k: places that count; cases, not pictures.
+        prototypes: pictures drawn a report; ``None`` as a search draws.
+        seed: of the first picture.
+
+    Raises:
+        InputError: no such label, no picture fits ``where``, or no report can be answered.
+        UnsupportedError: the archive cannot be searched in one of the modes.
+    """
+    evaluation = RetrievalEvaluation(retriever, where=where, by=by, k=k)
+    drawn = prototypes or retriever.default_prototypes
+    rankings = [
+        evaluation.pictures(on=on)
+        if mode is SearchMode.IMAGE
+        else evaluation.reports(mode, reports, prototypes=drawn, seed=seed, on=on)
+        for mode in modes or [SearchMode.IMAGE, *reversed(retriever.modes)]
+    ]
+    return RetrievalFigures(
+        k=k,
+        by=by,
+        where={field: list(allowed) for field, allowed in (where or {}).items()},
+        encoder=str(retriever.archive.manifest.encoder),
+        generator=retriever.generator_name or "",
+        prototypes=drawn,
+        seed=seed,
+        calibrated=retriever.calibration is not None,
+        modes=[evaluation.figures(ranking) for ranking in rankings],
+        differences=differences(rankings, k=k),
+    )
 
 
 class RetrievalEvaluation:
@@ -33,64 +89,32 @@ class RetrievalEvaluation:
     """
 
     def __init__(
-        self, retriever: Retriever, *, where: Where, by: str = "finding", k: int = 10
+        self, retriever: Retriever, *, where: Where | None, by: str = "finding", k: int = 10
     ) -> None:
-        if by not in ("finding", "diagnosis"):
-            raise InputError("no such label", value=by, expected="finding or diagnosis")
         self._retriever = retriever
-        self._where, self._by, self._k = where, by, k
+        self._where, self._k = where or {}, k
         self._depth = max(k, DEEPEST_ACCURACY)
-        self._ids = np.sort(retriever.archive.catalog.select(where))
-        if not len(self._ids):
-            raise InputError("no picture of the archive fits the filter", value=dict(where))
-        records = retriever.archive.catalog.images(ImageId(int(i)) for i in self._ids)
-        self._images = {record.image_id: record for record in records.values()}
-        self._most = max(Counter(record.case_id for record in records.values()).values())
-        self._labelled = [i for i in map(int, self._ids) if self._label(records[ImageId(i)])]
-        self._labelled_cases = {
-            (records[ImageId(i)].case_id, self._label(records[ImageId(i)])) for i in self._labelled
-        }
-        self._cases = Counter(label for _, label in self._labelled_cases)
-
-    def answerable(self, queries: Iterable[LabelledReport]) -> list[LabelledReport]:
-        """The reports whose label some case has: its own case does not count.
-
-        Raises:
-            InputError: there is none.
-        """
-        asked = [query for query in queries if self._findable(query.case_id, query.label)]
-        if not asked:
-            raise InputError(
-                "no query has a label of this archive",
-                value=f"labels by {self._by}",
-                expected=f"one of {', '.join(sorted(self._cases))}",
-                remedy="name the label as the archive does, or another --by",
-            )
-        return asked
-
-    @property
-    def pictures_count(self) -> int:
-        """How many queries :meth:`pictures` runs."""
-        return len(self._labelled)
+        self._pictures = labelled_pictures(retriever.archive, where=where, by=by)
+        self._images = {image.image_id: image for image in self._pictures.images}
 
     def reports(
         self,
         mode: SearchMode,
-        queries: Sequence[LabelledReport],
+        queries: Iterable[LabelledReport],
         *,
         prototypes: int = 4,
         seed: int = 0,
-        done: Callable[[], None] = lambda: None,
+        on: Progress = silent,
     ) -> Ranking:
-        """Search with every report that is :meth:`answerable`; ``done`` is called after each.
+        """Search with every report that can be answered; a step is a report.
 
         Raises:
             InputError: there is none.
             UnsupportedError: the archive cannot be searched in this mode.
         """
-        asked = self.answerable(queries)
+        asked = self._pictures.answerable(queries)
         found = []
-        for query in asked:
+        for query in counted(asked, mode.value, on):
             answer = self._retriever.search(
                 Query(
                     query.report,
@@ -103,49 +127,46 @@ class RetrievalEvaluation:
             )
             others = [case for case in answer.cases if case.case.case_id != query.case_id]
             found.append([self._label(case.matches[0].image) for case in others[: self._depth]])
-            done()
-        return Ranking(
-            mode=mode,
-            truth=[query.label for query in asked],
-            cases=[q.case_id or f"query {number}" for number, q in enumerate(asked)],
-            findable=[self._findable(query.case_id, query.label) for query in asked],
-            found=found,
-        )
+        return self._ranking(mode, asked, found)
 
-    def pictures(self, *, done: Callable[[], None] = lambda: None) -> Ranking:
-        """Search with every picture itself, its own case left out: what the encoder could do."""
+    def pictures(self, *, on: Progress = silent) -> Ranking:
+        """Search with every labelled picture, its own case left out: what the encoder could do."""
         store = self._retriever.archive.store
-        found = []
-        for start in range(0, len(self._labelled), _CHUNK):
-            ids = self._labelled[start : start + _CHUNK]
-            # no case has more than ``most`` pictures, so as many hits as this hold enough cases
-            near = store.search(
-                store.vectors(np.array(ids, np.int64)),
-                (self._depth + 1) * self._most,
-                allowed=self._ids,
-            )
-            for image_id, hits in zip(ids, near, strict=True):
-                found.append(self._by_case(hits, without=self._images[ImageId(image_id)].case_id))
-                done()
-        asked = [self._images[ImageId(i)] for i in self._labelled]
-        return Ranking(
-            mode=SearchMode.IMAGE,
-            truth=[self._label(image) for image in asked],
-            cases=[image.case_id for image in asked],
-            findable=[self._findable(image.case_id, self._label(image)) for image in asked],
-            found=found,
-        )
+        allowed = np.sort(np.array(list(self._images), np.int64))
+        # no case has more pictures than this, so as many hits hold enough cases
+        most = max(Counter(image.case_id for image in self._pictures.images).values())
+        asked = [image for image in self._pictures.images if self._label(image)]
+        found: list[list[str]] = []
+        for start in range(0, len(asked), _CHUNK):
+            on(SearchMode.IMAGE.value, start, len(asked))
+            some = asked[start : start + _CHUNK]
+            vectors = store.vectors(np.array([image.image_id for image in some], np.int64))
+            near = store.search(vectors, (self._depth + 1) * most, allowed=allowed)
+            found += [
+                self._by_case(hits, without=image.case_id)
+                for image, hits in zip(some, near, strict=True)
+            ]
+        on(SearchMode.IMAGE.value, len(asked), len(asked))
+        queries = [LabelledReport("", self._label(image), image.case_id) for image in asked]
+        return self._ranking(SearchMode.IMAGE, queries, found)
 
     def figures(self, ranking: Ranking) -> ModeFigures:
         """Figures of what :meth:`reports` or :meth:`pictures` found."""
-        return mode_figures(ranking, k=self._k, cases=self._cases)
+        return mode_figures(ranking, k=self._k, cases=self._pictures.cases)
+
+    def _ranking(
+        self, mode: SearchMode, asked: Sequence[LabelledReport], found: list[list[str]]
+    ) -> Ranking:
+        return Ranking(
+            mode=mode,
+            truth=[query.label for query in asked],
+            cases=independent_units(asked),
+            findable=[self._pictures.findable(query) for query in asked],
+            found=found,
+        )
 
     def _label(self, image: ImageRecord) -> str:
-        return str(getattr(image, self._by))
-
-    def _findable(self, case_id: str, label: str) -> int:
-        """How many cases other than this one have the label."""
-        return self._cases[label] - ((case_id, label) in self._labelled_cases)
+        return self._pictures.label(image)
 
     def _by_case(self, hits: Iterable[Hit], *, without: str) -> list[str]:
         """Labels of the cases found, each case's that of its nearest picture."""

@@ -12,7 +12,8 @@ from tiny_archives import LABEL, write_picture, write_table
 from coin_retrieval.archive import Archive
 from coin_retrieval.calibrating.candidate_scores import CandidateScores, spaces_of
 from coin_retrieval.calibrating.candidates import WHITENINGS, Candidate, candidates
-from coin_retrieval.calibrating.case_ranking import Pictures, read_pictures
+from coin_retrieval.calibrating.case_ranking import CaseVectors, case_vectors
+from coin_retrieval.calibrating.labelled_pictures import labelled_pictures
 from coin_retrieval.calibrating.query_bank import EmbeddedQuery, embed_queries, modality_means
 from coin_retrieval.config import (
     DiffusersGeneratorSettings,
@@ -105,11 +106,12 @@ def bank(
 
 
 @pytest.fixture(scope="module")
-def pictures(archive: Archive) -> Pictures:
-    return read_pictures(archive, where={"site": ["here"]}, by="finding")
+def pictures(archive: Archive) -> CaseVectors:
+    chosen = labelled_pictures(archive, where={"site": ["here"]}, by="finding")
+    return case_vectors(archive, chosen)
 
 
-def ways(bank: list[EmbeddedQuery], pictures: Pictures) -> list[Candidate]:
+def ways(bank: list[EmbeddedQuery], pictures: CaseVectors) -> list[Candidate]:
     """A few of every kind."""
     means = modality_means(bank, pictures.mean)
     modes = (SearchMode.TEXT, SearchMode.PROTOTYPE, SearchMode.FUSED)
@@ -123,7 +125,7 @@ def test_the_precision_of_every_candidate_is_that_of_a_search(
     generator: DiffusersGenerator,
     cache: PrototypeCache,
     bank: list[EmbeddedQuery],
-    pictures: Pictures,
+    pictures: CaseVectors,
 ) -> None:
     tried = ways(bank, pictures)
     assert {way.fusion.method for way in tried} == {"mean", "rrf", "max"}
@@ -169,7 +171,7 @@ def test_the_first_prototypes_of_eight_are_those_of_a_search_for_fewer(
     np.testing.assert_array_equal(fewer[0].pictures, bank[0].pictures[:2])
 
 
-def test_no_candidate_is_tried_twice(bank: list[EmbeddedQuery], pictures: Pictures) -> None:
+def test_no_candidate_is_tried_twice(bank: list[EmbeddedQuery], pictures: CaseVectors) -> None:
     means = modality_means(bank, pictures.mean)
     modes = (SearchMode.TEXT, SearchMode.PROTOTYPE, SearchMode.FUSED)
     tried = candidates(modes, means)
@@ -177,7 +179,7 @@ def test_no_candidate_is_tried_twice(bank: list[EmbeddedQuery], pictures: Pictur
 
 
 def test_a_vision_only_archive_has_only_prototypes_to_try(
-    bank: list[EmbeddedQuery], pictures: Pictures
+    bank: list[EmbeddedQuery], pictures: CaseVectors
 ) -> None:
     tried = candidates([SearchMode.PROTOTYPE], modality_means(bank, pictures.mean))
     assert {way.mode for way in tried} == {SearchMode.PROTOTYPE}

@@ -15,7 +15,7 @@ from coin_retrieval.config import (
 )
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.errors import InputError
-from coin_retrieval.evaluation.retrieval.modes import RetrievalEvaluation
+from coin_retrieval.evaluation.retrieval.modes import RetrievalEvaluation, evaluate
 from coin_retrieval.evaluation.retrieval.rankings import Ranking, differences
 from coin_retrieval.factory import make_encoder, make_generator, open_archive
 from coin_retrieval.prototypes.base import Prototyper
@@ -103,17 +103,24 @@ def test_accuracy_looks_at_five_places_however_small_k_is(by_colour: Retriever) 
 
 
 def test_pictures_without_a_label_are_no_queries(by_colour: Retriever) -> None:
-    evaluation = RetrievalEvaluation(by_colour, where={}, k=3)
-    ranking = evaluation.pictures()
-    assert evaluation.pictures_count == len(ranking.truth) == PER_FINDING * len(COLOURS)
+    ranking = RetrievalEvaluation(by_colour, where={}, k=3).pictures()
+    assert len(ranking.truth) == PER_FINDING * len(COLOURS)
     assert set(ranking.truth) == set(COLOURS)
 
 
-def test_every_picture_is_counted_once_while_it_runs(by_colour: Retriever) -> None:
-    steps: list[None] = []
-    evaluation = RetrievalEvaluation(by_colour, where={}, k=3)
-    evaluation.pictures(done=lambda: steps.append(None))
-    assert len(steps) == evaluation.pictures_count
+def test_a_listener_hears_of_every_stage_from_none_to_all(by_words: Retriever) -> None:
+    heard: list[tuple[str, int, int]] = []
+    report = LabelledReport("orange granules", "eosinophil")
+    evaluate(
+        by_words,
+        [report, report],
+        modes=[SearchMode.IMAGE, SearchMode.TEXT],
+        on=lambda stage, done, of: heard.append((stage, done, of)),
+    )
+    queries = PER_FINDING * len(COLOURS)
+    assert heard[0] == ("image", 0, queries)
+    assert ("image", queries, queries) in heard
+    assert heard[-3:] == [("text", 0, 2), ("text", 1, 2), ("text", 2, 2)]
 
 
 def test_a_filter_that_nothing_fits_is_an_error(by_colour: Retriever) -> None:

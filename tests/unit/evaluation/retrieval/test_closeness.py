@@ -18,7 +18,7 @@ from coin_retrieval.archive.calibration import CloseMatch
 from coin_retrieval.cli.main import app
 from coin_retrieval.config import FaissStoreSettings, OpenClipEncoderSettings
 from coin_retrieval.errors import InputError
-from coin_retrieval.evaluation.retrieval.close_match import auroc, measure_close_match, to_markdown
+from coin_retrieval.evaluation.retrieval.closeness import auroc, measure_close_match, to_markdown
 from coin_retrieval.factory import make_encoder, open_archive
 from coin_retrieval.types import SearchMode
 from indexer.building import BuildSettings, build

@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from coin_retrieval.evaluation.retrieval.close_match import CloseMatchFigures
+from coin_retrieval.evaluation.retrieval.closeness import CloseMatchFigures
 
 _INSIDE, _OUTSIDE, _THRESHOLD = "#0072B2", "#E69F00", "#14222a"
 _BINS = 24
