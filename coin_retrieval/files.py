@@ -1,4 +1,4 @@
-"""Files that appear as a whole, or not at all."""
+"""Paths as people give them, and files that appear as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,8 +8,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import get_ident
 
+from coin_retrieval.errors import InputError
+
 PARTIAL = ".partial"
 """The suffix of what is being written; a process that is killed may leave such a file."""
+
+
+def as_path(value: str | os.PathLike[str]) -> Path:
+    """A path as people give it.
+
+    Raises:
+        InputError: something else.
+    """
+    if isinstance(value, (str, os.PathLike)):
+        return Path(value)
+    raise InputError("not a path", value=type(value).__name__, expected="text or a pathlib.Path")
 
 
 @contextmanager

@@ -184,6 +184,17 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Location:
+    """Where a sealed store or catalog lies: files of its version's folder, or else a collection.
+
+    ``files`` are paths relative to the folder; ``collection`` is what a server calls it.
+    """
+
+    files: tuple[str, ...] = ()
+    collection: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """An image id and its cosine similarity in [-1, 1]; higher is closer, whatever the store."""
 

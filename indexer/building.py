@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from coin_retrieval import factory
@@ -14,9 +13,15 @@ from coin_retrieval.archive.manifest import check_seals
 from coin_retrieval.archive.publish import next_version, publish, staging
 from coin_retrieval.archive.thumbnails import sweep_thumbnails
 from coin_retrieval.catalog.base import Where
-from coin_retrieval.config import EncoderSettings, StoreSettings
+from coin_retrieval.config import (
+    CatalogSettings,
+    EncoderSettings,
+    SqliteCatalogSettings,
+    StoreSettings,
+)
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.errors import ArchiveCorruptError, ArchiveError, InputError
+from coin_retrieval.progress import Progress, silent
 from coin_retrieval.types import ImageId, ImageRecord
 from indexer.contents import EmbeddedContents
 from indexer.embedding import Embedded, RowEmbedder
@@ -32,12 +37,13 @@ _OWN = frozenset({"CURRENT", "versions", "thumbnails", "work", "lock"})
 
 @dataclass(frozen=True, slots=True)
 class BuildSettings:
-    """How to build: ``encoder`` and ``store`` go into the manifest, the rest changes no answer."""
+    """How to build: ``batch_size`` and ``threads`` change no answer, the rest is kept."""
 
     encoder: EncoderSettings
     store: StoreSettings
     batch_size: int = 32
     threads: int = 4
+    catalog: CatalogSettings = field(default_factory=SqliteCatalogSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +88,11 @@ def build(
     encoder: Encoder,
     settings: BuildSettings,
     where: Where,
-    advance: Callable[[], None] = lambda: None,
+    on: Progress = silent,
 ) -> BuildReport:
     """Index ``batch`` as the archive's next version; what is embedded already is not again.
 
-    The archive then holds exactly these rows. ``advance`` is called once a row. A build that is
+    The archive then holds exactly these rows. ``on`` is told of every row. A build that is
     stopped, by whatever, leaves the published version as it is, and the next one resumes.
 
     Raises:
@@ -99,7 +105,7 @@ def build(
     refuse_foreign_folder(root)
     try:
         with building(ArchiveLayout(root)):
-            return _Build(root, encoder, settings).run(batch, where, advance)
+            return _Build(root, encoder, settings).run(batch, where, on)
     except OSError as error:
         raise ArchiveError(
             f"the archive cannot be written ({error.strerror or error})",
@@ -119,18 +125,19 @@ class _Build:
         self._warnings: list[str] = []
         self._calibration: Calibration | None = None
 
-    def run(self, batch: Batch, where: Where, advance: Callable[[], None]) -> BuildReport:
+    def run(self, batch: Batch, where: Where, on: Progress) -> BuildReport:
         contents = EmbeddedContents(self._encoder.spec.dim)
         journal = Journal(self._layout, self._encoder.spec)
         if broken := journal.read_into(contents):
             self._warnings.append(f"{broken} broken journal files were thrown away")
         before = self._read_previous(contents)
-        done = self._embed(batch, contents, journal, advance)
+        done = self._embed(batch, contents, journal, on)
         records = make_records(done.indexed, contents, ImageNumbers(before or ()))
         content = VersionContent(
             records, contents, tuple(done.skipped), batch.sources, where, self._calibration
         )
         version = next_version(self._layout)
+        on("writing the version", 0, 1)
         with staging(self._layout, version) as staged:
             manifest = write_version(
                 staged,
@@ -139,8 +146,10 @@ class _Build:
                 encoder=self._encoder,
                 encoder_settings=self._settings.encoder,
                 store_settings=self._settings.store,
+                catalog_settings=self._settings.catalog,
             )
             folder = publish(self._layout, staged, version)
+        on("writing the version", 1, 1)
         journal.clear()
         if before is not None:
             kept = (*before, *records.images.values())
@@ -169,11 +178,7 @@ class _Build:
             return None
 
     def _embed(
-        self,
-        batch: Batch,
-        contents: EmbeddedContents,
-        journal: Journal,
-        advance: Callable[[], None],
+        self, batch: Batch, contents: EmbeddedContents, journal: Journal, on: Progress
     ) -> Embedded:
         size, threads = self._settings.batch_size, self._settings.threads
         reader = PictureReader(
@@ -182,7 +187,7 @@ class _Build:
         embedder = RowEmbedder(
             self._encoder, reader, contents=contents, journal=journal, batch_size=size
         )
-        done = embedder.embed(batch.rows, advance)
+        done = embedder.embed(batch.rows, on)
         if not done.indexed:
             raise InputError(
                 "no picture could be read",

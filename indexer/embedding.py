@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +11,7 @@ import numpy as np
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.errors import ModelError
+from coin_retrieval.progress import Progress, silent
 from coin_retrieval.types import RgbImage
 from indexer.contents import EmbeddedContents
 from indexer.journal import Journal
@@ -65,20 +66,21 @@ class RowEmbedder:
         self._waiting: dict[str, RgbImage] = {}
         self._refused: dict[str, str] = {}
 
-    def embed(self, rows: Sequence[CaseRow], advance: Callable[[], None]) -> Embedded:
-        """Embed what is not embedded yet; ``advance`` is called once a row.
+    def embed(self, rows: Sequence[CaseRow], on: Progress = silent) -> Embedded:
+        """Embed what is not embedded yet; ``on`` is told of every row.
 
         Raises:
             ModelError: the encoder fails on every picture of a batch.
         """
         done = Embedded()
         pictures: list[ReadPicture | Unreadable] = []
+        on("indexing", 0, len(rows))
         with closing(self._reader.read_all(row.image_path for row in rows)) as reading:
-            for picture in reading:
+            for number, picture in enumerate(reading, start=1):
                 pictures.append(self._take(picture))
                 if len(self._waiting) >= self._batch_size or self._waiting_pixels() > BATCH_PIXELS:
                     done.embedded += self._flush()
-                advance()
+                on("indexing", number, len(rows))
         done.embedded += self._flush()
         for row, picture in zip(rows, pictures, strict=True):
             if isinstance(picture, Unreadable):

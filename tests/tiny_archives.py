@@ -56,9 +56,8 @@ def build_archive(
     batch_size: int = 8,
 ) -> BuildReport:
     """Build with histograms, unless another encoder is given."""
-    settings = BuildSettings(
-        LABEL, FaissStoreSettings.model_validate({"kind": kind}), batch_size, threads=2
-    )
+    store = FaissStoreSettings.model_validate({"index": {"kind": kind}})
+    settings = BuildSettings(LABEL, store, batch_size, threads=2)
     batch = read_sources(sources, archive=root, where=where or {})
     return build(
         root, batch, encoder=encoder or HistogramEncoder(), settings=settings, where=where or {}

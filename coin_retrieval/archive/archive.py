@@ -68,6 +68,7 @@ class Archive:
 
     def close(self) -> None:
         """Release files and connections."""
+        self.store.close()
         self.catalog.close()
 
     def __enter__(self) -> Self:

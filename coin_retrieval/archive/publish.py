@@ -46,7 +46,7 @@ def staging(layout: ArchiveLayout, version: str) -> Iterator[Path]:
 def publish(layout: ArchiveLayout, staged: Path, version: str) -> Path:
     """Make a staged folder the archive's current version, and drop versions before the last two."""
     before = layout.current_name()
-    for path in staged.iterdir():
+    for path in staged.rglob("*"):
         flush_to_disk(path)
     flush_to_disk(staged)
     folder = layout.versions / version

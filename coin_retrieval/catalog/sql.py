@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from sqlalchemy import Engine, func, select
@@ -21,8 +22,11 @@ from coin_retrieval.catalog.writing import (
     put_cases,
     put_images,
 )
+from coin_retrieval.config import SqliteCatalogSettings
 from coin_retrieval.errors import FilterError, NotFoundError
-from coin_retrieval.types import CaseRecord, ImageId, ImageIds, ImageRecord
+from coin_retrieval.types import CaseRecord, ImageId, ImageIds, ImageRecord, Location
+
+_FILE = "catalog.sqlite"
 
 
 class SqlCatalog(Catalog):
@@ -32,24 +36,24 @@ class SqlCatalog(Catalog):
         self._engine = engine
 
     @classmethod
-    def create(cls, where: str | Path) -> SqlCatalog:
-        """Open a SQLAlchemy URL, or an SQLite file by its path; makes the tables if need be.
+    def create(cls, settings: SqliteCatalogSettings, folder: Path) -> Self:
+        """An SQLite file in ``folder``; makes the tables if need be.
 
         Raises:
             ArchiveSchemaError: written by a newer program.
             ArchiveCorruptError: not a database, or not a catalog.
         """
-        return cls(open_database(where))
+        return cls(open_database(folder / _FILE))
 
     @classmethod
-    def open_published(cls, path: Path) -> SqlCatalog:
+    def open(cls, settings: SqliteCatalogSettings, folder: Path, location: Location) -> Self:
         """Open a published SQLite file for reading only; it is never locked nor changed.
 
         Raises:
             ArchiveSchemaError: written by a newer program.
             ArchiveCorruptError: missing, not a database, or not a catalog.
         """
-        return cls(open_read_only(path))
+        return cls(open_read_only(folder.joinpath(*location.files)))
 
     def put(self, cases: Iterable[CaseRecord], images: Iterable[ImageRecord]) -> None:
         """Insert or replace records, all or none.
@@ -160,6 +164,13 @@ class SqlCatalog(Catalog):
             cases = connection.scalar(select(func.count()).select_from(CaseEntry))
             images = connection.scalar(select(func.count()).select_from(ImageEntry))
         return int(cases or 0), int(images or 0)
+
+    def seal(self) -> Location:
+        """The SQLite file, which every transaction has reached; of a server the database."""
+        database = self._engine.url.database or ""
+        if self._engine.dialect.name == "sqlite":
+            return Location(files=(Path(database).name,))
+        return Location(collection=database)
 
     def close(self) -> None:
         """Release files and connections."""

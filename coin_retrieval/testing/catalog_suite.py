@@ -1,17 +1,30 @@
-"""What every catalog promises. Subclass it, and give the fixture."""
+"""What every catalog promises. Subclass it, and name the settings."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from coin_retrieval.catalog.base import Catalog
+from coin_retrieval.config import CatalogSettings
 from coin_retrieval.errors import FilterError, InputError, NotFoundError
-from coin_retrieval.types import CaseRecord, DiagnosisCode, ImageId, ImageRecord, Origin
+from coin_retrieval.factory import make_catalog, open_catalog
+from coin_retrieval.types import (
+    CaseRecord,
+    DiagnosisCode,
+    ImageId,
+    ImageRecord,
+    Location,
+    Origin,
+)
 
 CERVIX = CaseRecord(
     case_id="c-1",
@@ -52,11 +65,20 @@ DRAWN = image(13, BLOOD, diagnosis="eosinophil", origin=Origin.GENERATED)
 
 
 class CatalogSuite:
-    """Subclasses give ``catalog`` (empty)."""
+    """Subclasses name ``settings`` that the factory knows, or else give the two fixtures."""
+
+    settings: CatalogSettings
 
     @pytest.fixture
-    def catalog(self) -> Catalog:
-        raise AssertionError("a subclass gives the catalog")
+    def catalog(self, tmp_path: Path) -> Iterator[Catalog]:
+        """Empty."""
+        with closing(make_catalog(self.settings, tmp_path)) as catalog:
+            yield catalog
+
+    @pytest.fixture
+    def reopen(self, tmp_path: Path) -> Callable[[Location], Catalog]:
+        """Opens what was sealed."""
+        return partial(open_catalog, self.settings, tmp_path)
 
     @pytest.fixture
     def full(self, catalog: Catalog) -> Catalog:
@@ -69,6 +91,15 @@ class CatalogSuite:
             DRAWN.image_id: DRAWN,
         }
         assert full.cases(["c-1", "b-1"]) == {"c-1": CERVIX, "b-1": BLOOD}
+
+    def test_a_sealed_catalog_answers_as_before(
+        self, full: Catalog, reopen: Callable[[Location], Catalog]
+    ) -> None:
+        with closing(reopen(full.seal())) as opened:
+            assert opened.case_images("c-1") == [HSIL, LSIL]
+            assert opened.select({"site": ["CERVIX"]}).tolist() == [11, 2**53 - 1]
+            assert opened.cases(["b-1"]) == {"b-1": BLOOD}
+            assert (opened.fields(), opened.counts()) == (full.fields(), full.counts())
 
     def test_unknown_ids_are_left_out(self, full: Catalog) -> None:
         assert full.images([ImageId(404)]) == {}

@@ -1,16 +1,19 @@
-"""What every vector store promises. Subclass it, and give the two fixtures."""
+"""What every vector store promises. Subclass it, and name the settings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from coin_retrieval.config import StoreSettings
 from coin_retrieval.errors import InputError, NotFoundError
+from coin_retrieval.factory import make_store, open_store
 from coin_retrieval.stores.base import VectorStore
-from coin_retrieval.types import Embeddings, ImageIds
+from coin_retrieval.types import Embeddings, ImageIds, Location
 
 DIM = 24
 ROWS = 300
@@ -28,15 +31,19 @@ def far_apart_ids(n: int, *, seed: int = 7) -> ImageIds:
 
 
 class StoreSuite:
-    """Subclasses give ``store`` (empty, of :data:`DIM`) and ``reopen`` (opens a saved file)."""
+    """Subclasses name ``settings`` that the factory knows, or else give the two fixtures."""
+
+    settings: StoreSettings
 
     @pytest.fixture
     def store(self) -> VectorStore:
-        raise AssertionError("a subclass gives the store")
+        """Empty, of :data:`DIM`."""
+        return make_store(self.settings, dim=DIM)
 
     @pytest.fixture
-    def reopen(self) -> Callable[[Path], VectorStore]:
-        raise AssertionError("a subclass says how to open a saved store")
+    def reopen(self) -> Callable[[Path, Location], VectorStore]:
+        """Opens what was sealed."""
+        return partial(open_store, self.settings, dim=DIM)
 
     @pytest.fixture
     def ids(self) -> ImageIds:
@@ -175,17 +182,15 @@ class StoreSuite:
     def test_its_ids_are_those_that_were_added(self, full: VectorStore, ids: ImageIds) -> None:
         assert sorted(full.ids().tolist()) == sorted(ids.tolist())
 
-    def test_a_saved_store_answers_as_before(
+    def test_a_sealed_store_answers_as_before(
         self,
         full: VectorStore,
         ids: ImageIds,
         rows: Embeddings,
-        reopen: Callable[[Path], VectorStore],
+        reopen: Callable[[Path, Location], VectorStore],
         tmp_path: Path,
     ) -> None:
-        file = tmp_path / "vectors"
-        full.save(file)
-        opened = reopen(file)
+        opened = reopen(tmp_path, full.seal(tmp_path))
         queries = unit_rows(5, seed=10)
         assert opened.search(queries, 10) == full.search(queries, 10)
         assert opened.search(queries, 3, allowed=ids[:9]) == full.search(
@@ -194,16 +199,21 @@ class StoreSuite:
         np.testing.assert_array_equal(opened.vectors(ids), full.vectors(ids))
         assert (opened.exact, opened.kind) == (full.exact, full.kind)
 
-    def test_a_saved_store_can_still_be_changed(
+    def test_a_sealed_store_lies_where_it_says(self, full: VectorStore, tmp_path: Path) -> None:
+        location = full.seal(tmp_path)
+        files = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+        assert set(location.files) == files
+        assert location.files or location.collection
+
+    def test_a_store_that_was_opened_can_still_be_changed(
         self,
         full: VectorStore,
         ids: ImageIds,
         rows: Embeddings,
-        reopen: Callable[[Path], VectorStore],
+        reopen: Callable[[Path, Location], VectorStore],
         tmp_path: Path,
     ) -> None:
-        full.save(tmp_path / "vectors")
-        opened = reopen(tmp_path / "vectors")
+        opened = reopen(tmp_path, full.seal(tmp_path))
         opened.remove(ids[:10])
         opened.add(np.array([42]), rows[:1])
         assert opened.search(rows[:1], 1)[0][0].image_id == 42

@@ -13,6 +13,7 @@ from coin_retrieval.archive import Archive, ArchiveLayout, ArchiveManifest
 from coin_retrieval.archive.lock import building
 from coin_retrieval.archive.manifest import read_manifest, write_manifest
 from coin_retrieval.archive.publish import next_version, publish, staging
+from coin_retrieval.archive.schema import SCHEMA_VERSION
 from coin_retrieval.archive.thumbnails import sweep_thumbnails
 from coin_retrieval.archive.uris import to_path, to_uri
 from coin_retrieval.archive.verify import verify
@@ -91,7 +92,8 @@ class TestOpening:
     def test_a_newer_schema_is_refused_even_where_nothing_else_is_understood(
         self, version: Path, root: Path
     ) -> None:
-        (version / "manifest.json").write_text('{"schema_version": 3, "new": true}')
+        newer = {"schema_version": SCHEMA_VERSION + 1, "new": True}
+        (version / "manifest.json").write_text(json.dumps(newer))
         with pytest.raises(ArchiveSchemaError, match="update coin-retrieval"):
             open_archive(root)
 

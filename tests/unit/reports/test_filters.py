@@ -9,6 +9,7 @@ from rich.console import Console
 
 from coin_retrieval.catalog.sql import SqlCatalog
 from coin_retrieval.cli.tables import show_site_hint
+from coin_retrieval.config import SqliteCatalogSettings
 from coin_retrieval.presenting.answer import to_answer
 from coin_retrieval.reports.filters import suggest_where
 from coin_retrieval.reports.plain import read_report
@@ -37,7 +38,7 @@ def test_a_site_that_the_archive_lacks_is_not_offered() -> None:
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
-    made = SqlCatalog.create(tmp_path / "catalog.sqlite")
+    made = SqlCatalog.create(SqliteCatalogSettings(), tmp_path)
     for number, site in enumerate(("Pleural fluid", "urine")):
         image = ImageRecord(ImageId(number), site, f"{number}.png", f"hash{number}", 8, 8)
         made.put([CaseRecord(site, site=site)], [image])

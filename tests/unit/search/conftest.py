@@ -20,13 +20,14 @@ from coin_retrieval.config import (
     DiffusersGeneratorSettings,
     FaissStoreSettings,
     OpenClipEncoderSettings,
+    SqliteCatalogSettings,
     TimmEncoderSettings,
 )
 from coin_retrieval.encoding.open_clip import OpenClipEncoder
 from coin_retrieval.encoding.timm import TimmEncoder
 from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.stores.faiss import FaissStore
-from coin_retrieval.types import CaseRecord, EncoderSpec, ImageId, ImageRecord, RgbImage
+from coin_retrieval.types import CaseRecord, EncoderSpec, ImageId, ImageRecord, Location, RgbImage
 
 SITES = ("cervix", "urine", "thyroid")
 
@@ -100,7 +101,7 @@ def archive(
     ]
     store = FaissStore(encoder.spec.dim)
     store.add(np.arange(12), encoder.encode(patches))
-    catalog = SqlCatalog.create(root / "catalog.sqlite")
+    catalog = SqlCatalog.create(SqliteCatalogSettings(), root)
     catalog.put([CaseRecord(f"C{i}", SITES[i % 3]) for i in range(6)], records)
     yield Archive(root, _manifest(encoder.spec, encoder_settings), store, catalog)
     catalog.close()
@@ -114,6 +115,9 @@ def _manifest(spec: EncoderSpec, settings: OpenClipEncoderSettings) -> ArchiveMa
         encoder=EncoderSpec(**asdict(spec)),
         encoder_settings=settings,
         store=FaissStoreSettings(),
+        store_location=Location(),
+        catalog=SqliteCatalogSettings(),
+        catalog_location=Location(),
         index_kind="flat",
         measured_recall=None,
         counts=Counts(

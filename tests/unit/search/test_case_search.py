@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.catalog.sql import SqlCatalog
+from coin_retrieval.config import SqliteCatalogSettings
 from coin_retrieval.encoding.base import unit_rows
 from coin_retrieval.errors import ArchiveCorruptError, FilterError
 from coin_retrieval.search.case_search import CaseSearch
@@ -47,7 +48,7 @@ class Shelf:
         self.store = FaissStore(DIM)
         ids = np.array([r.image_id for r in self.records], np.int64)
         self.store.add(ids, self.rows)
-        self.catalog = SqlCatalog.create(folder / "catalog.sqlite")
+        self.catalog = SqlCatalog.create(SqliteCatalogSettings(), folder)
         self.catalog.put(
             [CaseRecord(case_id, "cervix" if case_id < "C" else "urine") for case_id in CASES],
             self.records,
@@ -167,7 +168,7 @@ def test_a_record_without_an_embedding_is_told(tmp_path: Path) -> None:
 def copies(tmp_path: Path) -> Iterator[CaseSearch]:
     """Five cases on an arc; B's first picture is A's by content, and C has only such a copy."""
     angles = {"A": [0.0], "B": [0.01, 0.3], "C": [0.02], "D": [0.32], "E": [1.2]}
-    store, catalog = FaissStore(2), SqlCatalog.create(tmp_path / "catalog.sqlite")
+    store, catalog = FaissStore(2), SqlCatalog.create(SqliteCatalogSettings(), tmp_path)
     records, rows = [], []
     for case_id, turns in angles.items():
         for angle in turns:
