@@ -125,15 +125,17 @@ def _draw_one(
     out: Path | None,
     as_json: bool,
 ) -> None:
+    from coin_retrieval.console.bars import showing
     from coin_retrieval.console.inputs import report_text
     from coin_retrieval.console.session import print_json, working
 
     text = report_text(report, report_file)
-    with working("drawing"):
+    with working("loading the generator"):
         from coin_retrieval.factory import make_drawer, parse_generator
 
         drawer = make_drawer(parse_generator(generator), cache_dir=cache_dir)
-        drawing = drawer.draw(text, n=n, seed=seed)
+    with showing(quiet=as_json) as on:
+        drawing = drawer.draw(text, n=n, seed=seed, on=on)
     if out is not None:
         from coin_retrieval.presenting.saving import save_prototypes
 

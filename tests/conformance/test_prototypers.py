@@ -7,6 +7,8 @@ import pytest
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.factory import make_generator
 from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.testing import tiny_models
+from coin_retrieval.testing.noise_prototyper import NoisePrototyper
 from coin_retrieval.testing.prototyper_suite import PrototyperSuite
 from coin_retrieval.types import ReportSource, Source
 
@@ -18,6 +20,13 @@ class ReportPrototyperSuite(PrototyperSuite):
         # the second fills more than one of a short encoder's windows
         texts = ["an eosinophil", "a lymphocyte in urine, " * 12, "koilocytes", "platelets"]
         return [ReportSource(text) for text in texts]
+
+
+class TestNoise(ReportPrototyperSuite):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def prototyper(cls) -> Prototyper:
+        return NoisePrototyper()
 
 
 class TestSentencePipeline(ReportPrototyperSuite):
@@ -41,6 +50,21 @@ class TestSdxlPipelineWithLora(ReportPrototyperSuite):
                 lora=str(tiny_lora_file),
                 steps=2,
                 batch_size=2,
+                dtype="float32",
+            )
+        )
+
+
+class TestPipelineThatTellsNoSteps(ReportPrototyperSuite):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def prototyper(cls, tmp_path_factory: pytest.TempPathFactory) -> Prototyper:
+        return make_generator(
+            DiffusersGeneratorSettings(
+                model=str(tiny_models.write_pixart_dir(tmp_path_factory.mktemp("pixart"))),
+                steps=2,
+                width_px=64,
+                height_px=64,
                 dtype="float32",
             )
         )

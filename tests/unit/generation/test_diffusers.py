@@ -269,3 +269,42 @@ def test_a_pipeline_of_another_family_is_drawn_with_and_says_what_it_does_not_re
 def test_more_steps_than_a_scheduler_has_are_refused(tiny_pipeline_dir: Path) -> None:
     with pytest.raises(InputError, match="steps"):
         draw(sentence(tiny_pipeline_dir, steps=200), "x")
+
+
+def test_a_listener_stops_a_drawing_at_the_step_it_hears_of(tiny_sdxl_dir: Path) -> None:
+    generator = sdxl(tiny_sdxl_dir, steps=3)
+    told: list[int] = []
+
+    def stop(stage: str, done: int, of: int) -> None:
+        told.append(done)
+        if done == 2:
+            raise ValueError("enough")
+
+    with pytest.raises(ValueError, match=r"^enough$"):
+        generator.draw(generator.plan(ReportSource("nuclei"), n=1), on=stop)
+    assert told == [0, 1, 2]
+
+
+def test_a_scheduler_that_calls_the_network_twice_a_step_tells_no_step_too_many(
+    tiny_sdxl_dir: Path,
+) -> None:
+    generator = sdxl(tiny_sdxl_dir, scheduler="HeunDiscreteScheduler", steps=3)
+    told: list[int] = []
+
+    def listen(stage: str, done: int, of: int) -> None:
+        told.append(done)
+
+    generator.draw(generator.plan(ReportSource("nuclei"), n=1), on=listen)
+    assert told == [0, 1, 2, 3]
+
+
+def test_a_report_is_planned_alike_while_another_is_drawn(tiny_sdxl_dir: Path) -> None:
+    generator = sdxl(tiny_sdxl_dir, chunks=1)
+    alone = plan(generator, LONG)
+    beside: list[Provenance] = []
+
+    def listen(stage: str, done: int, of: int) -> None:
+        beside.append(plan(generator, LONG))
+
+    generator.draw(generator.plan(ReportSource("nuclei"), n=1), on=listen)
+    assert set(beside) == {alone}
