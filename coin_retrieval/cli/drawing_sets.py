@@ -55,15 +55,15 @@ def draw_cases(
     cases: Sequence[CaseRow], out: Path, *, generator: str, n: int, seed: int, quiet: bool
 ) -> DrawnSet:
     """Draw a set into ``out``, with a bar; what is there already is not drawn again."""
-    from coin_retrieval.console.bars import showing_bars
+    from coin_retrieval.console.bars import showing
     from coin_retrieval.console.session import working
     from coin_retrieval.factory import make_drawer, parse_generator
     from coin_retrieval.prototypes.sets import IMAGES, draw_set
 
     with working("loading the generator"):
         drawer = make_drawer(parse_generator(generator), cache_dir=out / IMAGES)
-    with showing_bars(quiet=quiet) as bars:
-        return draw_set(drawer, cases, out, n=n, seed=seed, done=bars("drawing", len(cases)))
+    with showing(quiet=quiet) as on:
+        return draw_set(drawer, cases, out, n=n, seed=seed, on=on)
 
 
 def show_set(drawn: DrawnSet) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -12,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from coin_retrieval.case_table import MANIFEST, CaseRow
 from coin_retrieval.errors import InputError
 from coin_retrieval.files import replacing
-from coin_retrieval.prototypes.base import MAX_PICTURES
+from coin_retrieval.progress import Progress, silent
+from coin_retrieval.prototypes.base import MAX_PICTURES, STAGE
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
 from coin_retrieval.reports.plain import read_report
 from coin_retrieval.timing import Stopwatch
@@ -45,7 +45,7 @@ def draw_set(
     *,
     n: int,
     seed: int,
-    done: Callable[[], None] = lambda: None,
+    on: Progress = silent,
 ) -> DrawnSet:
     """Draw ``n`` pictures of each case's report and write ``out/cases.csv``, flagged generated.
 
@@ -59,7 +59,7 @@ def draw_set(
 
     Args:
         drawer: its cache must lie below ``out``.
-        done: called once a report.
+        on: told of the reports that lie behind.
 
     Raises:
         ReportError, InputError, GenerationError: as :meth:`.PrototypeDrawer.draw_planned` does.
@@ -67,29 +67,30 @@ def draw_set(
     """
     rows: list[dict[str, str]] = []
     partly_read = 0
+    on(STAGE, 0, len(cases))
     try:
         for start in range(0, len(cases), _TOGETHER):
+            together = list(enumerate(cases[start : start + _TOGETHER], start))
             planned = [
                 drawer.plan(read_report(case.report).text, n=n, seed=seed + number * MAX_PICTURES)
-                for number, case in enumerate(cases[start : start + _TOGETHER], start)
+                for number, case in together
             ]
-            drawn = drawer.draw_planned([p for plans in planned for p in plans], Stopwatch())
-            of_case = iter(drawn)
-            for number, plans in enumerate(planned, start):
-                partly_read += bool(plans[0].dropped_text)
+            drawn = drawer.draw_planned([plan for plans in planned for plan in plans], Stopwatch())
+            partly_read += sum(bool(plans[0].dropped_text) for plans in planned)
+            for i, (number, case) in enumerate(together):
                 rows += [
                     {
                         "image_path": prototype.path.relative_to(out).as_posix(),
                         "case_id": f"drawn-{number:05d}",
-                        **{name: str(getattr(cases[number], name)) for name in _LABELS},
+                        **{name: str(getattr(case, name)) for name in _LABELS},
                         "origin": Origin.GENERATED.value,
                         "source": f"{drawer.name} (no patient)",
                         "seed": str(prototype.provenance.seed),
-                        "like": cases[number].case_id,
+                        "like": case.case_id,
                     }
-                    for prototype in islice(of_case, n)
+                    for prototype in drawn[i * n : (i + 1) * n]
                 ]
-                done()
+            on(STAGE, start + len(together), len(cases))
     finally:
         # also of what was drawn before an error or Ctrl-C: without it the pictures look real
         _write(out / MANIFEST, rows)
