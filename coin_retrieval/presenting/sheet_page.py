@@ -11,11 +11,7 @@ from PIL import Image, ImageDraw
 from coin_retrieval.presenting.sheet_text import font, line_px, spell, wrap
 from coin_retrieval.types import RgbImage
 
-WIDTH_PX = 1480
-_MARGIN_PX = 48
-_GAP_PX = 20
-_COLUMNS = 5
-_TILE_PX = (WIDTH_PX - 2 * _MARGIN_PX - (_COLUMNS - 1) * _GAP_PX) // _COLUMNS
+_MARGIN_PX = 50
 _FRAME_PX = 6
 _CAPTION_LINES = 4
 
@@ -36,9 +32,19 @@ class Tile:
 
 
 class Page:
-    """A page that grows downwards: blocks are measured when added and painted at the end."""
+    """A page that grows downwards: blocks are measured when added and painted at the end.
 
-    def __init__(self) -> None:
+    Args:
+        columns: of pictures; they make the page's width.
+        tile_px: each picture's square.
+        gap_px: between pictures.
+    """
+
+    def __init__(self, *, columns: int = 5, tile_px: int = 260, gap_px: int = 20) -> None:
+        self._columns, self._tile_px, self._step_px = columns, tile_px, tile_px + gap_px
+        self._mark_px = max(13, round(0.07 * tile_px))
+        self._text_px = columns * self._step_px - gap_px
+        self._right = _MARGIN_PX + self._text_px
         self._height = _MARGIN_PX
         self._paint: list[Callable[[ImageDraw.ImageDraw, Image.Image], None]] = []
 
@@ -48,7 +54,7 @@ class Page:
 
     def text(self, text: str, size: int, colour: str = INK, *, limit: int = 3) -> None:
         """At most ``limit`` lines of the page's whole width."""
-        lines = wrap(text, size, WIDTH_PX - 2 * _MARGIN_PX, limit)
+        lines = wrap(text, size, self._text_px, limit)
         self._lines([(line, size, colour) for line in lines], _MARGIN_PX, self._height)
         self._height += len(lines) * line_px(size)
 
@@ -61,9 +67,7 @@ class Page:
         """A line across."""
         top = self._height + 4
         self._paint.append(
-            lambda draw, _: draw.line(
-                [(_MARGIN_PX, top), (WIDTH_PX - _MARGIN_PX, top)], fill=RULE, width=2
-            )
+            lambda draw, _: draw.line([(_MARGIN_PX, top), (self._right, top)], fill=RULE, width=2)
         )
         self._height += 20
 
@@ -71,7 +75,7 @@ class Page:
         """One line in a coloured box, which nobody overlooks."""
         pale = WARNING_PALE if colour == WARNING else SYNTHETIC_PALE
         top, height = self._height, 52
-        box = (_MARGIN_PX, top, WIDTH_PX - _MARGIN_PX, top + height)
+        box = (_MARGIN_PX, top, self._right, top + height)
         self._paint.append(
             lambda draw, _: draw.rounded_rectangle(
                 box, radius=6, fill=pale, outline=colour, width=2
@@ -84,21 +88,22 @@ class Page:
         )
         self._height += height + 18
 
-    def tiles(self, tiles: Sequence[Tile]) -> None:
-        """Pictures in rows of five."""
-        for start in range(0, len(tiles), _COLUMNS):
-            row = tiles[start : start + _COLUMNS]
-            captions = [_wrap_caption(tile.caption) for tile in row]
-            for column, (tile, caption) in enumerate(zip(row, captions, strict=True)):
-                left = _MARGIN_PX + column * (_TILE_PX + _GAP_PX)
-                self._tile(tile, left)
-                self._lines(caption, left, self._height + _TILE_PX + 8)
-            deepest = max(sum(line_px(size) for _, size, _ in caption) for caption in captions)
-            self._height += _TILE_PX + 8 + deepest + 24
+    def tiles(self, tiles: Sequence[Tile | None]) -> None:
+        """Pictures in rows; ``None`` leaves a place empty."""
+        for start in range(0, len(tiles), self._columns):
+            deepest = 0
+            for column, tile in enumerate(tiles[start : start + self._columns]):
+                if tile is not None:
+                    left = _MARGIN_PX + column * self._step_px
+                    self._tile(tile, left)
+                    caption = self._wrapped(tile.caption)
+                    self._lines(caption, left, self._height + self._tile_px + 8)
+                    deepest = max(deepest, sum(line_px(size) for _, size, _ in caption))
+            self._height += self._tile_px + 8 + deepest + 24
 
     def render(self) -> RgbImage:
-        """The page, uint8 [h 1480 3]."""
-        page = Image.new("RGB", (WIDTH_PX, self._height + _MARGIN_PX), PAPER)
+        """The page, uint8 [h w 3]."""
+        page = Image.new("RGB", (self._right + _MARGIN_PX, self._height + _MARGIN_PX), PAPER)
         draw = ImageDraw.Draw(page)
         for paint in self._paint:
             paint(draw, page)
@@ -114,33 +119,33 @@ class Page:
         self._paint.append(paint)
 
     def _tile(self, tile: Tile, left: int) -> None:
-        top = self._height
+        top, side_px, mark_px = self._height, self._tile_px, self._mark_px
 
         def paint(draw: ImageDraw.ImageDraw, page: Image.Image) -> None:
-            box = (left, top, left + _TILE_PX - 1, top + _TILE_PX - 1)
+            lower = top + side_px - 1
+            box = (left, top, left + side_px - 1, lower)
             draw.rectangle(box, fill="#f3f5f7")
-            inner_px = _TILE_PX - (2 * _FRAME_PX if tile.mark else 2)
-            picture = _contain(tile.image, inner_px)
-            offset_x, offset_y = (_TILE_PX - picture.width) // 2, (_TILE_PX - picture.height) // 2
+            picture = _contain(tile.image, side_px - (2 * _FRAME_PX if tile.mark else 2))
+            offset_x, offset_y = (side_px - picture.width) // 2, (side_px - picture.height) // 2
             page.paste(picture, (left + offset_x, top + offset_y))
             if tile.mark is None:
                 draw.rectangle(box, outline=RULE, width=1)
                 return
             draw.rectangle(box, outline=SYNTHETIC, width=_FRAME_PX)
-            label_px = round(font(18).getlength(tile.mark)) + 20
-            label = (left, top + _TILE_PX - 32, left + label_px, top + _TILE_PX - 1)
-            draw.rectangle(label, fill=SYNTHETIC)
-            draw.text((left + 10, top + _TILE_PX - 16), tile.mark, PAPER, font(18), anchor="lm")
+            height = round(1.7 * mark_px)
+            word_px = round(font(mark_px).getlength(tile.mark)) + mark_px
+            draw.rectangle((left, lower - height, left + word_px, lower), fill=SYNTHETIC)
+            place = (left + mark_px // 2, lower - height // 2)
+            draw.text(place, tile.mark, PAPER, font(mark_px), anchor="lm")
 
         self._paint.append(paint)
 
-
-def _wrap_caption(caption: Sequence[tuple[str, int, str]]) -> list[tuple[str, int, str]]:
-    return [
-        (line, size, colour)
-        for text, size, colour in caption
-        for line in wrap(text, size, _TILE_PX, _CAPTION_LINES)
-    ]
+    def _wrapped(self, caption: Sequence[tuple[str, int, str]]) -> list[tuple[str, int, str]]:
+        return [
+            (line, size, colour)
+            for text, size, colour in caption
+            for line in wrap(text, size, self._tile_px, _CAPTION_LINES)
+        ]
 
 
 def _contain(image: RgbImage, side_px: int) -> Image.Image:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,19 +14,15 @@ from coin_retrieval.cli.picture_options import (
     SizePx,
     Space,
     Where,
-    measure,
+    open_features,
     select,
-    show,
 )
 from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import InputError
 
 if TYPE_CHECKING:
-    from coin_retrieval.evaluation.augmentation.classifiers import Classifier
-    from coin_retrieval.evaluation.augmentation.training_sets import Pool
-    from coin_retrieval.evaluation.pictures.picture_sets import PictureSet
+    from coin_retrieval.evaluation.augmentation.classifiers import Learner
 
-_FEWEST = 2
 _CNN_SIZE_PX = 64
 
 
@@ -77,64 +72,45 @@ def augmentation(
     as_json: JsonOption = False,
 ) -> None:
     """Train on real pictures, few or all, with and without drawn ones; test on real ones."""
-    from coin_retrieval.console.bars import showing_bars
+    from coin_retrieval.cli.evaluate.results import show
+    from coin_retrieval.console.bars import showing
     from coin_retrieval.evaluation.augmentation.experiment import (
-        AugmentationFigures,
-        gains,
-        regime_figures,
-        run_regimes,
+        measure_augmentation,
         to_markdown,
     )
-    from coin_retrieval.evaluation.augmentation.training_sets import Pool, regimes
-    from coin_retrieval.evaluation.pictures.picture_sets import (
-        notes_on,
-        require_disjoint,
-        require_drawn,
-    )
+    from coin_retrieval.evaluation.augmentation.plot import augmentation_png
+    from coin_retrieval.evaluation.pictures.agreement import require_classifier
+    from coin_retrieval.evaluation.retrieval.plots import require_plots
 
     few = _shots(shots)
-    _require_extras(plots=out is not None and plots, linear=classifier is ClassifierKind.LINEAR)
-    seen, unseen = select(real, where), select(test, test_where)
-    require_disjoint(seen, unseen)
-    drawn = require_drawn(select(generated, generated_where, real=False))
-    sets, left_out = _of_shared_classes([seen, drawn, unseen], by)
-    seen, drawn, unseen = sets
-    pool, truth = Pool(seen.labels(by), drawn.labels(by)), unseen.labels(by)
-    if classifier is ClassifierKind.LINEAR:
-        trained = _linear(sets, pool, features=features, size_px=size_px, quiet=as_json)
-    else:
-        size_px = size_px or _CNN_SIZE_PX
-        trained = _cnn(sets, pool, network=network, steps=steps, size_px=size_px, quiet=as_json)
-    chosen = list(range(seed, seed + seeds))
-    with showing_bars(quiet=as_json) as bars:
-        right = run_regimes(
-            trained,
-            pool,
-            truth,
-            shots=few,
-            seeds=chosen,
-            generated_weight=generated_weight,
-            done=bars("training", len(regimes(few)) * seeds * trained.steps),
-        )
-    figures = AugmentationFigures(
-        classifier=trained.description,
-        by=by,
-        real=seen.name,
-        generated=drawn.name,
-        test=unseen.name,
-        test_pictures=len(unseen),
-        generated_weight=generated_weight,
-        seeds=chosen,
-        regimes=regime_figures(right, pool, truth, seeds=chosen),
-        gains=gains(right, truth, [row.case_id for row in unseen.rows], shots=few),
-        left_out=left_out,
-        notes=[*notes_on(seen, drawn, size_px=size_px), *_scarce(pool, few)],
-    )
-    show(figures, to_markdown(figures), name="augmentation", out=out, as_json=as_json)
     if out is not None and plots:
-        from coin_retrieval.evaluation.augmentation.plot import augmentation_png
+        require_plots()
+    if classifier is ClassifierKind.LINEAR:
+        require_classifier()
+    seen, unseen = select(real, where), select(test, test_where)
+    drawn = select(generated, generated_where)
+    learner = _learner(classifier, features, size_px, network=network, steps=steps)
+    with showing(quiet=as_json) as on:
+        figures = measure_augmentation(
+            learner, seen, drawn, unseen, by=by, shots=few, seeds=range(seed, seed + seeds),
+            generated_weight=generated_weight, on=on,
+        )  # fmt: skip
+    show(
+        figures, to_markdown(figures), name="augmentation", out=out, as_json=as_json,
+        pictures={"augmentation.png": lambda: augmentation_png(figures)} if plots else None,
+    )  # fmt: skip
 
-        (out / "augmentation.png").write_bytes(augmentation_png(figures))
+
+def _learner(
+    kind: ClassifierKind, features: str, size_px: int | None, *, network: str, steps: int
+) -> Learner:
+    if kind is ClassifierKind.LINEAR:
+        from coin_retrieval.evaluation.augmentation.classifiers import LinearLearner
+
+        return LinearLearner(open_features(features, size_px=size_px))
+    from coin_retrieval.evaluation.augmentation.cnn_classifier import CnnLearner
+
+    return CnnLearner(network, steps, size_px or _CNN_SIZE_PX)
 
 
 def _shots(text: str) -> list[int]:
@@ -149,78 +125,3 @@ def _shots(text: str) -> list[int]:
             expected="numbers of real pictures a class, such as 5,10,50",
         )
     return found
-
-
-def _require_extras(*, plots: bool, linear: bool) -> None:
-    from coin_retrieval.evaluation.pictures.agreement import require_classifier
-    from coin_retrieval.evaluation.retrieval.plots import require_plots
-
-    if plots:
-        require_plots()
-    if linear:
-        require_classifier()
-
-
-def _of_shared_classes(sets: Sequence[PictureSet], by: str) -> tuple[list[PictureSet], list[str]]:
-    """The sets with the classes that all of them have, and the classes left out."""
-    from coin_retrieval.evaluation.augmentation.training_sets import shared_classes
-    from coin_retrieval.evaluation.pictures.picture_sets import PictureSet
-
-    labelled = [one.labelled(by) for one in sets]
-    kept, left_out = shared_classes(*(one.labels(by) for one in labelled), fewest=_FEWEST)
-    if len(kept) < 2:
-        raise InputError(
-            "too few classes to tell apart",
-            value=kept,
-            expected=f"two or more with {_FEWEST} pictures in each of --real, --generated, --test",
-            remedy=f"check the column {by} of the manifests",
-        )
-    pairs = [zip(one.rows, one.labels(by), strict=True) for one in labelled]
-    return [
-        PictureSet(one.name, tuple(row for row, label in pair if label in kept))
-        for one, pair in zip(labelled, pairs, strict=True)
-    ], left_out
-
-
-def _linear(
-    sets: Sequence[PictureSet], pool: Pool, *, features: str, size_px: int | None, quiet: bool
-) -> Classifier:
-    import numpy as np
-
-    from coin_retrieval.evaluation.augmentation.classifiers import LinearClassifier
-
-    space, (seen, drawn, unseen) = measure(features, sets, size_px=size_px, quiet=quiet)
-    encoder = str(space.encoder.spec)
-    return LinearClassifier(np.concatenate([seen, drawn]), pool.labels, unseen, encoder=encoder)
-
-
-def _cnn(
-    sets: Sequence[PictureSet],
-    pool: Pool,
-    *,
-    network: str,
-    steps: int,
-    size_px: int,
-    quiet: bool,
-) -> Classifier:
-    import numpy as np
-
-    from coin_retrieval.console.bars import showing_bars
-    from coin_retrieval.evaluation.augmentation.cnn_classifier import CnnClassifier, read_squares
-
-    with showing_bars(quiet=quiet) as bars:
-        seen, drawn, unseen = (
-            read_squares(one, size_px=size_px, done=bars(one.name, len(one))) for one in sets
-        )
-    return CnnClassifier(
-        np.concatenate([seen, drawn]), pool.labels, unseen, network=network, steps=steps
-    )
-
-
-def _scarce(pool: Pool, shots: Sequence[int]) -> list[str]:
-    """Which classes have fewer real pictures than some training set asks for."""
-    from collections import Counter
-
-    counts = Counter(pool.real)
-    fewer = [f"{label} ({count})" for label, count in sorted(counts.items()) if count < shots[-1]]
-    return [f"fewer than {shots[-1]} real pictures, all taken: {', '.join(fewer)}"] if fewer else []

@@ -18,9 +18,8 @@ from coin_retrieval.cli.picture_options import (
     Training,
     TrainingWhere,
     Where,
-    measure,
+    open_features,
     select,
-    show,
 )
 from coin_retrieval.console.errors import JsonOption
 
@@ -53,41 +52,18 @@ def images(
     as_json: JsonOption = False,
 ) -> None:
     """Fréchet and kernel distance, CMMD, precision, recall, density and coverage."""
-    from coin_retrieval.console.session import working
-    from coin_retrieval.evaluation.pictures.fidelity import (
-        FidelityFigures,
-        compare,
-        require_enough,
-        to_markdown,
-    )
-    from coin_retrieval.evaluation.pictures.picture_sets import notes_on
+    from coin_retrieval.cli.evaluate.results import show
+    from coin_retrieval.console.bars import showing
+    from coin_retrieval.evaluation.pictures.fidelity import compare_sets, to_markdown
 
-    others = [select([source], generated_where, real=False) for source in generated]
-    if reference:
-        others.append(select(reference, reference_where))
-    yardstick, *others = (one.sample(sample, seed=seed) for one in (select(real, where), *others))
-    for one in (yardstick, *others):
-        require_enough(one.name, len(one))
-    notes = [note for one in others for note in notes_on(yardstick, one, size_px=size_px)]
-    space, found = measure(features, [yardstick, *others], size_px=size_px, quiet=as_json)
-    with working("comparing"):
-        rows = [
-            compare(space, found[0], found[number], name=one.name, seed=seed,
-                    anchor=number > len(generated))
-            for number, one in enumerate(others, start=1)
-        ]  # fmt: skip
-    figures = FidelityFigures(
-        real=yardstick.name,
-        real_count=len(yardstick),
-        encoder=str(space.encoder.spec),
-        frechet_name=space.frechet_name,
-        kernel_name=space.kernel_name,
-        cmmd_name=space.cmmd_name,
-        size_px=size_px,
-        seed=seed,
-        notes=list(dict.fromkeys(notes)),
-        rows=rows,
-    )
+    drawn = [select([source], generated_where) for source in generated]
+    yardstick = select(real, where)
+    anchor = select(reference, reference_where) if reference else None
+    space = open_features(features, size_px=size_px)
+    with showing(quiet=as_json) as on:
+        figures = compare_sets(
+            space, yardstick, drawn, reference=anchor, sample=sample, seed=seed, on=on
+        )
     show(figures, to_markdown(figures), name="images", out=out, as_json=as_json)
 
 
@@ -104,37 +80,23 @@ def memorisation(
     as_json: JsonOption = False,
 ) -> None:
     """Are drawn pictures nearer to training pictures than unseen real ones ever are?"""
-    from coin_retrieval.evaluation.pictures.memorisation import measure_memorisation, to_markdown
-    from coin_retrieval.evaluation.pictures.picture_sets import notes_on, require_disjoint
-
-    drawn = select([generated], generated_where, real=False)
-    seen, unseen = select(training, training_where), select(held_out, held_out_where)
-    require_disjoint(seen, unseen)
-    notes = notes_on(seen, drawn, size_px=size_px)
-    space, found = measure(features, [drawn, seen, unseen], size_px=size_px, quiet=as_json)
-    figures = measure_memorisation(
-        *found,
-        generated_names=[str(row.image_path) for row in drawn.rows],
-        training_names=[str(row.image_path) for row in seen.rows],
-        encoder=str(space.encoder.spec),
-        size_px=size_px,
-        notes=notes,
+    from coin_retrieval.cli.evaluate.results import show
+    from coin_retrieval.console.bars import showing
+    from coin_retrieval.evaluation.pictures.memorisation import (
+        closest_pairs_png,
+        find_copies,
+        to_markdown,
     )
-    show(figures, to_markdown(figures), name="memorisation", out=out, as_json=as_json)
-    if out is not None:
-        from coin_retrieval.evaluation.pictures.pair_sheet import pair_sheet_png
-        from coin_retrieval.images import load_image
 
-        pairs = [
-            (
-                load_image(Path(pair.generated)),
-                load_image(Path(pair.training)),
-                f"distance {pair.distance:.3f}, nearer than {pair.nearer_than_held_out:.1%} of "
-                f"held-out; {Path(pair.generated).name} | {Path(pair.training).name}",
-            )
-            for pair in figures.closest
-        ]
-        (out / "closest_pairs.png").write_bytes(pair_sheet_png(pairs))
+    drawn = select([generated], generated_where)
+    seen, unseen = select(training, training_where), select(held_out, held_out_where)
+    space = open_features(features, size_px=size_px)
+    with showing(quiet=as_json) as on:
+        figures = find_copies(space, drawn, seen, unseen, on=on)
+    show(
+        figures, to_markdown(figures), name="memorisation", out=out, as_json=as_json,
+        pictures={"closest_pairs.png": lambda: closest_pairs_png(figures.closest)},
+    )  # fmt: skip
 
 
 def classifier_agreement(
@@ -151,29 +113,15 @@ def classifier_agreement(
     as_json: JsonOption = False,
 ) -> None:
     """Does a classifier trained on real pictures name the class of drawn ones?"""
-    from coin_retrieval.evaluation.pictures.agreement import (
-        LabelledFeatures,
-        measure_agreement,
-        require_classifier,
-        to_markdown,
-    )
-    from coin_retrieval.evaluation.pictures.picture_sets import notes_on, require_disjoint
+    from coin_retrieval.cli.evaluate.results import show
+    from coin_retrieval.console.bars import showing
+    from coin_retrieval.evaluation.pictures import agreement
 
-    require_classifier()
-    drawn = select([generated], generated_where, real=False)
+    agreement.require_classifier()
+    drawn = select([generated], generated_where)
     seen, unseen = select(training, training_where), select(held_out, held_out_where)
-    require_disjoint(seen, unseen)
-    sets = [pictures.labelled(by) for pictures in (seen, unseen, drawn)]
-    space, found = measure(features, sets, size_px=size_px, quiet=as_json)
-    labelled = [
-        LabelledFeatures(rows, pictures.labels(by), [row.case_id for row in pictures.rows])
-        for pictures, rows in zip(sets, found, strict=True)
-    ]
-    figures = measure_agreement(
-        *labelled,
-        encoder=str(space.encoder.spec),
-        by=by,
-        size_px=size_px,
-        notes=notes_on(seen, drawn, size_px=size_px),
-    )
-    show(figures, to_markdown(figures), name="classifier_agreement", out=out, as_json=as_json)
+    space = open_features(features, size_px=size_px)
+    with showing(quiet=as_json) as on:
+        figures = agreement.classifier_agreement(space, drawn, seen, unseen, by=by, on=on)
+    table = agreement.to_markdown(figures)
+    show(figures, table, name="classifier_agreement", out=out, as_json=as_json)

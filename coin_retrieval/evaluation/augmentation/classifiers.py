@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coin_retrieval.evaluation.augmentation.training_sets import Rows, Weights
+from coin_retrieval.evaluation.augmentation.training_sets import Pool, Rows, Weights
 from coin_retrieval.evaluation.pictures.agreement import require_classifier
+from coin_retrieval.evaluation.pictures.picture_sets import PictureSet
+from coin_retrieval.evaluation.pictures.spaces import FeatureSpace
+from coin_retrieval.progress import Progress, silent
 from coin_retrieval.types import Features
+
+TRAINING = "training"
+"""What a step of a training is called to a listener."""
 
 _PENALTY = 0.01
 _ITERATIONS = 500
@@ -35,10 +41,46 @@ class Classifier(Protocol):
         ...
 
     def train_and_name(
-        self, rows: Rows, weights: Weights, *, seed: int, done: Callable[[], None]
+        self, rows: Rows, weights: Weights, *, seed: int, on: Progress = silent
     ) -> NDArray[np.str_]:
-        """The class of every test picture; ``weights`` [rows] sum to 1; ``done``: once a step."""
+        """The class of every test picture; ``weights`` [rows] sum to 1."""
         ...
+
+
+class Learner(Protocol):
+    """A kind of classifier, before it has seen a picture."""
+
+    @property
+    def size_px(self) -> int | None:
+        """The square that every picture is brought to; ``None`` leaves them."""
+        ...
+
+    def prepare(
+        self, real: PictureSet, generated: PictureSet, test: PictureSet, pool: Pool, on: Progress
+    ) -> Classifier:
+        """Read the pictures once, for all trainings; ``pool`` is of the first two."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LinearLearner:
+    """Logistic regression on the features of a space."""
+
+    space: FeatureSpace
+
+    @property
+    def size_px(self) -> int | None:
+        """Of the space."""
+        return self.space.size_px
+
+    def prepare(
+        self, real: PictureSet, generated: PictureSet, test: PictureSet, pool: Pool, on: Progress
+    ) -> Classifier:
+        """See :class:`Learner`."""
+        seen, drawn, unseen = (self.space.features(one, on) for one in (real, generated, test))
+        return LinearClassifier(
+            np.concatenate([seen, drawn]), pool.labels, unseen, encoder=str(self.space.encoder.spec)
+        )
 
 
 class LinearClassifier:
@@ -66,7 +108,7 @@ class LinearClassifier:
         self.description = f"logistic regression on frozen features of {encoder}"
 
     def train_and_name(
-        self, rows: Rows, weights: Weights, *, seed: int, done: Callable[[], None]
+        self, rows: Rows, weights: Weights, *, seed: int, on: Progress = silent
     ) -> NDArray[np.str_]:
         """See :class:`Classifier`; ``seed`` changes nothing."""
         from sklearn.linear_model import LogisticRegression
@@ -76,5 +118,5 @@ class LinearClassifier:
         model = LogisticRegression(C=1 / _PENALTY, max_iter=_ITERATIONS)
         # with weights that sum to 1 the loss is a mean and C the inverse of its penalty
         model.fit(scaler.transform(self._pool[rows]), self._labels[rows], sample_weight=weights)
-        done()
+        on(TRAINING, 1, self.steps)
         return np.asarray(model.predict(scaler.transform(self._test)), np.str_)

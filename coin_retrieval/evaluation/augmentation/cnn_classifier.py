@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import timm
@@ -12,10 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from coin_retrieval.errors import InputError
-from coin_retrieval.evaluation.augmentation.training_sets import Rows, Weights
+from coin_retrieval.evaluation.augmentation.classifiers import TRAINING, Classifier
+from coin_retrieval.evaluation.augmentation.training_sets import Pool, Rows, Weights
 from coin_retrieval.evaluation.pictures.picture_sets import PictureSet
 from coin_retrieval.images import fit_square, load_image
 from coin_retrieval.nets.compute import pick_device
+from coin_retrieval.progress import Progress, counted, silent
 
 _BATCH = 32
 _RATE, _DECAY, _SMOOTHING = 2e-3, 0.02, 0.05
@@ -25,17 +28,38 @@ Pixels = NDArray[np.uint8]
 """uint8 [n 3 side side]."""
 
 
-def read_squares(pictures: PictureSet, *, size_px: int, done: Callable[[], None]) -> Pixels:
-    """Every picture as a square of ``size_px``, uint8 [n 3 size size].
+@dataclass(frozen=True, slots=True)
+class CnnLearner:
+    """A timm network from random weights: its name, its steps, and the side of its pictures."""
 
-    Raises:
-        ImageError: a picture that cannot be read.
-    """
-    squares = np.empty((len(pictures), 3, size_px, size_px), np.uint8)
-    for square, row in zip(squares, pictures.rows, strict=True):
-        square[:] = fit_square(load_image(row.image_path), size_px).transpose(2, 0, 1)
-        done()
-    return squares
+    network: str = "resnet10t"
+    steps: int = 200
+    size_px: int = 64
+
+    def prepare(
+        self, real: PictureSet, generated: PictureSet, test: PictureSet, pool: Pool, on: Progress
+    ) -> Classifier:
+        """See :class:`.Learner`.
+
+        Raises:
+            InputError: timm has no such network.
+            ImageError: a picture that cannot be read.
+        """
+        seen, drawn, unseen = (self._squares(one, on) for one in (real, generated, test))
+        return CnnClassifier(
+            np.concatenate([seen, drawn]),
+            pool.labels,
+            unseen,
+            network=self.network,
+            steps=self.steps,
+        )
+
+    def _squares(self, pictures: PictureSet, on: Progress) -> Pixels:
+        squares = np.empty((len(pictures), 3, self.size_px, self.size_px), np.uint8)
+        for row, square in zip(counted(pictures.rows, pictures.name, on), squares, strict=True):
+            image = fit_square(load_image(row.image_path), self.size_px)
+            square[:] = image.transpose(2, 0, 1)
+        return squares
 
 
 class CnnClassifier:
@@ -81,7 +105,7 @@ class CnnClassifier:
         )
 
     def train_and_name(
-        self, rows: Rows, weights: Weights, *, seed: int, done: Callable[[], None]
+        self, rows: Rows, weights: Weights, *, seed: int, on: Progress = silent
     ) -> NDArray[np.str_]:
         """See :class:`.Classifier`; ``seed`` is of the network's weights and of all draws."""
         with torch.random.fork_rng():
@@ -90,7 +114,7 @@ class CnnClassifier:
                 self._network, pretrained=False, num_classes=len(self._classes)
             )
             model = model.to(self._device, memory_format=torch.channels_last)
-            self._train(model, rows, weights, np.random.default_rng(seed), done)
+            self._train(model, rows, weights, np.random.default_rng(seed), on)
         return self._name(model)
 
     def _train(
@@ -99,14 +123,14 @@ class CnnClassifier:
         rows: Rows,
         weights: Weights,
         random: np.random.Generator,
-        done: Callable[[], None],
+        on: Progress,
     ) -> None:
         optimiser = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=_DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, max_lr=_RATE, total_steps=self.steps, pct_start=0.2
         )
         model.train()
-        for _ in range(self.steps):
+        for _ in counted(range(self.steps), TRAINING, on):
             batch = torch.from_numpy(random.choice(rows, size=_BATCH, p=weights))
             seen = _vary(_scaled(self._pool[batch]), random).to(self._device)
             loss = F.cross_entropy(
@@ -116,7 +140,6 @@ class CnnClassifier:
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
-            done()
 
     def _name(self, model: nn.Module) -> NDArray[np.str_]:
         model.eval()

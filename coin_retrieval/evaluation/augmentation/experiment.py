@@ -8,16 +8,29 @@ difference is paired.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from coin_retrieval.evaluation.augmentation.classifiers import Classifier
-from coin_retrieval.evaluation.augmentation.training_sets import Pool, Regime, regimes
+from coin_retrieval.evaluation.augmentation.classifiers import TRAINING, Classifier, Learner
+from coin_retrieval.evaluation.augmentation.training_sets import (
+    Pool,
+    Regime,
+    of_shared_classes,
+    regimes,
+)
+from coin_retrieval.evaluation.pictures.picture_sets import (
+    PictureSet,
+    notes_on,
+    require_disjoint,
+    require_drawn,
+)
 from coin_retrieval.metrics.bootstrap import macro_interval, macro_mean
 from coin_retrieval.metrics.intervals import Estimate
+from coin_retrieval.progress import Progress, silent
 
 
 class RegimeFigures(BaseModel):
@@ -76,6 +89,56 @@ class AugmentationFigures(BaseModel):
 Named = dict[Regime, NDArray[np.float64]]
 
 
+def measure_augmentation(
+    learner: Learner,
+    real: PictureSet,
+    generated: PictureSet,
+    test: PictureSet,
+    *,
+    by: str = "finding",
+    shots: Sequence[int] = (5, 10, 50),
+    seeds: Sequence[int] = (0, 1, 2),
+    generated_weight: float = 1.0,
+    on: Progress = silent,
+) -> AugmentationFigures:
+    """Train on real pictures, few or all, with and without drawn ones; test on real ones.
+
+    Args:
+        learner: what is trained: a :class:`.LinearLearner` or a :class:`.CnnLearner`.
+        by: the label: ``finding`` or ``diagnosis``; classes that a set lacks are left out.
+        shots: how many real pictures a class are few, ascending.
+        seeds: each draws and trains anew.
+        generated_weight: as :meth:`.Pool.weigh` has it.
+
+    Raises:
+        InputError: real and test pictures share a case, or fewer than two classes are left.
+        CaseTableError: a real or test picture that is not real, or a generated one that is.
+        ImageError: a picture that cannot be read.
+    """
+    require_disjoint(real, test)
+    sets = (real, require_drawn(generated), test)
+    (seen, drawn, unseen), left_out = of_shared_classes(sets, by)
+    pool, truth = Pool(seen.labels(by), drawn.labels(by)), unseen.labels(by)
+    classifier = learner.prepare(seen, drawn, unseen, pool, on)
+    right = run_regimes(
+        classifier, pool, truth, shots=shots, seeds=seeds, generated_weight=generated_weight, on=on
+    )
+    return AugmentationFigures(
+        classifier=classifier.description,
+        by=by,
+        real=seen.name,
+        generated=drawn.name,
+        test=unseen.name,
+        test_pictures=len(unseen),
+        generated_weight=generated_weight,
+        seeds=list(seeds),
+        regimes=regime_figures(right, pool, truth, seeds=seeds),
+        gains=gains(right, truth, [row.case_id for row in unseen.rows], shots=shots),
+        left_out=left_out,
+        notes=[*notes_on(seen, drawn, size_px=learner.size_px), *pool.scarce(shots[-1])],
+    )
+
+
 def run_regimes(
     classifier: Classifier,
     pool: Pool,
@@ -84,12 +147,15 @@ def run_regimes(
     shots: Sequence[int],
     seeds: Sequence[int],
     generated_weight: float,
-    done: Callable[[], None] = lambda: None,
+    on: Progress = silent,
 ) -> Named:
     """Which test pictures are named right, float64 [seeds test] for every regime.
 
-    ``done`` is called once a step, also where one training stands for several seeds.
+    A listener hears of one stage, its steps those of all trainings, also where one training stands
+    for several seeds.
     """
+    total = len(regimes(shots)) * len(seeds) * classifier.steps
+    behind = count(0, classifier.steps)
     truth = np.array(test_labels, dtype=np.str_)
     right: Named = {}
     for regime in regimes(shots):
@@ -98,13 +164,18 @@ def run_regimes(
         for seed in seeds:
             rows = regime.rows(pool, seed=seed)
             key = (rows.tobytes(), 0 if classifier.repeatable else seed)
+            before = next(behind)
             if key not in found:
                 weights = pool.weigh(rows, generated_weight=generated_weight)
-                named = classifier.train_and_name(rows, weights, seed=seed, done=done)
+                named = classifier.train_and_name(
+                    rows,
+                    weights,
+                    seed=seed,
+                    on=lambda stage, done, _, before=before: on(stage, before + done, total),
+                )
                 found[key] = np.asarray(named == truth, np.float64)
             else:
-                for _ in range(classifier.steps):
-                    done()
+                on(TRAINING, before + classifier.steps, total)
             by_seed.append(found[key])
         right[regime] = np.stack(by_seed)
     return right

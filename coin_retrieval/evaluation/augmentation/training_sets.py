@@ -9,8 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from coin_retrieval.errors import InputError
+from coin_retrieval.evaluation.pictures.picture_sets import PictureSet
+
 Rows = NDArray[np.int64]
 Weights = NDArray[np.float64]
+_FEWEST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,12 @@ class Pool:
             weights[inside] /= weights[inside].sum()
         return np.asarray(weights / weights.sum(), np.float64)
 
+    def scarce(self, shots: int) -> list[str]:
+        """A note on the classes that have fewer real pictures than ``shots``; none if all have."""
+        counts = sorted(Counter(self.real).items())
+        fewer = ", ".join(f"{label} ({count})" for label, count in counts if count < shots)
+        return [f"fewer than {shots} real pictures, all taken: {fewer}"] if fewer else []
+
 
 @dataclass(frozen=True, slots=True)
 class Regime:
@@ -93,9 +103,25 @@ def regimes(shots: Sequence[int]) -> list[Regime]:
     return [*pairs, Regime(0, generated=True)]
 
 
-def shared_classes(*sets: Sequence[str], fewest: int) -> tuple[list[str], list[str]]:
-    """Classes of which every set has ``fewest`` pictures at least, and the others."""
-    counts = [Counter(labels) for labels in sets]
+def of_shared_classes(sets: Sequence[PictureSet], by: str) -> tuple[list[PictureSet], list[str]]:
+    """The sets with the classes of which each has two pictures at least, and the classes left out.
+
+    Raises:
+        InputError: fewer than two classes are left.
+    """
+    labelled = [one.labelled(by) for one in sets]
+    counts = [Counter(one.labels(by)) for one in labelled]
     every = sorted(set().union(*counts))
-    kept = [label for label in every if all(count[label] >= fewest for count in counts)]
-    return kept, [label for label in every if label not in kept]
+    kept = [label for label in every if all(count[label] >= _FEWEST for count in counts)]
+    if len(kept) < 2:
+        raise InputError(
+            "too few classes to tell apart",
+            value=kept,
+            expected=f"two or more with {_FEWEST} pictures in each of --real, --generated, --test",
+            remedy=f"check the column {by} of the manifests",
+        )
+    pairs = [zip(one.rows, one.labels(by), strict=True) for one in labelled]
+    return [
+        PictureSet(one.name, tuple(row for row, label in pair if label in kept))
+        for one, pair in zip(labelled, pairs, strict=True)
+    ], [label for label in every if label not in kept]

@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.errors import InputError, MissingDependencyError
+from coin_retrieval.evaluation.pictures.picture_sets import PictureSet, notes_on, require_disjoint
+from coin_retrieval.evaluation.pictures.spaces import FeatureSpace
 from coin_retrieval.metrics.bootstrap import macro_draws, macro_interval, macro_mean
 from coin_retrieval.metrics.intervals import Estimate, quantile_interval
+from coin_retrieval.progress import Progress, silent
 from coin_retrieval.types import Features
 
 _INVERSE_REGULARISATION = 0.01
@@ -86,6 +89,39 @@ def require_classifier() -> None:
             f"the classifier needs scikit-learn ({error})",
             remedy="pip install 'coin-retrieval[evaluate]'",
         ) from error
+
+
+def classifier_agreement(
+    space: FeatureSpace,
+    generated: PictureSet,
+    training: PictureSet,
+    held_out: PictureSet,
+    *,
+    by: str = "finding",
+    on: Progress = silent,
+) -> AgreementFigures:
+    """Does a classifier trained on real pictures name the class of drawn ones?
+
+    Raises:
+        MissingDependencyError: scikit-learn is not installed.
+        CaseTableError: a training or held-out picture that is not real.
+        InputError: training and held-out pictures share a case, or fewer than two classes are left.
+        ImageError: a picture that cannot be read.
+    """
+    require_classifier()
+    require_disjoint(training, held_out)
+    sets = [pictures.labelled(by) for pictures in (training, held_out, generated)]
+    labelled = (
+        LabelledFeatures(space.features(one, on), one.labels(by), [row.case_id for row in one.rows])
+        for one in sets
+    )
+    return measure_agreement(
+        *labelled,
+        encoder=str(space.encoder.spec),
+        by=by,
+        size_px=space.size_px,
+        notes=notes_on(training, generated, size_px=space.size_px),
+    )
 
 
 def measure_agreement(

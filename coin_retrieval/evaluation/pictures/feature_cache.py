@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,8 @@ class FeatureCache:
 
     def rows(
         self,
-        paths: list[Path],
-        measure: Callable[[list[Path]], NDArray[np.float32]],
+        paths: Sequence[Path],
+        measure: Callable[[Sequence[Path]], NDArray[np.float32]],
     ) -> NDArray[np.float32]:
         """Features of these pictures [n dim]; ``measure`` is asked for those not here.
 

@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.encoding.base import unit_rows
 from coin_retrieval.errors import InputError
+from coin_retrieval.evaluation.pictures.picture_sets import PictureSet, notes_on, require_real
 from coin_retrieval.evaluation.pictures.spaces import FeatureSpace
 from coin_retrieval.metrics.frechet import frechet_distance
 from coin_retrieval.metrics.kernel_distance import cmmd, kernel_distance
 from coin_retrieval.metrics.neighbours import DENSITY_NEIGHBOURS, overlap
+from coin_retrieval.progress import Progress, counted, silent
 from coin_retrieval.types import Features
 
 
@@ -65,6 +67,58 @@ def require_enough(name: str, count: int) -> None:
             value=count,
             expected=f"more than {DENSITY_NEIGHBOURS}; figures settle at some thousands",
         )
+
+
+def compare_sets(
+    space: FeatureSpace,
+    real: PictureSet,
+    generated: Sequence[PictureSet],
+    *,
+    reference: PictureSet | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    on: Progress = silent,
+) -> FidelityFigures:
+    """Every figure of every drawn set against the real one, and of further real pictures.
+
+    Args:
+        reference: real pictures too; their row says what a perfect generator could reach.
+        sample: at most so many pictures of each set, because equal numbers compare.
+        seed: of samples and subsets.
+
+    Raises:
+        CaseTableError: a picture of ``real`` or ``reference`` that is not.
+        InputError: a set has too few pictures.
+        ImageError: a picture that cannot be read.
+    """
+    given = [require_real(real), *generated]
+    if reference is not None:
+        given.append(require_real(reference))
+    every = [one.sample(sample, seed=seed) for one in given]
+    for one in every:
+        require_enough(one.name, len(one))
+    yardstick, *others = every
+    notes = [note for one in others for note in notes_on(yardstick, one, size_px=space.size_px)]
+    measured, *found = (space.features(one, on) for one in every)
+    return FidelityFigures(
+        real=yardstick.name,
+        real_count=len(yardstick),
+        encoder=str(space.encoder.spec),
+        frechet_name=space.frechet_name,
+        kernel_name=space.kernel_name,
+        cmmd_name=space.cmmd_name,
+        size_px=space.size_px,
+        seed=seed,
+        notes=list(dict.fromkeys(notes)),
+        rows=[
+            compare(
+                space, measured, rows, name=one.name, seed=seed, anchor=number >= len(generated)
+            )
+            for number, (one, rows) in counted(
+                list(enumerate(zip(others, found, strict=True))), "comparing", on
+            )
+        ],
+    )
 
 
 def compare(

@@ -9,17 +9,26 @@ compare neighbours likewise; Dar et al. 2024, arXiv 2402.01054, in medical pictu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from coin_retrieval.evaluation.pictures.picture_sets import PictureSet, notes_on, require_disjoint
+from coin_retrieval.evaluation.pictures.spaces import FeatureSpace
+from coin_retrieval.images import encode_png, load_image
 from coin_retrieval.metrics.intervals import wilson
 from coin_retrieval.metrics.neighbours import nearest
+from coin_retrieval.presenting.sheet_page import GREY, INK, SYNTHETIC, Page, Tile
+from coin_retrieval.progress import Progress, silent
 from coin_retrieval.types import Features
 
 PERCENTILE = 1.0
 CLOSEST = 10
 _ENOUGH = 100
+_NOTICE = (
+    "Closest pairs. Left: SYNTHETIC, drawn by a model. Right: its nearest real training picture."
+)
 
 
 class ClosePair(BaseModel):
@@ -52,6 +61,33 @@ class MemorisationFigures(BaseModel):
     held_out_copies: int
     closest: list[ClosePair]
     notes: list[str]
+
+
+def find_copies(
+    space: FeatureSpace,
+    generated: PictureSet,
+    training: PictureSet,
+    held_out: PictureSet,
+    *,
+    on: Progress = silent,
+) -> MemorisationFigures:
+    """Are drawn pictures nearer to training pictures than unseen real ones ever are?
+
+    Raises:
+        CaseTableError: a training or held-out picture that is not real.
+        InputError: training and held-out pictures share a case.
+        ImageError: a picture that cannot be read.
+    """
+    require_disjoint(training, held_out)
+    notes = notes_on(training, generated, size_px=space.size_px)
+    return measure_memorisation(
+        *(space.features(pictures, on) for pictures in (generated, training, held_out)),
+        generated_names=[str(row.image_path) for row in generated.rows],
+        training_names=[str(row.image_path) for row in training.rows],
+        encoder=str(space.encoder.spec),
+        size_px=space.size_px,
+        notes=notes,
+    )
 
 
 def measure_memorisation(
@@ -98,6 +134,28 @@ def measure_memorisation(
         ],
         notes=[*notes, *_caveats(len(held_out), copies)],
     )
+
+
+def closest_pairs_png(pairs: Sequence[ClosePair]) -> bytes:
+    """Each drawn picture, framed, beside its nearest training picture, as PNG bytes.
+
+    Raises:
+        ImageError: a picture that cannot be read.
+    """
+    page = Page(columns=4)
+    page.text(_NOTICE, 20, SYNTHETIC)
+    page.space(14)
+    tiles = []
+    for pair in pairs:
+        apart = f"distance {pair.distance:.3f}, nearer than {pair.nearer_than_held_out:.1%} of "
+        drawn, seen = Path(pair.generated), Path(pair.training)
+        named = [(f"{apart}held-out", 17, INK), (drawn.name, 17, GREY)]
+        tiles += [
+            Tile(load_image(drawn), "synthetic", named),
+            Tile(load_image(seen), None, [(seen.name, 17, GREY)]),
+        ]
+    page.tiles(tiles)
+    return encode_png(page.render(), text={"Description": _NOTICE})
 
 
 def to_markdown(figures: MemorisationFigures) -> str:

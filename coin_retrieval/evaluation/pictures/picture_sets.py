@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from coin_retrieval.case_table import MANIFEST, CaseRow, read_case_table
-from coin_retrieval.encoding.base import Encoder, SupportsFeatures
 from coin_retrieval.errors import CaseTableError, FilterError, InputError, NotFoundError
-from coin_retrieval.evaluation.pictures.feature_cache import FeatureCache
-from coin_retrieval.images import SUFFIXES, fit_square, load_image
-from coin_retrieval.types import Features, Origin
+from coin_retrieval.images import SUFFIXES, load_image
+from coin_retrieval.types import Origin
+from coin_retrieval.wordings.labelled_reports import LABELS
 
-_BATCH = 32
+_LOOKED_AT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +30,8 @@ class PictureSet:
 
     def labels(self, by: str) -> list[str]:
         """The label of each picture: its ``finding`` or ``diagnosis``."""
-        if by not in ("finding", "diagnosis"):
-            raise InputError("no such label", value=by, expected="finding or diagnosis")
+        if by not in LABELS:
+            raise InputError("no such label", value=by, expected=" or ".join(LABELS))
         return [str(getattr(row, by)) for row in self.rows]
 
     def labelled(self, by: str) -> PictureSet:
@@ -123,11 +121,14 @@ def require_drawn(pictures: PictureSet) -> PictureSet:
 
 
 def require_disjoint(training: PictureSet, held_out: PictureSet) -> None:
-    """Refuse sets that share a case: pictures of one patient are too alike to judge by.
+    """Refuse sets that are not real or share a case: one patient's are too alike to judge by.
 
     Raises:
-        InputError: they do.
+        CaseTableError: a row of another origin.
+        InputError: they share a case.
     """
+    require_real(training)
+    require_real(held_out)
     shared = {row.case_id for row in training.rows} & {row.case_id for row in held_out.rows}
     if shared:
         raise InputError(
@@ -136,44 +137,6 @@ def require_disjoint(training: PictureSet, held_out: PictureSet) -> None:
             expected="no case in both",
             remedy="split by case, or filter both manifests (a column split)",
         )
-
-
-def read_features(
-    pictures: PictureSet,
-    encoder: Encoder,
-    *,
-    size_px: int | None = None,
-    cache: Path | None = None,
-    done: Callable[[], None] = lambda: None,
-) -> Features:
-    """Features of every picture, float32 [n dim]: raw where the encoder gives them, else unit rows.
-
-    Args:
-        size_px: bring every picture to this square first, so that sharpness does not tell sets of
-            different sizes apart.
-        cache: a folder to keep them in, by content; ``None`` keeps nothing.
-        done: called once a picture.
-
-    Raises:
-        ImageError: a picture that cannot be read; none is left out silently.
-        SettingsError: the cache cannot be written.
-    """
-    extract = encoder.features if isinstance(encoder, SupportsFeatures) else encoder.encode
-
-    def measure(paths: list[Path]) -> NDArray[np.float32]:
-        images = [load_image(path) for path in paths]
-        if size_px is not None:
-            images = [fit_square(image, size_px) for image in images]
-        return extract(images, batch_size=_BATCH)
-
-    kept = FeatureCache.of(cache, encoder.spec, size_px=size_px) if cache is not None else None
-    parts = []
-    for start in range(0, len(pictures), _BATCH):
-        paths = [row.image_path for row in pictures.rows[start : start + _BATCH]]
-        parts.append(kept.rows(paths, measure) if kept is not None else measure(paths))
-        for _ in paths:
-            done()
-    return np.concatenate(parts)
 
 
 def notes_on(real: PictureSet, generated: PictureSet, *, size_px: int | None) -> list[str]:
@@ -219,6 +182,6 @@ def _formats(pictures: PictureSet) -> str:
 
 def _typical_side_px(pictures: PictureSet) -> int:
     """The most frequent shorter side among the first pictures."""
-    shapes = [load_image(row.image_path).shape for row in pictures.rows[:_BATCH]]
+    shapes = [load_image(row.image_path).shape for row in pictures.rows[:_LOOKED_AT]]
     ((side_px, _),) = Counter(int(min(shape[:2])) for shape in shapes).most_common(1)
     return side_px

@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
+from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import InputError
-from coin_retrieval.evaluation.pictures.pair_sheet import tile
-from coin_retrieval.evaluation.pictures.picture_sets import PictureSet
-from coin_retrieval.images import encode_png
-from coin_retrieval.presenting.sheet_text import font, line_px, spell, wrap
+from coin_retrieval.evaluation.pictures.picture_sets import PictureSet, require_real
+from coin_retrieval.images import encode_png, load_image
+from coin_retrieval.presenting.sheet_page import GREY, SYNTHETIC, Page, Tile
+from coin_retrieval.progress import Progress, counted, silent
+from coin_retrieval.prototypes.drawer import PrototypeDrawer
 from coin_retrieval.types import RgbImage
+from coin_retrieval.wordings.captions import held_out_reports, load_lexicon
 
 NOTICE = (
     "Left: SYNTHETIC, drawn by a model, no patient. Right: real pictures of the report's label."
@@ -28,12 +31,8 @@ NOTICE = (
 NOTICE_DRAWN = "SYNTHETIC, drawn by a model, no patient."
 SUFFIXES = (".png", ".webp")
 ROWS_A_PAGE = 10
-_TILE_PX, _GAP_PX, _MARGIN_PX, _GUTTER_PX, _FRAME_PX = 128, 6, 32, 36, 5
-_REPORT_PX, _LABEL_PX, _HEAD_PX, _MARK_PX = 24, 17, 22, 13
-_REPORT_LINES = 4
+_TILE_PX, _GAP_PX = 128, 6
 _WEBP_QUALITY = 90
-_PAPER, _INK, _GREY, _RULE = "#ffffff", "#1b1f24", "#5b6470", "#d5dae0"
-_SYNTHETIC, _SYNTHETIC_PALE = "#b45309", "#fef3c7"
 _IMAGE_DESCRIPTION = 0x010E
 
 
@@ -59,6 +58,62 @@ def choose_real(pictures: PictureSet, label: str, *, by: str, n: int, seed: int)
     return PictureSet(pictures.name, tuple([*spread, *again][:n]))
 
 
+def draw_rows(
+    drawer: PrototypeDrawer,
+    asked: Sequence[CaseRow] | None,
+    real: PictureSet | None,
+    *,
+    by: str = "finding",
+    n: int = 8,
+    seed: int = 0,
+    on: Progress = silent,
+) -> list[SheetRow]:
+    """Each report's prototypes beside real pictures of its label.
+
+    Args:
+        asked: reports with their labels; ``None`` takes a held-out wording of every finding that
+            there are real pictures of.
+        real: ``None``: drawn ones only.
+        n: pictures of each kind.
+        seed: of the first prototype, and of the choice of real pictures.
+
+    Raises:
+        InputError: there are held-out wordings of none of the labels.
+        CaseTableError: a picture of ``real`` that is not.
+        ReportError, GenerationError, SettingsError: as :meth:`.PrototypeDrawer.draw` does.
+        ImageError: a picture that cannot be read.
+    """
+    shown = require_real(real).labelled(by) if real is not None else PictureSet("none", ())
+    labels = set(shown.labels(by)) if real is not None else None
+    rows = []
+    for case in counted(_held_out(labels, by) if asked is None else asked, "drawing", on):
+        label = str(getattr(case, by))
+        chosen = choose_real(shown, label, by=by, n=n, seed=seed)
+        drawing = drawer.draw(case.report, n=n, seed=seed)
+        drawn = [load_image(prototype.path) for prototype in drawing.prototypes]
+        beside = [load_image(row.image_path) for row in chosen.rows]
+        rows.append(SheetRow(drawing.report, label, drawn, beside))
+    return rows
+
+
+def _held_out(labels: set[str] | None, by: str) -> list[CaseRow]:
+    """The first held-out wording of each finding whose label is wanted."""
+    findings = load_lexicon().findings
+    every = [
+        CaseRow(Path(), "", finding=name, diagnosis=findings[name].diagnosis, report=reports[0])
+        for name, reports in held_out_reports().items()
+    ]
+    asked = [row for row in every if labels is None or getattr(row, by) in labels]
+    if not asked:
+        raise InputError(
+            "there are held-out wordings of none of these labels",
+            value=sorted(labels or ())[:5],
+            expected="findings of the training lexicon",
+            remedy="give your own reports with --queries",
+        )
+    return asked
+
+
 def draw_pages(rows: Sequence[SheetRow], *, n: int) -> list[RgbImage]:
     """Pages of ten reports, uint8 [h w 3]: ``n`` drawn pictures left, ``n`` real ones right.
 
@@ -66,9 +121,25 @@ def draw_pages(rows: Sequence[SheetRow], *, n: int) -> list[RgbImage]:
     """
     starts = range(0, len(rows), ROWS_A_PAGE)
     return [
-        _Page(rows[start : start + ROWS_A_PAGE], n, number, len(starts)).draw()
+        _page(rows[start : start + ROWS_A_PAGE], n, f"Page {number} of {len(starts)}.")
         for number, start in enumerate(starts, start=1)
     ]
+
+
+def _page(rows: Sequence[SheetRow], n: int, numbered: str) -> RgbImage:
+    compares = any(row.real for row in rows)
+    page = Page(columns=2 * n + 1 if compares else n, tile_px=_TILE_PX, gap_px=_GAP_PX)
+    page.text(f"{NOTICE if compares else NOTICE_DRAWN} {numbered}", 22, SYNTHETIC, limit=4)
+    for row in rows:
+        page.rule()
+        page.text(row.report, 24, limit=4)
+        lacking = " (no real picture of this label)" if compares and not row.real else ""
+        page.text(f"{row.label or 'no label given'}{lacking}", 17, GREY, limit=2)
+        page.space(8)
+        drawn = [Tile(image, "synthetic") for image in row.drawn]
+        apart = [None] * (n + 1 - len(drawn) if compares else 0)
+        page.tiles([*drawn, *apart, *(Tile(image, None) for image in row.real)])
+    return page.render()
 
 
 def check_sheet_path(out: Path) -> Path:
@@ -119,76 +190,3 @@ def _encoded(page: RgbImage, suffix: str) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(page).save(buffer, format="WEBP", quality=_WEBP_QUALITY, exif=marks)
     return buffer.getvalue()
-
-
-class _Page:
-    """Measures its rows first, then paints them."""
-
-    def __init__(self, rows: Sequence[SheetRow], n: int, number: int, pages: int) -> None:
-        self._half_px = n * _TILE_PX + (n - 1) * _GAP_PX
-        self._right = _MARGIN_PX + self._half_px + _GUTTER_PX
-        self._compares = any(row.real for row in rows)
-        compared_px = _GUTTER_PX + self._half_px if self._compares else 0
-        self._width = _MARGIN_PX + self._half_px + compared_px + _MARGIN_PX
-        self._rows = rows
-        self._texts = [
-            wrap(row.report, _REPORT_PX, self._width - 2 * _MARGIN_PX, _REPORT_LINES)
-            for row in rows
-        ]
-        self._notices = wrap(
-            f"{NOTICE if self._compares else NOTICE_DRAWN} Page {number} of {pages}.",
-            _HEAD_PX,
-            self._width - 2 * _MARGIN_PX,
-            3,
-        )
-
-    def draw(self) -> RgbImage:
-        head = _MARGIN_PX + len(self._notices) * line_px(_HEAD_PX) + 16
-        heights = [
-            len(lines) * line_px(_REPORT_PX) + line_px(_LABEL_PX) + _TILE_PX + 40
-            for lines in self._texts
-        ]
-        self._page = Image.new("RGB", (self._width, head + sum(heights)), _PAPER)
-        self._pen = ImageDraw.Draw(self._page)
-        left = (_MARGIN_PX - 12, 0, self._right - _GUTTER_PX + 12, self._page.height)
-        self._pen.rectangle(left, fill=_SYNTHETIC_PALE)
-        self._pen.rectangle((0, 0, self._width, head - 8), fill=_PAPER)
-        self._lines(self._notices, _MARGIN_PX, _HEAD_PX, _SYNTHETIC)
-        top = head
-        for row, lines, height in zip(self._rows, self._texts, heights, strict=True):
-            self._row(row, lines, top)
-            top += height
-        return np.asarray(self._page, np.uint8)
-
-    def _row(self, row: SheetRow, lines: Sequence[str], top: int) -> None:
-        upper = top + len(lines) * line_px(_REPORT_PX) + line_px(_LABEL_PX) + 8
-        # the words stand on white: they are the reader's, only what lies below them is drawn
-        self._pen.rectangle((0, top - 8, self._width, upper - 6), fill=_PAPER)
-        self._pen.line((_MARGIN_PX, top - 8, self._width - _MARGIN_PX, top - 8), fill=_RULE)
-        self._lines(lines, top, _REPORT_PX, _INK)
-        label = wrap(row.label or "no label given", _LABEL_PX, self._width - 2 * _MARGIN_PX, 1)
-        self._lines(label, top + len(lines) * line_px(_REPORT_PX), _LABEL_PX, _GREY)
-        for column, image in enumerate(row.drawn):
-            self._tile(image, _MARGIN_PX + column * (_TILE_PX + _GAP_PX), upper)
-            self._mark(_MARGIN_PX + column * (_TILE_PX + _GAP_PX), upper)
-        for column, image in enumerate(row.real):
-            self._tile(image, self._right + column * (_TILE_PX + _GAP_PX), upper)
-        if self._compares and not row.real:
-            place = (self._right, upper + _TILE_PX // 2)
-            self._pen.text(place, "no real picture of this label", _GREY, font(_LABEL_PX))
-
-    def _lines(self, lines: Sequence[str], top: int, size_px: int, colour: str) -> None:
-        for index, line in enumerate(lines):
-            place = (_MARGIN_PX, top + index * line_px(size_px))
-            self._pen.text(place, spell(line), colour, font(size_px))
-
-    def _tile(self, image: RgbImage, left: int, top: int) -> None:
-        self._page.paste(tile(image, _TILE_PX), (left, top))
-
-    def _mark(self, left: int, top: int) -> None:
-        box = (left, top, left + _TILE_PX - 1, top + _TILE_PX - 1)
-        self._pen.rectangle(box, outline=_SYNTHETIC, width=_FRAME_PX)
-        word_px = round(font(_MARK_PX).getlength("synthetic")) + 12
-        lower = top + _TILE_PX - 1
-        self._pen.rectangle((left, lower - 20, left + word_px, lower), fill=_SYNTHETIC)
-        self._pen.text((left + 6, lower - 10), "synthetic", _PAPER, font(_MARK_PX), anchor="lm")

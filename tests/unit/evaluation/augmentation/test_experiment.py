@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from typer.testing import CliRunner
 
+from coin_retrieval.case_table import CaseRow
 from coin_retrieval.cli.main import app
 from coin_retrieval.errors import InputError
 from coin_retrieval.evaluation.augmentation.classifiers import LinearClassifier
@@ -22,9 +22,11 @@ from coin_retrieval.evaluation.augmentation.training_sets import (
     Regime,
     Rows,
     Weights,
+    of_shared_classes,
     regimes,
-    shared_classes,
 )
+from coin_retrieval.evaluation.pictures.picture_sets import PictureSet
+from coin_retrieval.progress import Progress, counted, silent
 
 POOL = Pool(["a"] * 20 + ["b"] * 6, ["a"] * 5 + ["b"] * 60)
 
@@ -72,8 +74,18 @@ def test_the_regimes_are_few_and_all_with_and_without_and_generated_only() -> No
     ]
 
 
-def test_classes_that_a_set_lacks_are_left_out() -> None:
-    assert shared_classes("aab", "aabb", "aac", fewest=2) == (["a"], ["b", "c"])
+def labelled(*findings: str) -> PictureSet:
+    rows = (CaseRow(Path(f"{i}.png"), str(i), finding=name) for i, name in enumerate(findings))
+    return PictureSet("set", tuple(rows))
+
+
+def test_classes_of_which_a_set_has_fewer_than_two_are_left_out() -> None:
+    sets = [labelled(*"aabbbc"), labelled(*"aabbd"), labelled(*"aabbcc", "")]
+    kept, left_out = of_shared_classes(sets, "finding")
+    assert [one.labels("finding") for one in kept] == [list("aabbb"), list("aabb"), list("aabb")]
+    assert left_out == ["c", "d"]
+    with pytest.raises(InputError, match="too few classes"):
+        of_shared_classes([*sets, labelled(*"aa")], "finding")
 
 
 def clouds(
@@ -134,11 +146,11 @@ class Counting:
         self.repeatable, self.trainings = repeatable, 0
 
     def train_and_name(
-        self, rows: Rows, weights: Weights, *, seed: int, done: Callable[[], None]
+        self, rows: Rows, weights: Weights, *, seed: int, on: Progress = silent
     ) -> NDArray[np.str_]:
         self.trainings += 1
-        for _ in range(self.steps):
-            done()
+        for _ in counted(range(self.steps), "training", on):
+            pass
         return np.array(["a", "a"])
 
 
@@ -146,13 +158,16 @@ class Counting:
 def test_what_no_seed_changes_is_trained_once_and_the_bar_still_ends(
     repeatable: bool, trainings: int
 ) -> None:
-    classifier, steps = Counting(repeatable=repeatable), []
+    classifier, heard = Counting(repeatable=repeatable), []
     run_regimes(
         classifier, POOL, ["a", "b"], shots=[3], seeds=[0, 1, 2], generated_weight=1,
-        done=lambda: steps.append(1),
+        on=lambda *told: heard.append(told),
     )  # fmt: skip
     assert classifier.trainings == trainings
-    assert len(steps) == 5 * 3 * 3
+    assert heard[0] == ("training", 0, 5 * 3 * 3)
+    assert heard[-1] == ("training", 5 * 3 * 3, 5 * 3 * 3)
+    done = [told[1] for told in heard]
+    assert done == sorted(done)
 
 
 def colours(count: int, *, seed: int) -> tuple[NDArray[np.uint8], list[str]]:
@@ -173,7 +188,7 @@ def test_the_network_learns_from_the_rows_that_it_is_given_and_repeats_by_its_se
     weights = np.full(24, 1 / 24)
 
     def accuracy(rows: Rows, seed: int) -> float:
-        named = both.train_and_name(rows, weights, seed=seed, done=lambda: None)
+        named = both.train_and_name(rows, weights, seed=seed)
         return float((named == truth).mean())
 
     assert accuracy(np.arange(24), 0) > 0.9

@@ -17,11 +17,11 @@ from coin_retrieval.errors import (
 )
 from coin_retrieval.evaluation.pictures.picture_sets import (
     notes_on,
-    read_features,
     read_pictures,
     require_disjoint,
     require_real,
 )
+from coin_retrieval.evaluation.pictures.spaces import FeatureSpace
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
 
 
@@ -98,10 +98,11 @@ def test_pictures_without_a_label_are_left_out_of_judging_labels(tmp_path: Path)
 
 def test_features_come_in_the_order_of_the_pictures_and_count_each(tmp_path: Path) -> None:
     pictures = read_pictures([write_pictures(tmp_path, 40)])
-    steps: list[None] = []
+    heard: list[tuple[str, int, int]] = []
     encoder = HistogramEncoder()
-    features = read_features(pictures, encoder, done=lambda: steps.append(None))
-    assert len(features) == len(steps) == 40
+    features = FeatureSpace(encoder).features(pictures, lambda *told: heard.append(told))
+    assert len(features) == 40
+    assert heard == [(pictures.name, done, 40) for done in (0, 32, 40)]
     last = np.asarray(Image.open(pictures.rows[-1].image_path))
     assert features[-1] == pytest.approx(encoder.encode([last])[0])
     assert features == pytest.approx(unit_rows(features)), "of this encoder only units are known"
@@ -111,8 +112,8 @@ def test_pictures_are_brought_to_one_size_before_they_are_measured(tmp_path: Pat
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
     pictures = read_pictures([tmp_path])
-    sharp = read_features(pictures, HistogramEncoder())
-    smooth = read_features(pictures, HistogramEncoder(), size_px=8)
+    sharp = FeatureSpace(HistogramEncoder()).features(pictures)
+    smooth = FeatureSpace(HistogramEncoder(), size_px=8).features(pictures)
     assert (smooth > 0).sum() < (sharp > 0).sum()
 
 
@@ -120,7 +121,7 @@ def test_a_broken_picture_is_told_and_not_left_out(tmp_path: Path) -> None:
     write_pictures(tmp_path, 2)
     (tmp_path / "broken.png").write_bytes(b"not a picture")
     with pytest.raises(ImageError, match=r"broken\.png"):
-        read_features(read_pictures([tmp_path]), HistogramEncoder())
+        FeatureSpace(HistogramEncoder()).features(read_pictures([tmp_path]))
 
 
 def test_other_formats_and_sizes_are_noted(tmp_path: Path) -> None:

@@ -42,10 +42,10 @@ def test_drawn_pictures_are_left_and_framed_and_real_ones_right_without() -> Non
     left, right = page[:, : page.shape[1] // 2], page[:, page.shape[1] // 2 :]
     assert area(left, GREEN) > 30_000
     assert area(left, BLUE) == area(right, GREEN) == 0
-    assert area(right, BLUE) == 3 * 128 * 128
-    # three frames of 128 px around and 5 px wide; on the right is none
-    assert area(left[60:], AMBER) > 3 * 4 * 5 * 120
-    assert area(right[60:], AMBER) == 0
+    assert area(right, BLUE) > 3 * 120 * 120
+    # three frames of 128 px around and 6 px wide; on the right is none beneath the notice
+    assert area(left[120:], AMBER) > 3 * 4 * 6 * 120
+    assert area(right[120:], AMBER) == 0
 
 
 def test_many_reports_fill_pages_of_ten() -> None:
