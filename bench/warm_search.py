@@ -45,7 +45,7 @@ def main() -> None:
     reports = reports_of(archive.catalog, asked.reports)
 
     def query(report: str) -> Query:
-        return Query(report, mode=SearchMode(asked.mode), prototypes=asked.prototypes)
+        return Query(report=report, mode=SearchMode(asked.mode), prototypes=asked.prototypes)
 
     def ask(retriever: Retriever) -> list[dict[str, float]]:
         return [dict(retriever.search(query(report)).timings_ms) for report in reports]

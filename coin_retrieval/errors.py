@@ -15,6 +15,7 @@
     │   ├── ArchiveSchemaError         written by a newer program
     │   ├── ArchiveBusyError           another build holds it
     │   └── EncoderMismatchError       built with another encoder
+    ├── ReplayError (RuntimeError)     what an earlier answer rested on has changed
     └── ModelError (RuntimeError)      weights that cannot be used
         ├── WeightsError               missing files, or a digest that does not hold
         ├── LoraError                  LoRA keys that match no layer
@@ -121,6 +122,12 @@ class ArchiveBusyError(ArchiveError):
 
 class EncoderMismatchError(ArchiveError):
     """The archive was built with another encoder."""
+
+
+class ReplayError(CoinError, RuntimeError):
+    """What an earlier answer rested on has changed; ``value`` lists the changes."""
+
+    exit_code = 2
 
 
 class ModelError(CoinError, RuntimeError):

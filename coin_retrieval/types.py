@@ -203,11 +203,32 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What one part of a query says of one picture.
+
+    ``kind`` is text, prototype (``label``: its seed), image, liked, disliked (the case), unlike, or
+    archive (what whitening takes off for all pictures). ``cosine`` is the picture's own cosine
+    similarity to that part as the encoder gave it, ``corrected`` the same after the corrections.
+    ``share`` is its summand of the picture's score. ``rank``, from 1, is where that part alone
+    would find the picture; ``None`` if that was not asked, or lies deeper than was looked.
+    """
+
+    kind: str
+    label: str
+    cosine: float
+    corrected: float
+    share: float
+    rank: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
-    """A hit with its record."""
+    """A hit with its record, and why: ``score`` is what it was ranked by, the sum of its parts."""
 
     image: ImageRecord
     similarity: float
+    score: float | None = None
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

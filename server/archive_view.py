@@ -13,7 +13,7 @@ _NAMES = frozenset({"case_id"})
 """Fields that name one thing each: searchable, but no list to choose from."""
 
 
-class ArchiveFacts:
+class ArchiveSummary:
     """The view of one retriever's archive; counting all values takes a while on a large one."""
 
     def __init__(self) -> None:
@@ -50,9 +50,9 @@ def _view(retriever: Retriever) -> ArchiveView:
             weights=manifest.encoder.weights,
         ),
         generator=retriever.generator_name,
-        modes=[mode.value for mode in retriever.modes],
-        prototypes=retriever.default_prototypes,
-        calibrated=retriever.calibration is not None,
+        modes=[mode.value for mode in retriever.planner.modes],
+        prototypes=retriever.planner.prototypes,
+        calibrated=retriever.planner.calibration is not None,
         fields=[_field(catalog, name, cases) for name in catalog.fields()],
     )
 

@@ -15,7 +15,7 @@ from server.limits import ServerLimits
 Answer = TypeVar("Answer")
 
 
-class Lane:
+class Queue:
     """Runs blocking work, ``workers`` at a time; at most ``queue`` more may wait.
 
     Create it inside the event loop that uses it.
@@ -26,7 +26,7 @@ class Lane:
         self._places = workers + queue
         self._retry_after_s = retry_after_s
         self._turn = anyio.Semaphore(workers)
-        # its own thread limiter: the loop's shared one would let one lane fill up another's
+        # its own thread limiter: the loop's shared one would let one queue fill up another's
         self._threads = anyio.CapacityLimiter(workers)
         self.held = 0
 
@@ -49,19 +49,19 @@ class Lane:
             self.held -= 1
 
 
-class Lanes:
+class Queues:
     """The three kinds of work: drawing is slow, searching is quick, pictures are many."""
 
     def __init__(self, limits: ServerLimits) -> None:
-        self.drawing = Lane(
+        self.drawing = Queue(
             "drawing",
             workers=limits.drawing_workers,
             queue=limits.drawing_queue,
             retry_after_s=10,
         )
-        self.search = Lane(
+        self.search = Queue(
             "searching", workers=limits.search_workers, queue=limits.search_queue, retry_after_s=2
         )
-        self.pictures = Lane(
+        self.pictures = Queue(
             "reading", workers=limits.picture_workers, queue=limits.picture_queue, retry_after_s=1
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Literal
+from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from coin_retrieval.limits import MAX_PROTOTYPES, MAX_SEED
 from coin_retrieval.presenting.answer import (
     DrawingAnswer,
     SearchAnswer,
@@ -15,110 +15,23 @@ from coin_retrieval.presenting.answer import (
 )
 from coin_retrieval.presenting.views import CaseView, CodeView, ImageView
 from coin_retrieval.prototypes.prototype import Drawing, Prototype
-from coin_retrieval.search.query import SearchResult
+from coin_retrieval.search.query import DEFAULT_PROTOTYPES
+from coin_retrieval.search.result import SearchResult
 from coin_retrieval.types import CaseRecord, ImageRecord
-from server.limits import MAX_CASES, MAX_MARKS, MAX_PROTOTYPES, MAX_SEED
-
-WhereValue = str | list[str]
-
-_EXAMPLE_REPORT = "Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules."
-
-ReportText = Annotated[
-    str,
-    Field(
-        description="a cytology report in plain words; it is neither stored in the archive nor "
-        "logged, but the prototypes drawn from it carry it in their metadata",
-        examples=[_EXAMPLE_REPORT],
-    ),
-]
-CaseCount = Annotated[int, Field(ge=1, le=MAX_CASES, description="how many cases to find")]
-Seed = Annotated[
-    int,
-    Field(ge=0, le=MAX_SEED, description="prototype i is drawn from seed + i"),
-]
-Where = Annotated[
-    dict[str, WhereValue],
-    Field(
-        description="only images that fit: field → value, or a list of values of which one must "
-        "fit; GET /v1/archive names the fields and their values",
-        examples=[{"site": "cervix"}],
-    ),
-]
-
-
-Marked = Annotated[
-    list[Annotated[str, Field(min_length=1)]],
-    Field(
-        max_length=MAX_MARKS,
-        description="case ids that a reader marked; the query moves towards the liked ones and "
-        "away from the disliked (Rocchio 1971)",
-        examples=[["case-17"]],
-    ),
-]
-Unlike = Annotated[
-    str, Field(description="what is not looked for, in words", examples=["inflammation only"])
-]
-Diversity = Annotated[
-    float,
-    Field(
-        ge=0,
-        le=1,
-        description="0 lists the nearest cases; above it, cases that differ are preferred "
-        "(maximal marginal relevance); support is of the nearest ones either way",
-    ),
-]
-NearDuplicates = Annotated[
-    bool,
-    Field(
-        description="true lists pictures that repeat another case's; false folds them under that "
-        "case, as no independent evidence"
-    ),
-]
-PrototypeCount = Annotated[
-    int | None,
-    Field(
-        ge=1,
-        le=MAX_PROTOTYPES,
-        description="how many pictures to draw; leave it out for what the archive was calibrated "
-        "to, else 4",
-    ),
-]
-Mode = Annotated[
-    Literal["fused", "prototype", "text"] | None,
-    Field(
-        description="how the report becomes a query: by the pictures drawn from it (prototype), "
-        "by its text, or by both (fused); leave it out for what the archive was calibrated to, "
-        "else the best that it supports"
-    ),
-]
 
 
 class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class SearchRequest(_Wire):
-    """A report, and how to search with it; it may be empty where cases are liked."""
-
-    report: ReportText
-    mode: Mode = None
-    k: CaseCount = 10
-    where: Where = Field(default_factory=dict)
-    liked: Marked = Field(default_factory=list)
-    disliked: Marked = Field(default_factory=list)
-    unlike: Unlike = ""
-    diversity: Diversity = 0.0
-    near_duplicates: NearDuplicates = False
-    prototypes: PrototypeCount = None
-    seed: Seed = 0
-
-
 class GenerateRequest(_Wire):
     """A report to draw."""
 
-    report: ReportText
-    n: int = Field(default=4, ge=1, le=MAX_PROTOTYPES, description="how many pictures to draw")
-    seed: Seed = 0
+    report: str = Field(description="a cytology report in plain words")
+    n: int = Field(
+        default=DEFAULT_PROTOTYPES, ge=1, le=MAX_PROTOTYPES, description="how many pictures to draw"
+    )
+    seed: int = Field(default=0, ge=0, le=MAX_SEED, description="picture i is drawn from seed + i")
 
 
 def image_path(image: ImageRecord) -> str:
@@ -167,10 +80,3 @@ def _image_view(image: ImageRecord) -> ImageView:
         origin=image.origin.value,
         attributes=image.attributes,
     )
-
-
-def where_values(where: Mapping[str, WhereValue]) -> dict[str, list[str]]:
-    """A filter as the library has it: every value in a list."""
-    return {
-        field: [value] if isinstance(value, str) else list(value) for field, value in where.items()
-    }

@@ -41,7 +41,8 @@ from coin_retrieval.catalog.base import Where
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.metrics.bootstrap import macro_interval
 from coin_retrieval.progress import Progress, silent
-from coin_retrieval.search.retriever import DEFAULT_PROTOTYPES, Retriever
+from coin_retrieval.search.query import DEFAULT_PROTOTYPES
+from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.types import SearchMode
 from coin_retrieval.wordings.labelled_reports import LabelledReport, independent_units
 
@@ -125,7 +126,7 @@ def calibrate(
         prototypes=max(1, chosen.prototypes),
         figures={choice.name: choice.precision.mean for choice in choices},
         close_match=close_match,
-        generator=(retriever.generator_identity or "") if drawn else "",
+        generator=retriever.drawer.identity if drawn and retriever.drawer else "",
         generator_name=(retriever.generator_name or "") if drawn else "",
         images=retriever.archive.manifest.counts.images,
         where={field: tuple(allowed) for field, allowed in (where or {}).items()},

@@ -10,8 +10,8 @@ import numpy as np
 from coin_retrieval.config import ModalityMeans
 from coin_retrieval.errors import UnsupportedError
 from coin_retrieval.progress import Progress, counted, silent
+from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
-from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import Embeddings, SearchMode
 from coin_retrieval.wordings.labelled_reports import LabelledReport
 
@@ -34,7 +34,7 @@ def modes_to_try(retriever: Retriever) -> list[SearchMode]:
     Raises:
         UnsupportedError: there is none.
     """
-    modes = [mode for mode in SearchMode if mode in retriever.modes]
+    modes = [mode for mode in SearchMode if mode in retriever.planner.modes]
     if not modes:
         raise UnsupportedError(
             "there is nothing to choose from",
@@ -66,9 +66,8 @@ def embed_queries(
         mode = SearchMode.PROTOTYPE
     bank = []
     for query in counted(queries, "embedding", on):
-        made = retriever.queries.understand(
-            query.report, mode, Stopwatch(), prototypes=prototypes, seed=seed
-        )
+        asked = Query(report=query.report, mode=mode, prototypes=prototypes, seed=seed)
+        made = retriever.embed(retriever.plan(asked))
         bank.append(EmbeddedQuery(query, made.text, made.pictures))
     return bank
 

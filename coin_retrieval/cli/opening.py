@@ -14,9 +14,8 @@ def open_retriever(
     *,
     encoder: str | None = None,
     generator: str | None = None,
-    draws: bool = True,
 ) -> Retriever:
-    """A retriever on an archive; a generator is loaded only where it ``draws``.
+    """A retriever with all that is named, so that every command plans alike.
 
     Raises as :func:`~coin_retrieval.factory.make_retriever` does.
     """
@@ -36,5 +35,5 @@ def open_retriever(
             open_archive(archive),
             cache_dir=environment.prototype_dir,
             encoder=parse_encoder(named) if named else None,
-            generator=parse_generator(generator or environment.generator) if draws else None,
+            generator=parse_generator(generator or environment.generator),
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coin_retrieval.console.errors import JsonOption
-from coin_retrieval.console.limits import MAX_SEED
+from coin_retrieval.limits import MAX_SEED
 
 if TYPE_CHECKING:
     from coin_retrieval.prototypes.cache import PrototypeCache

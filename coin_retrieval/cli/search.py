@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from coin_retrieval.console.errors import JsonOption
-from coin_retrieval.console.limits import MAX_SEED
 from coin_retrieval.errors import InputError
-
-if TYPE_CHECKING:
-    from coin_retrieval.search.query import Query
-    from coin_retrieval.search.retriever import Retriever
+from coin_retrieval.limits import MAX_SEED
 
 
 class ReportMode(StrEnum):
@@ -70,6 +66,18 @@ def search(
     seed: Annotated[
         int, typer.Option(min=0, max=MAX_SEED, help="Picture i is drawn from seed + i.")
     ] = 0,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Why each case: what each part of the query brings to its score."
+        ),
+    ] = False,
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            help="An answer.json of before: the same search again, or what has changed since."
+        ),
+    ] = None,
     as_json: JsonOption = False,
     save: Annotated[
         Path | None, typer.Option(help="Directory for sheet.png, answer.json, prototypes/.")
@@ -82,49 +90,66 @@ def search(
     ] = None,
 ) -> None:
     """Find the real cases nearest to what a report describes, or to a picture."""
+    from coin_retrieval.cli.opening import open_retriever
+    from coin_retrieval.console.bars import showing
     from coin_retrieval.console.inputs import parse_where, report_text
-    from coin_retrieval.console.session import print_json, working
+    from coin_retrieval.console.session import print_json
     from coin_retrieval.images import load_image
+    from coin_retrieval.presenting.answer import to_answer
+    from coin_retrieval.presenting.replay import (
+        read_answer,
+        require_same_cases,
+        require_same_plan,
+    )
     from coin_retrieval.search.query import Query
-    from coin_retrieval.types import SearchMode
 
     asks = report is not None or report_file is not None
-    if not asks and image is None and not like:
+    before = read_answer(replay) if replay is not None else None
+    if before is not None and (asks or like):
+        raise InputError(
+            "a replay asks what was asked before",
+            value="--replay with a query",
+            expected="--replay FILE, and --image FILE if a picture was asked with",
+        )
+    if before is None and not asks and image is None and not like:
         raise InputError(
             "nothing to search with",
             expected="--report TEXT, --report-file FILE, --image FILE or --like CASE",
         )
-    query = Query(
-        report=report_text(report, report_file) if asks else "",
-        image=load_image(image) if image is not None else None,
-        mode=SearchMode(mode) if mode is not None else None,
-        k=k,
-        where=parse_where(where or []),
-        prototypes=prototypes,
-        seed=seed,
-        liked=tuple(like or ()),
-        disliked=tuple(unlike_case or ()),
-        unlike=unlike,
-        diversity=diversity,
-        near_duplicates=near_duplicates,
+    query = (
+        before.query.asked
+        if before is not None
+        else Query.of(
+            report=report_text(report, report_file) if asks else "",
+            mode=mode,
+            k=k,
+            where=parse_where(where or []),
+            prototypes=prototypes,
+            seed=seed,
+            liked=like or (),
+            disliked=unlike_case or (),
+            unlike=unlike,
+            diversity=diversity,
+            near_duplicates=near_duplicates,
+            explain=explain,
+        )
     )
-    with working("searching"):
-        retriever = _open(archive, query, encoder=encoder, generator=generator)
-        result = retriever.search(query)
-    demonstration = retriever.archive.manifest.demonstration
+    if explain and not query.explain:
+        query = query.model_copy(update={"explain": True})
+    picture = load_image(image) if image is not None else None
+    retriever = open_retriever(archive, encoder=encoder, generator=generator)
+    plan = retriever.plan(query, picture)
+    if before is not None:
+        require_same_plan(before, plan, retriever.cache)
+    with showing(quiet=as_json) as on:
+        result = retriever.run(plan, on)
+    if before is not None:
+        require_same_cases(before, result)
     sheet: Path | None = None
     if save is not None:
         from coin_retrieval.presenting.saving import save_search
 
-        result, sheet = save_search(
-            save,
-            result,
-            retriever.archive,
-            query_image=query.image,
-            demonstration=demonstration,
-        )
-    from coin_retrieval.presenting.answer import to_answer
-
+        result, sheet = save_search(save, result, retriever.archive)
     catalog = retriever.archive.catalog
     answer = to_answer(result, sites=catalog.values("site"))
     if as_json:
@@ -132,38 +157,20 @@ def search(
         return
     from rich.console import Console
 
-    from coin_retrieval.cli.tables import show_no_match, show_search, show_site_hint
+    from coin_retrieval.cli.tables import (
+        show_explanations,
+        show_no_match,
+        show_search,
+        show_site_hint,
+    )
 
     console = Console()
     if query.where and not result.cases:
         show_no_match(console, query.where, catalog.values)
-    show_search(console, answer, demonstration=demonstration)
+    show_search(console, answer, demonstration=retriever.archive.manifest.demonstration)
+    if explain:
+        show_explanations(console, answer.cases)
     if query.report and "site" not in query.where:
         show_site_hint(console, answer.query)
     if sheet is not None:
         console.print(f"Contact sheet: {sheet}", soft_wrap=True, markup=False, highlight=False)
-
-
-def _open(archive: Path, query: Query, *, encoder: str | None, generator: str | None) -> Retriever:
-    """A retriever with no more than this query needs: a text or an image draws nothing."""
-    from coin_retrieval.console.environment import read_environment
-    from coin_retrieval.factory import (
-        make_retriever,
-        open_archive,
-        parse_encoder,
-        parse_generator,
-    )
-    from coin_retrieval.types import SearchMode
-
-    environment = read_environment()
-    named = encoder or environment.encoder
-    opened = open_archive(archive)
-    calibrated = opened.manifest.calibration
-    mode = query.mode or (calibrated.mode if calibrated and not generator else None)
-    draws = bool(query.report or query.unlike) and mode is not SearchMode.TEXT
-    return make_retriever(
-        opened,
-        cache_dir=environment.prototype_dir,
-        encoder=parse_encoder(named) if named else None,
-        generator=parse_generator(generator or environment.generator) if draws else None,
-    )

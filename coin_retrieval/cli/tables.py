@@ -17,6 +17,7 @@ from coin_retrieval.presenting.answer import (
     ShareAnswer,
     SupportAnswer,
 )
+from coin_retrieval.presenting.explanation import explanation
 from coin_retrieval.presenting.phrases import (
     BANNER,
     DEMONSTRATION_BANNER,
@@ -57,6 +58,13 @@ def show_search(console: Console, answer: SearchAnswer, *, demonstration: bool) 
         console.print(f"[bold yellow]Notice:[/] {escape(notice)}")
     show_timings(console, answer.timings_ms)
     console.print(FOOTER, style="dim")
+
+
+def show_explanations(console: Console, cases: Sequence[CaseAnswer]) -> None:
+    """Below each case's nearest picture, what each part of the query brought to its score."""
+    for place, case in enumerate(cases, start=1):
+        console.print(f"{place}. {case.case_id}: ", end="", markup=False, highlight=False)
+        console.print(explanation(case.images[0]), markup=False, highlight=False)
 
 
 def show_closeness(console: Console, support: SupportAnswer) -> None:

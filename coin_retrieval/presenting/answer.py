@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from coin_retrieval.presenting.phrases import CAUTION, closeness, shares_heading
+from coin_retrieval.search.plan import PublicPlan
+from coin_retrieval.search.query import Query
 
 if TYPE_CHECKING:  # who only reads answers, as a client does, loads no more than pydantic
     from coin_retrieval.prototypes.prototype import Drawing, Prototype
-    from coin_retrieval.search.query import SearchResult
+    from coin_retrieval.search.result import SearchResult
     from coin_retrieval.search.support import Support
-    from coin_retrieval.types import CaseMatch, ImageRecord, Match
+    from coin_retrieval.types import CaseMatch, ImageRecord, Match, Part
 
 
 class _Answer(BaseModel):
@@ -21,9 +23,10 @@ class _Answer(BaseModel):
 
 
 class QueryAnswer(_Answer):
-    """The question as it was understood."""
+    """The question as it was asked, and as it was understood."""
 
-    report: str
+    asked: Query
+    report: str = Field(description="the report as it was read")
     mode: str = Field(description="fused, prototype, text or image")
     dropped_text: str = Field(description="the end of the report that no model could read")
     site: str = Field(description="the site that the report names; empty if it names none")
@@ -44,12 +47,30 @@ class PrototypeAnswer(_Answer):
     provenance: dict[str, Any]
 
 
+class PartAnswer(_Answer):
+    """What one part of the query says of a picture."""
+
+    kind: str = Field(
+        description="text, prototype, image, liked, disliked, unlike, or archive (what whitening "
+        "takes off for all pictures)"
+    )
+    label: str = Field(description="a prototype's seed, a marked case's id; else empty")
+    cosine: float = Field(description="the picture's own cosine similarity to this part")
+    corrected: float = Field(description="the same after the corrections")
+    share: float = Field(description="its summand of the picture's score")
+    rank: int | None = Field(
+        description="where this part alone finds the picture; null: not asked, or farther down"
+    )
+
+
 class ImageAnswer(_Answer):
-    """A picture of the archive."""
+    """A picture of the archive, and why it was found."""
 
     image_id: int
     uri: str = Field(description="the picture's file, or a URL path when served")
     similarity: float
+    score: float | None = Field(description="what it was ranked by: the sum of its parts' shares")
+    parts: list[PartAnswer]
     diagnosis: str
     finding: str
     origin: str = Field(description="real, generated or translated")
@@ -127,9 +148,11 @@ class SearchAnswer(_Answer):
     support: SupportAnswer | None = Field(
         description="of the nearest cases, also where the list is varied; null if none was found"
     )
+    exact: bool = Field(description="false: the index may have missed a nearer picture")
     notices: list[str] = Field(
         description="for the reader, such as that the archive's calibration does not apply"
     )
+    plan: PublicPlan = Field(description="every decision of the search, by which it is replayed")
     timings_ms: dict[str, float]
 
 
@@ -155,13 +178,13 @@ def to_answer(
         sites: the values of the archive's site field, to offer one of them as a filter.
     """
     from coin_retrieval.reports.filters import suggest_where
-    from coin_retrieval.reports.plain import read_report
     from coin_retrieval.types import Report
 
-    report = read_report(result.report) if result.report else Report("")
+    report = result.plan.words.report if result.plan.words else Report("")
     offered = suggest_where(report, known=sites)
     return SearchAnswer(
         query=QueryAnswer(
+            asked=result.plan.query,
             report=result.report,
             mode=result.mode.value,
             dropped_text=result.dropped_text,
@@ -171,7 +194,9 @@ def to_answer(
         prototypes=[to_prototype_answer(p, prototype_path) for p in result.prototypes],
         cases=[to_case_answer(case, image_uri) for case in result.cases],
         support=to_support_answer(result.support) if result.support else None,
+        exact=result.exact,
         notices=list(result.notices),
+        plan=result.plan.public(),
         timings_ms=_rounded(result.timings_ms),
     )
 
@@ -257,9 +282,22 @@ def _to_image_answer(match: Match, image_uri: Callable[[ImageRecord], str]) -> I
         image_id=match.image.image_id,
         uri=image_uri(match.image),
         similarity=round(match.similarity, 6),
+        score=None if match.score is None else round(match.score, 6),
+        parts=[_to_part_answer(part) for part in match.parts],
         diagnosis=match.image.diagnosis,
         finding=match.image.finding,
         origin=match.image.origin.value,
+    )
+
+
+def _to_part_answer(part: Part) -> PartAnswer:
+    return PartAnswer(
+        kind=part.kind,
+        label=part.label,
+        cosine=round(part.cosine, 6),
+        corrected=round(part.corrected, 6),
+        share=round(part.share, 6),
+        rank=part.rank,
     )
 
 

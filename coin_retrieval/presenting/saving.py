@@ -15,8 +15,7 @@ from coin_retrieval.presenting.answer import to_answer
 from coin_retrieval.presenting.phrases import DEMONSTRATION_BANNER, FOOTER
 from coin_retrieval.presenting.sheet import draw_sheet
 from coin_retrieval.prototypes.prototype import Prototype
-from coin_retrieval.search.query import SearchResult
-from coin_retrieval.types import RgbImage
+from coin_retrieval.search.result import SearchResult
 
 
 def save_prototypes(directory: Path, prototypes: Sequence[Prototype]) -> tuple[Prototype, ...]:
@@ -41,9 +40,6 @@ def save_search(
     directory: Path,
     result: SearchResult,
     archive: Archive,
-    *,
-    query_image: RgbImage | None,
-    demonstration: bool,
 ) -> tuple[SearchResult, Path]:
     """Write ``sheet.png``, ``answer.json`` and ``prototypes/``.
 
@@ -60,13 +56,13 @@ def save_search(
         saved,
         prototype_image=lambda prototype: load_image(prototype.path),
         case_image=lambda image: load_image(archive.thumbnail_path(image)),
-        query_image=query_image,
-        demonstration=demonstration,
+        query_image=result.plan.image,
+        demonstration=archive.manifest.demonstration,
     )
     marks = {"Description": FOOTER, "report": result.report}
     if copies:
         marks["synthetic"] = "the prototypes, not the cases below them"
-    if demonstration:
+    if archive.manifest.demonstration:
         marks["demonstration"] = DEMONSTRATION_BANNER
     answer = to_answer(
         saved,

@@ -21,7 +21,7 @@ from coin_retrieval.presenting.phrases import (
 )
 from coin_retrieval.presenting.sheet_page import GREY, INK, SYNTHETIC, WARNING, Page, Tile
 from coin_retrieval.prototypes.prototype import Prototype
-from coin_retrieval.search.query import SearchResult
+from coin_retrieval.search.result import SearchResult
 from coin_retrieval.search.support import Support
 from coin_retrieval.types import CaseMatch, ImageRecord, Origin, RgbImage, SearchMode
 

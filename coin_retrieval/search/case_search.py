@@ -10,7 +10,6 @@ import numpy as np
 
 from coin_retrieval.archive.calibration import PLACES
 from coin_retrieval.catalog.base import Catalog, Where
-from coin_retrieval.config import FusionMethod
 from coin_retrieval.errors import ArchiveCorruptError, NotFoundError
 from coin_retrieval.search.diversity import diversify, repeats
 from coin_retrieval.search.fusion import (
@@ -21,6 +20,7 @@ from coin_retrieval.search.fusion import (
 )
 from coin_retrieval.search.grouping import first_cases, first_hits, group_by_case, with_repeats
 from coin_retrieval.search.near_duplicates import Likeness
+from coin_retrieval.search.parts import Ranks, ranks_of
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import CaseMatch, Embeddings, Hit, ImageId, ImageIds, ImageRecord, Match
@@ -29,6 +29,8 @@ _IMAGES_A_CASE = 4
 _GROWTH = 4
 _COMPARED = 1000
 """Pictures beyond so many are not compared: bounds the work where few cases have thousands."""
+DEPTH = 1000
+"""Ranks of a part alone are told down to this one."""
 _POOL = 5
 """So many times the cases wanted are there to choose different ones from."""
 
@@ -38,11 +40,14 @@ class Found:
     """``cases`` as they are listed, and the ``nearest`` ones, at least three.
 
     They differ where diversity is asked for: what the nearest cases say must not depend on how a
-    list is varied.
+    list is varied. ``rankings`` are of the query's rows where ranks were fused, else empty.
+    ``exact`` is whether every picture was looked at.
     """
 
     cases: tuple[CaseMatch, ...]
     nearest: tuple[CaseMatch, ...]
+    rankings: tuple[Ranks, ...]
+    exact: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +58,13 @@ class _Near:
     hits: list[Hit]
     images: dict[ImageId, ImageRecord]
     folded: dict[ImageId, ImageId]
+    rankings: tuple[Ranks, ...]
 
 
 class CaseSearch:
     """Finds cases in one archive.
 
     Args:
-        method: as in the settings of fusion.
         thumbnail: where an image's thumbnail lies, by which near duplicates are told; ``None``
             folds equal contents only.
     """
@@ -69,12 +74,10 @@ class CaseSearch:
         store: VectorStore,
         catalog: Catalog,
         *,
-        method: FusionMethod,
         thumbnail: Callable[[ImageRecord], Path] | None = None,
     ) -> None:
         self._store = store
         self._catalog = catalog
-        self._method = method
         self._likeness = Likeness(thumbnail)
 
     def select(self, where: Where, watch: Stopwatch) -> ImageIds | None:
@@ -118,7 +121,7 @@ class CaseSearch:
             fused, k * _POOL if diversity else shown, watch, allowed, fold=not near_duplicates
         )
         with watch.stage("search"):
-            chosen = self._choose(near, k, diversity)
+            chosen = self._choose(near, k, diversity, ranked=fused.method == "rrf")
         listed = tuple(dict.fromkeys((*near.cases[:shown], *chosen)))
         with watch.stage("catalog"):
             further = self._further_images(listed, near.images.keys(), allowed)
@@ -133,10 +136,11 @@ class CaseSearch:
             found.case.case_id: found for found in with_repeats(grouped, near.folded, matches)
         }
         nearest = [by_case[case_id] for case_id in near.cases[:shown]]
-        if self._method != "rrf":
+        if fused.method != "rrf":
             nearest.sort(key=lambda case: -case.similarity)
         cases = [by_case[case_id] for case_id in chosen] if diversity else nearest[:k]
-        return Found(tuple(cases), tuple(nearest))
+        exact = self._store.exact or allowed is not None
+        return Found(tuple(cases), tuple(nearest), near.rankings, exact)
 
     def _nearest(
         self,
@@ -152,14 +156,14 @@ class CaseSearch:
         images: dict[ImageId, ImageRecord] = {}
         while True:
             with watch.stage("search"):
-                hits, exhausted = self._rank(fused, wanted, allowed)
+                hits, exhausted, rankings = self._rank(fused, wanted, allowed)
             with watch.stage("catalog"):
                 images |= self._records(h.image_id for h in hits if h.image_id not in images)
             with watch.stage("search"):
                 folded = self._fold(hits, images, count) if fold else {}
             cases = first_cases((h for h in hits if h.image_id not in folded), images, count)
             if exhausted or len(cases) == count:
-                return _Near(cases, hits, images, folded)
+                return _Near(cases, hits, images, folded, rankings)
             wanted *= _GROWTH
 
     def _fold(
@@ -169,14 +173,14 @@ class CaseSearch:
         near = [hit.image_id for hit in hits[:_COMPARED]]
         records = [images[image_id] for image_id in near]
         folded = repeats(
-            self._vectors(near),
+            self.vectors(near),
             [record.case_id for record in records],
             lambda first, second: self._likeness.same(records[first], records[second]),
             cases=cases,
         )
         return {near[place]: near[before] for place, before in folded.items()}
 
-    def _choose(self, near: _Near, k: int, diversity: float) -> tuple[str, ...]:
+    def _choose(self, near: _Near, k: int, diversity: float, *, ranked: bool) -> tuple[str, ...]:
         """The ``k`` cases to list: the first ones, or different ones by their nearest images."""
         if not diversity:
             return near.cases[:k]
@@ -185,27 +189,31 @@ class CaseSearch:
         # by rank fusion the first are not the most similar, but they are the most relevant
         relevance = (
             [-float(place) for place in range(len(firsts))]
-            if self._method == "rrf"
+            if ranked
             else [hit.similarity for hit in firsts]
         )
-        rows = self._vectors([hit.image_id for hit in firsts])
+        rows = self.vectors([hit.image_id for hit in firsts])
         places = diversify(relevance, rows, k, diversity=diversity)
         return tuple(near.cases[place] for place in places)
 
     def _rank(
         self, fused: FusedQuery, wanted: int, allowed: ImageIds | None
-    ) -> tuple[list[Hit], bool]:
-        """Hits, best first, and whether there are no others."""
-        if self._method == "mean" or len(fused.rows) == 1:
+    ) -> tuple[list[Hit], bool, tuple[Ranks, ...]]:
+        """Hits, best first, whether there are no others, and the rankings that were fused."""
+        if fused.method == "mean" or len(fused.rows) == 1:
             hits = self._store.search(fused.direction, wanted, allowed=allowed)[0]
-            return hits, len(hits) < wanted
+            return hits, len(hits) < wanted, ()
         rankings = self._store.search(fused.rows, wanted, allowed=allowed)
         exhausted = all(len(ranking) < wanted for ranking in rankings)
-        if self._method == "max":
+        if fused.method == "max":
             # beyond so many, an id may be listed by a row that is not its nearest
-            return maximum_fusion(rankings)[:wanted], exhausted
+            return maximum_fusion(rankings)[:wanted], exhausted, ()
         ids = reciprocal_rank_fusion(rankings, fused.weights)
-        return self._measure(ids, fused), exhausted
+        return self._measure(ids, fused), exhausted, tuple(map(ranks_of, rankings))
+
+    def ranks(self, rows: Embeddings, allowed: ImageIds | None) -> list[Ranks]:
+        """Where each row [n dim] alone finds its first :data:`DEPTH` images."""
+        return [ranks_of(hits) for hits in self._store.search(rows, DEPTH, allowed=allowed)]
 
     def _further_images(
         self, order: Sequence[str], near: Collection[ImageId], allowed: ImageIds | None
@@ -224,11 +232,16 @@ class CaseSearch:
         """Hits of given images, in their order."""
         if not ids:
             return []
-        rows = self._vectors(ids)
-        near = similarities(fused, rows, self._method)
+        rows = self.vectors(ids)
+        near = similarities(fused, rows)
         return [Hit(i, float(s)) for i, s in zip(ids, near, strict=True)]
 
-    def _vectors(self, ids: Sequence[ImageId]) -> Embeddings:
+    def vectors(self, ids: Sequence[ImageId]) -> Embeddings:
+        """The pictures' embeddings, float32 [n dim].
+
+        Raises:
+            ArchiveCorruptError: store and catalog name different images.
+        """
         try:
             return self._store.vectors(np.array(ids, np.int64))
         except NotFoundError as error:

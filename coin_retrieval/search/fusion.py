@@ -28,12 +28,19 @@ class FusedQuery:
     """A query as the store is asked it.
 
     ``direction`` float32 [1 dim] is the one vector it amounts to. ``rows`` float32 [m dim] are the
-    vectors it was made of and ``weights`` float64 [m] their shares, which sum to 1.
+    vectors it was made of and ``weights`` float64 [m] their shares, which sum to 1. ``method`` is
+    how they are searched, as in :class:`~coin_retrieval.config.FusionSettings`.
     """
 
     direction: Embeddings
     rows: Embeddings
     weights: NDArray[np.float64]
+    method: FusionMethod = "mean"
+
+    @property
+    def ranks(self) -> bool:
+        """Whether the rankings of its rows are fused, rather than similarities."""
+        return self.method == "rrf" and len(self.rows) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +86,12 @@ def fuse(
     if feedback is not None:
         query = _with_feedback(query, feedback, settings)
     if space is None:
-        return query
+        return replace(query, method=settings.method)
     return replace(
-        query, direction=whitened(query.direction, space), rows=whitened(query.rows, space)
+        query,
+        method=settings.method,
+        direction=whitened(query.direction, space),
+        rows=whitened(query.rows, space),
     )
 
 
@@ -192,14 +202,12 @@ def maximum_fusion(rankings: Sequence[Sequence[Hit]]) -> list[Hit]:
     return [Hit(image_id, best[image_id]) for image_id in order]
 
 
-def similarities(
-    query: FusedQuery, vectors: Embeddings, method: FusionMethod
-) -> NDArray[np.float32]:
+def similarities(query: FusedQuery, vectors: Embeddings) -> NDArray[np.float32]:
     """How near each of ``vectors`` [n dim] is to the query, float32 [n] in [-1, 1].
 
-    ``max``: to the row that it is nearest to; the others: to the one direction.
+    Method ``max``: to the row that it is nearest to; the others: to the one direction.
     """
-    asked = query.rows if method == "max" else query.direction
+    asked = query.rows if query.method == "max" else query.direction
     nearest: NDArray[np.float32] = (vectors @ asked.T).max(axis=1)
     return np.clip(nearest, -1.0, 1.0)
 

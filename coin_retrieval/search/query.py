@@ -1,62 +1,124 @@
-"""What is asked, and what is found."""
+"""What is asked: one model for the library, the command line, a JSON body and a form."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Annotated, Any, Self
 
-from coin_retrieval.catalog.base import Where
-from coin_retrieval.prototypes.prototype import Prototype
-from coin_retrieval.types import CaseMatch, RgbImage, SearchMode
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-if TYPE_CHECKING:
-    from coin_retrieval.search.support import Support
+from coin_retrieval.errors import InputError
+from coin_retrieval.limits import MAX_CASES, MAX_MARKS, MAX_PROTOTYPES, MAX_SEED
+from coin_retrieval.types import SearchMode
+
+DEFAULT_PROTOTYPES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A report, an image or both, and how to search with them.
+def _as_lists(where: Any) -> Any:
+    """A filter's single values stand for lists of one."""
+    if not isinstance(where, Mapping):
+        return where
+    return {
+        field: [values] if isinstance(values, str) else values for field, values in where.items()
+    }
 
-    ``mode`` says how the report is searched. ``None`` means what the archive was calibrated to,
-    else the best there is: fused where the encoder reads text and a generator draws, else the one
-    of the two that can; an image alone is always searched as itself. ``k`` counts cases.
 
-    ``prototypes`` ``None`` means as many as the archive was calibrated to, else 4; prototype i is
-    drawn from ``seed + i``. ``liked`` and ``disliked`` are cases that the reader marked,
-    ``unlike`` says in words what is not looked for. ``diversity`` 0 is by similarity alone, 1 as
-    different as possible. ``near_duplicates`` lets pictures that repeat another case's count.
+Where = Annotated[
+    dict[str, list[str]],
+    BeforeValidator(_as_lists, json_schema_input_type=dict[str, str | list[str]]),
+]
+Marks = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(max_length=MAX_MARKS)]
+
+
+class Query(BaseModel):
+    """A report, and how to search with it or with a picture that is given beside it.
+
+    ``mode`` ``None`` means what the archive was calibrated to, else the best there is: fused where
+    the encoder reads text and a generator draws, else the one of the two that can; a picture alone
+    is always searched as itself.
     """
 
-    report: str = ""
-    image: RgbImage | None = None
-    mode: SearchMode | None = None
-    k: int = 10
-    where: Where = field(default_factory=dict)
-    prototypes: int | None = None
-    seed: int = 0
-    liked: tuple[str, ...] = ()
-    disliked: tuple[str, ...] = ()
-    unlike: str = ""
-    diversity: float = 0.0
-    near_duplicates: bool = False
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    report: str = Field(
+        default="",
+        description="a cytology report in plain words; it is neither stored in the archive nor "
+        "logged, but the prototypes drawn from it carry it in their metadata",
+        examples=["Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules."],
+    )
+    mode: SearchMode | None = Field(
+        default=None,
+        description="how the report becomes a query: by the pictures drawn from it (prototype), "
+        "by its text, or by both (fused); leave it out for what the archive was calibrated to, "
+        "else the best that it supports. A picture alone is mode image",
+    )
+    k: int = Field(default=10, ge=1, le=MAX_CASES, description="how many cases to find")
+    where: Where = Field(
+        default_factory=dict,
+        description="only images that fit: field → value, or a list of values of which one must "
+        "fit; fields are joined by AND. GET /v1/archive names the fields and their values",
+        examples=[{"site": "cervix"}],
+    )
+    prototypes: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_PROTOTYPES,
+        description="how many pictures to draw; leave it out for what the archive was calibrated "
+        f"to, else {DEFAULT_PROTOTYPES}",
+    )
+    seed: int = Field(
+        default=0, ge=0, le=MAX_SEED, description="prototype i is drawn from seed + i"
+    )
+    liked: Marks = Field(
+        default=(),
+        description="case ids that a reader marked; the query moves towards the liked ones and "
+        "away from the disliked (Rocchio 1971)",
+        examples=[["case-17"]],
+    )
+    disliked: Marks = Field(default=(), description="case ids that are not what is looked for")
+    unlike: str = Field(
+        default="",
+        description="what is not looked for, in words",
+        examples=["inflammation only"],
+    )
+    diversity: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="0 lists the nearest cases; above it, cases that differ are preferred "
+        "(maximal marginal relevance); support is of the nearest ones either way",
+    )
+    near_duplicates: bool = Field(
+        default=False,
+        description="true lists pictures that repeat another case's; false folds them under that "
+        "case, as no independent evidence",
+    )
+    explain: bool = Field(
+        default=False,
+        description="also tell at which rank each part of the query alone would find each picture",
+    )
+
+    @classmethod
+    def of(cls, **fields: Any) -> Self:
+        """A query of what a caller gave.
+
+        Raises:
+            InputError: an unknown field, or a value out of range.
+        """
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise unusable(error) from error
 
 
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """Cases, best first, with the prototypes that stood for the report.
-
-    ``support`` is what the cases' diagnoses amount to; ``notices`` are for the reader, such as that
-    the archive's calibration does not apply. ``dropped_text`` is the end of the report that no
-    model could read. ``timings_ms`` has one entry a stage: prompt, generate, encode, search,
-    catalog, total.
-    """
-
-    report: str
-    mode: SearchMode
-    dropped_text: str
-    prototypes: tuple[Prototype, ...]
-    cases: tuple[CaseMatch, ...]
-    timings_ms: Mapping[str, float]
-    support: Support | None = None
-    notices: tuple[str, ...] = ()
+def unusable(error: ValidationError) -> InputError:
+    """What is wrong with a query, without quoting its report."""
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    quoted = first["input"] if place[:1] != ["report"] and place[:1] != ["unlike"] else None
+    return InputError(
+        f"{'.'.join(place) or 'query'} cannot be used",
+        value=str(quoted)[:80] if quoted is not None else None,
+        expected=first["msg"],
+        remedy=f"the fields are {', '.join(Query.model_fields)}",
+    )

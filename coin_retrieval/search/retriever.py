@@ -1,40 +1,51 @@
-"""The main job: a report, an image or both in, the nearest cases out."""
+"""The main job: a query becomes a plan, and the plan finds the nearest cases."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.encoding.base import Encoder
+from coin_retrieval.errors import CoinError, GenerationError, InputError
+from coin_retrieval.progress import Progress, silent
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.cache import PrototypeCache
+from coin_retrieval.prototypes.drawer import PrototypeDrawer
 from coin_retrieval.prototypes.prototype import Drawing
-from coin_retrieval.search.calibration_use import applicable, close_match_of
-from coin_retrieval.search.case_search import CaseSearch
+from coin_retrieval.search.case_search import CaseSearch, Found
 from coin_retrieval.search.fusion import Feedback, FusedQuery, fuse, mean_direction
-from coin_retrieval.search.query import Query, SearchResult
-from coin_retrieval.search.query_embedder import QueryEmbedder, Understood
+from coin_retrieval.search.parts import Explanation, ingredients_of
+from coin_retrieval.search.plan import SearchPlan
+from coin_retrieval.search.planning import Planner
+from coin_retrieval.search.query import DEFAULT_PROTOTYPES, Query
+from coin_retrieval.search.query_embedder import EmbeddedWords, QueryEmbedder
+from coin_retrieval.search.result import SearchResult
 from coin_retrieval.search.support import support_of
-from coin_retrieval.search.validation import MAX_CASES, check_query, is_picture_alone
 from coin_retrieval.search.whitening import whitening_of_store
 from coin_retrieval.timing import Stopwatch
-from coin_retrieval.types import Embeddings, SearchMode
+from coin_retrieval.types import CaseMatch, Embeddings, ImageIds, RgbImage, SearchMode
 
-__all__ = ["MAX_CASES", "Retriever"]
+_NO_WORDS = EmbeddedWords(None, None, ())
 
-DEFAULT_PROTOTYPES = 4
-_NOTHING = Understood("", "", (), None, None)
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The query as the store is asked it, and what it was made of."""
+
+    fused: FusedQuery
+    explanation: Explanation
 
 
 class Retriever:
     """Searches one archive. Safe for several threads: neither store nor catalog waits for a model.
 
     Args:
-        generator: ``None`` searches by text and image only.
+        prototyper: ``None`` searches by text and picture only.
         fusion: ``None`` takes what the archive was calibrated to, else the defaults.
 
     Raises:
@@ -45,151 +56,217 @@ class Retriever:
         self,
         archive: Archive,
         encoder: Encoder,
-        generator: Prototyper | None,
+        prototyper: Prototyper | None,
         cache: PrototypeCache,
         fusion: FusionSettings | None = None,
     ) -> None:
         archive.require_encoder(encoder.spec)
         self.archive = archive
         self.cache = cache
-        self.queries = QueryEmbedder(encoder, generator, cache)
-        self.calibration, self.notices = (
-            applicable(archive.manifest, self.generator_identity) if fusion is None else (None, ())
+        self.drawer = PrototypeDrawer(prototyper, cache) if prototyper is not None else None
+        self.planner = Planner(archive, encoder, self.drawer, fusion)
+        self.embedder = QueryEmbedder(encoder, self.drawer, cache)
+        self._cases = CaseSearch(archive.store, archive.catalog, thumbnail=archive.thumbnail_path)
+        self._space = lru_cache(maxsize=4)(
+            lambda strength: whitening_of_store(archive.store, strength=strength)
         )
-        chosen = self.calibration.fusion if self.calibration else FusionSettings()
-        self.fusion = fusion or chosen
-        self._space = whitening_of_store(archive.store, strength=self.fusion.whitening)
-        self._cases = CaseSearch(
-            archive.store,
-            archive.catalog,
-            method=self.fusion.method,
-            thumbnail=archive.thumbnail_path,
-        )
-
-    @property
-    def modes(self) -> tuple[SearchMode, ...]:
-        """The modes that a report can be searched with here; the first is the default."""
-        possible = {
-            SearchMode.FUSED: self.reads_text and self.draws,
-            SearchMode.PROTOTYPE: self.draws,
-            SearchMode.TEXT: self.reads_text,
-        }
-        modes = [mode for mode, can in possible.items() if can]
-        best = self.calibration.mode if self.calibration else None
-        return tuple(sorted(modes, key=lambda mode: mode is not best))
-
-    @property
-    def reads_text(self) -> bool:
-        """Whether the archive's encoder embeds texts."""
-        return self.queries.reads_text
-
-    @property
-    def draws(self) -> bool:
-        """Whether there is a generator."""
-        return self.queries.drawer is not None
 
     @property
     def generator_name(self) -> str | None:
         """The generator's name for people; ``None`` if there is none."""
-        return self.queries.drawer.name if self.queries.drawer else None
+        return self.drawer.name if self.drawer else None
 
-    @property
-    def generator_identity(self) -> str | None:
-        """Digest of all that shapes the generator's pictures; ``None`` if there is none."""
-        return self.queries.drawer.identity if self.queries.drawer else None
+    def plan(self, query: Query, image: RgbImage | None = None) -> SearchPlan:
+        """Every decision of a search, made before anything is drawn or any network is loaded.
 
-    @property
-    def default_prototypes(self) -> int:
-        """How many pictures a search draws where the query does not say."""
-        return self.calibration.prototypes if self.calibration else DEFAULT_PROTOTYPES
-
-    def mode_of(self, query: Query) -> SearchMode:
-        """The mode that :meth:`search` will take for this query."""
-        if query.mode is not None:
-            return query.mode
-        if is_picture_alone(query):
-            return SearchMode.IMAGE
-        return next(iter(self.modes), SearchMode.PROTOTYPE)
-
-    def search(self, query: Query) -> SearchResult:
-        """The nearest cases of a report, an image, or both.
+        Args:
+            image: uint8 [h w 3], to search with alone or beside the report.
 
         Raises:
-            ReportError, FilterError, InputError: the query cannot be used.
-            NotFoundError: a marked case is not in the archive.
+            ReportError, InputError: the query cannot be used.
             UnsupportedError: the mode needs a power that the encoder or the set-up lacks.
+        """
+        return self.planner.plan(query, image)
+
+    def search(
+        self, query: Query, image: RgbImage | None = None, *, on: Progress = silent
+    ) -> SearchResult:
+        """Plan, then run. Raises as :meth:`plan` and :meth:`run` do."""
+        watch = Stopwatch()
+        with watch.stage("prompt"):
+            plan = self.plan(query, image)
+        return self._run(plan, watch, on)
+
+    def run(self, plan: SearchPlan, on: Progress = silent) -> SearchResult:
+        """The nearest cases, as the plan says.
+
+        A report that cannot be drawn in mode fused is searched by its text; the result says so.
+
+        Args:
+            on: told of drawing and searching. If it raises, the search ends there.
+
+        Raises:
+            InputError: the plan is another archive's or encoder's, or ``on`` failed.
+            FilterError, NotFoundError: a field or a marked case that the archive does not have.
             GenerationError: a prototype came out blank or non-finite.
             ArchiveCorruptError: store and catalog disagree.
         """
-        watch = Stopwatch()
-        check_query(query)
-        mode = self.mode_of(query)
-        # filters and marks that cannot be used are told before anything is drawn
+        return self._run(plan, Stopwatch(), on)
+
+    def embed(self, plan: SearchPlan, on: Progress = silent) -> EmbeddedWords:
+        """What the plan makes of its report, drawn and embedded: no search yet.
+
+        Raises:
+            GenerationError: a prototype came out blank or non-finite.
+        """
+        return self.embedder.words(plan.words, Stopwatch(), on) if plan.words else _NO_WORDS
+
+    def must_draw(self, plan: SearchPlan) -> bool:
+        """Whether the cache lacks a picture of the plan: only then the generator is waited for."""
+        return any(self.cache.get(picture) is None for picture in plan.drawings)
+
+    def draw(
+        self, report: str, *, n: int = DEFAULT_PROTOTYPES, seed: int = 0, on: Progress = silent
+    ) -> Drawing:
+        """Prototypes of a report, without a search.
+
+        Raises:
+            UnsupportedError: there is no generator; else as :meth:`PrototypeDrawer.draw` does.
+        """
+        return self.planner.need_drawer().draw(report, n=n, seed=seed, on=on)
+
+    def _run(self, plan: SearchPlan, watch: Stopwatch, on: Progress) -> SearchResult:
+        self._require_own(plan)
+        on = _guarded(on)
+        # also a listener that fails is told before anything is drawn
+        on("searching", 0, 1)
+        query = plan.query
         allowed = self._cases.select(query.where, watch)
         with watch.stage("catalog"):
             feedback = Feedback(self._marked(query.liked), self._marked(query.disliked))
-        understood = _NOTHING
-        if mode is not SearchMode.IMAGE:
-            understood = self._understand(query.report, mode, query, watch)
-        fused = self._fuse(query, understood, feedback, watch)
+        plan_run, words, refused = self._words(plan, watch, on)
+        asked = self._ask(plan_run, words, feedback, watch, on)
         found = self._cases.find(
-            fused,
+            asked.fused,
             query.k,
             watch,
             allowed=allowed,
             diversity=query.diversity,
             near_duplicates=query.near_duplicates,
         )
-        close_match = close_match_of(query, mode, self.archive.manifest, self.calibration)
+        with watch.stage("search"):
+            cases = self._explained(found, asked, allowed if query.where else None, query.explain)
+        on("searching", 1, 1)
         return SearchResult(
-            report=understood.report,
-            mode=mode,
-            dropped_text=understood.dropped_text,
-            prototypes=understood.prototypes,
-            cases=found.cases,
+            plan=plan,
+            mode=plan_run.mode,
+            prototypes=words.prototypes,
+            cases=cases,
+            support=support_of(found.nearest, plan_run.closeness),
+            exact=found.exact,
+            notices=(*plan.notices, *refused),
             timings_ms=watch.read_ms(),
-            support=support_of(found.nearest, close_match),
-            notices=self.notices,
         )
 
-    def draw(self, report: str, *, n: int = DEFAULT_PROTOTYPES, seed: int = 0) -> Drawing:
-        """Prototypes of a report, without a search.
+    def _require_own(self, plan: SearchPlan) -> None:
+        for name, planned, own in (
+            ("archive", plan.archive, self.planner.archive),
+            ("encoder", plan.encoder, self.archive.manifest.encoder),
+        ):
+            if planned != own:
+                raise InputError(
+                    f"the plan is of another {name}",
+                    value=str(planned),
+                    expected=str(own),
+                    remedy="plan the query again with this retriever",
+                )
 
-        Raises:
-            UnsupportedError: there is no generator; else as :meth:`PrototypeDrawer.draw` does.
-        """
-        return self.queries.need_drawer().draw(report, n=n, seed=seed)
+    def _words(
+        self, plan: SearchPlan, watch: Stopwatch, on: Progress
+    ) -> tuple[SearchPlan, EmbeddedWords, tuple[str, ...]]:
+        """The report's vectors; where it cannot be drawn, the plan without drawings, and why."""
+        if plan.words is None:
+            return plan, _NO_WORDS, ()
+        try:
+            return plan, self.embedder.words(plan.words, watch, on), ()
+        except GenerationError as error:
+            if plan.mode is not SearchMode.FUSED:
+                raise
+            by_text = self.planner.without_drawings(plan)
+            notice = f"nothing could be drawn ({error.problem}): searched by the text alone"
+            return (*self._words(by_text, watch, on)[:2], (notice,))
 
-    def _understand(
-        self, report: str, mode: SearchMode, query: Query, watch: Stopwatch
-    ) -> Understood:
-        n = self.default_prototypes if query.prototypes is None else query.prototypes
-        return self.queries.understand(report, mode, watch, prototypes=n, seed=query.seed)
-
-    def _fuse(
-        self, query: Query, understood: Understood, feedback: Feedback, watch: Stopwatch
-    ) -> FusedQuery:
+    def _ask(
+        self,
+        plan: SearchPlan,
+        words: EmbeddedWords,
+        feedback: Feedback,
+        watch: Stopwatch,
+        on: Progress,
+    ) -> _Asked:
         """The vectors to search with; cases that the reader liked may stand alone as a picture."""
         image: Embeddings | None = None
-        if query.image is not None:
+        if plan.image is not None:
             with watch.stage("encode"):
-                image = self.queries.images([query.image])
-        elif feedback.liked is not None and not query.report:
+                image = self.embedder.images([plan.image])
+        elif feedback.liked is not None and plan.words is None:
             image = mean_direction(feedback.liked)
-        if query.unlike:
-            # a text is enough where the encoder reads it: nothing need be drawn to be avoided
-            mode = SearchMode.TEXT if self.reads_text else SearchMode.PROTOTYPE
-            unlike = self._understand(query.unlike, mode, query, watch)
-            avoided = fuse(self.fusion, text=unlike.text, prototypes=unlike.pictures)
+        if plan.unlike is not None:
+            unlike = self.embedder.words(plan.unlike, watch, on)
+            avoided = fuse(plan.fusion, text=unlike.text, prototypes=unlike.pictures)
             feedback = replace(feedback, unlike=avoided.direction)
-        return fuse(
-            self.fusion,
-            text=understood.text,
-            prototypes=understood.pictures,
+        # a picture is at home in the space as it is, and finds itself with similarity 1
+        space = None if plan.words is None else self._space(plan.fusion.whitening)
+        fused = fuse(
+            plan.fusion,
+            text=words.text,
+            prototypes=words.pictures,
             image=image,
             feedback=feedback,
-            # a picture is at home in the space as it is, and finds itself with similarity 1
-            space=None if is_picture_alone(query) else self._space,
+            space=space,
+        )
+        made_of = ingredients_of(
+            plan.fusion,
+            text=words.text,
+            prototypes=words.pictures,
+            seeds=[prototype.provenance.seed for prototype in words.prototypes],
+            image=image if plan.image is not None else None,
+            feedback=feedback,
+            liked=plan.query.liked,
+            disliked=plan.query.disliked,
+        )
+        return _Asked(fused, Explanation(fused, made_of, space=space))
+
+    def _explained(
+        self, found: Found, asked: _Asked, allowed: ImageIds | None, ranked: bool
+    ) -> tuple[CaseMatch, ...]:
+        """The cases with every match's parts."""
+        ids = [match.image.image_id for case in found.cases for match in case.matches]
+        if not ids:
+            return found.cases
+        vectors = self._cases.vectors(ids)
+        alone = self._cases.ranks(asked.explanation.rows, allowed) if ranked else ()
+        parts = dict(
+            zip(
+                ids,
+                asked.explanation.parts(ids, vectors, rankings=found.rankings, alone=alone),
+                strict=True,
+            )
+        )
+        by_rank = bool(found.rankings)
+        return tuple(
+            replace(
+                case,
+                matches=tuple(
+                    replace(
+                        match,
+                        parts=(own := parts[match.image.image_id]),
+                        score=sum(part.share for part in own) if by_rank else match.similarity,
+                    )
+                    for match in case.matches
+                ),
+            )
+            for case in found.cases
         )
 
     def _marked(self, case_ids: Sequence[str]) -> Embeddings | None:
@@ -205,3 +282,22 @@ class Retriever:
         return np.concatenate(
             [mean_direction(store.vectors(np.array(ids, np.int64))) for ids in of_cases]
         )
+
+
+def _guarded(on: Progress) -> Progress:
+    """A listener whose failure is told as one."""
+
+    def told(stage: str, done: int, of: int) -> None:
+        try:
+            on(stage, done, of)
+        except CoinError:
+            raise
+        except Exception as error:
+            raise InputError(
+                "the listener of progress failed, and the search was stopped",
+                value=f"{type(error).__name__}: {error}",
+                expected="a callable (stage, done, of) that returns",
+                remedy="mend the listener, or search without one",
+            ) from error
+
+    return told

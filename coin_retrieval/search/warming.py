@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from coin_retrieval.errors import GenerationError
+from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
-from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import SearchMode
 
 
@@ -46,14 +46,14 @@ def warm(
         InputError: ``prototypes`` or ``seed`` is out of range.
         SettingsError: the cache cannot be written.
     """
-    n = retriever.default_prototypes if prototypes is None else prototypes
     here = {path.name for path in retriever.cache.root.glob("*/*.png")}
     warmed = []
     for wording in wordings:
         try:
-            found = retriever.queries.understand(
-                wording, SearchMode.PROTOTYPE, Stopwatch(), prototypes=n, seed=seed
+            asked = Query.of(
+                report=wording, mode=SearchMode.PROTOTYPE, prototypes=prototypes, seed=seed
             )
+            found = retriever.embed(retriever.plan(asked))
         except GenerationError as error:
             warmed.append(Warmed(wording, 0, 0, failed=f"{error.problem}: {error.value}"))
         else:

@@ -16,4 +16,4 @@ router = APIRouter(prefix="/v1", tags=["archive"])
 @router.get("/archive", summary="What the archive holds", responses=refusals(503))
 async def archive(request: Request, retriever: RetrieverHere, parts: ServicesHere) -> ArchiveView:
     """Counts, encoder, generator, modes, and the fields and values that `where` can name."""
-    return await parts.lanes.pictures.run(request, partial(parts.facts.view, retriever))
+    return await parts.queues.pictures.run(request, partial(parts.archive.view, retriever))

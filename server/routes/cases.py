@@ -24,7 +24,7 @@ async def case(
     case_id: str, request: Request, retriever: RetrieverHere, parts: ServicesHere
 ) -> CaseView:
     """The record of a case and of every picture it has, found or not."""
-    return await parts.lanes.pictures.run(request, partial(_read, retriever.archive, case_id))
+    return await parts.queues.pictures.run(request, partial(_read, retriever.archive, case_id))
 
 
 def _read(archive: Archive, case_id: str) -> CaseView:

@@ -55,7 +55,7 @@ async def image(
     the source has gone or is not the file that was indexed; small sizes are still served then.
     """
     read = partial(_read, retriever.archive, image_id, size, tags_known(request))
-    return (await parts.lanes.pictures.run(request, read)).response()
+    return (await parts.queues.pictures.run(request, read)).response()
 
 
 def _read(archive: Archive, image_id: int, size_px: int, known: frozenset[str]) -> ServedPicture:

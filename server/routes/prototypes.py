@@ -28,7 +28,7 @@ async def generate(
 ) -> DrawingAnswer:
     """Draw synthetic pictures of a report without searching; never a patient's cells."""
     draw = partial(retriever.draw, asked.report, n=asked.n, seed=asked.seed)
-    return generate_answer(await parts.lanes.drawing.run(request, draw))
+    return generate_answer(await parts.queues.drawing.run(request, draw))
 
 
 @router.get(
@@ -48,7 +48,7 @@ async def prototype(
     The metadata carries the report that it was drawn from, so it is only for who asked.
     """
     read = partial(_read, retriever, prototype_id, tags_known(request))
-    return (await parts.lanes.pictures.run(request, read)).response()
+    return (await parts.queues.pictures.run(request, read)).response()
 
 
 def _read(retriever: Retriever, prototype_id: str, known: frozenset[str]) -> ServedPicture:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from coin_retrieval.console.errors import JsonOption
-from coin_retrieval.console.limits import MAX_SEED
+from coin_retrieval.limits import MAX_SEED
 
 
 class Mode(StrEnum):
@@ -75,8 +75,7 @@ def close_match(
 
     if out is not None:
         require_plots()
-    draws = mode not in (Mode.TEXT, Mode.IMAGE)
-    retriever = open_retriever(archive, generator=generator, draws=draws)
+    retriever = open_retriever(archive, generator=generator)
     with retriever.archive as opened:
         with working("reading the queries"):
             inside, others = questions_of(

@@ -70,14 +70,12 @@ def retrieval(
     from coin_retrieval.evaluation.retrieval.modes import evaluate
     from coin_retrieval.evaluation.retrieval.plots import classes_png, modes_png, require_plots
     from coin_retrieval.evaluation.retrieval.table import to_markdown
-    from coin_retrieval.types import SearchMode
     from coin_retrieval.wordings.labelled_reports import labelled_reports
 
     if out is not None and plots:
         require_plots()
     named = _modes(modes) if modes else None
-    draws = named is None or bool({SearchMode.PROTOTYPE, SearchMode.FUSED} & set(named))
-    retriever = open_retriever(archive, draws=draws)
+    retriever = open_retriever(archive)
     asked, allowed = labelled_reports(queries, by=by), parse_where(where or [])
     with retriever.archive, showing(quiet=as_json) as on:
         figures = evaluate(

@@ -9,7 +9,7 @@ import typer
 
 from coin_retrieval.cli.picture_options import Where, select
 from coin_retrieval.console.errors import JsonOption
-from coin_retrieval.console.limits import MAX_SEED
+from coin_retrieval.limits import MAX_SEED
 
 
 def sheet(

@@ -15,7 +15,6 @@ from coin_retrieval.images import load_image
 from coin_retrieval.metrics.bootstrap import DRAWS
 from coin_retrieval.metrics.intervals import Estimate, quantile_interval, wilson
 from coin_retrieval.progress import Progress, counted, silent
-from coin_retrieval.search.calibration_use import close_match_of
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.search.support import query_score
@@ -73,10 +72,9 @@ def close_match(
         InputError: one kind has no question, or a question finds no case but its own.
         UnsupportedError: the archive cannot be searched in this mode.
     """
-    chosen = mode or retriever.mode_of(Query("a report"))
-    plain = Query("" if chosen is SearchMode.IMAGE else "a report", mode=chosen)
-    known = close_match_of(plain, chosen, retriever.archive.manifest, retriever.calibration)
-    drawn = prototypes or retriever.default_prototypes
+    chosen = mode or retriever.planner.modes[0]
+    known = retriever.planner.closeness(chosen)
+    drawn = prototypes or retriever.planner.prototypes
     places = known.places if known else PLACES
     inner, outer = (
         np.array(
@@ -110,14 +108,14 @@ def _score(
 ) -> float:
     """The mean similarity of a question's first ``places`` cases."""
     query = Query(
-        question.report,
-        image=load_image(question.picture) if question.picture else None,
+        report=question.report,
         mode=mode,
         k=places + bool(question.case_id),
         prototypes=prototypes,
         seed=seed,
     )
-    cases = retriever.search(query).cases
+    picture = load_image(question.picture) if question.picture else None
+    cases = retriever.search(query, picture).cases
     others = [case for case in cases if case.case.case_id != question.case_id]
     if not others:
         raise InputError(

@@ -55,12 +55,12 @@ def evaluate(
         UnsupportedError: the archive cannot be searched in one of the modes.
     """
     evaluation = RetrievalEvaluation(retriever, where=where, by=by, k=k)
-    drawn = prototypes or retriever.default_prototypes
+    drawn = prototypes or retriever.planner.prototypes
     rankings = [
         evaluation.pictures(on=on)
         if mode is SearchMode.IMAGE
         else evaluation.reports(mode, reports, prototypes=drawn, seed=seed, on=on)
-        for mode in modes or [SearchMode.IMAGE, *reversed(retriever.modes)]
+        for mode in modes or [SearchMode.IMAGE, *reversed(retriever.planner.modes)]
     ]
     return RetrievalFigures(
         k=k,
@@ -70,7 +70,7 @@ def evaluate(
         generator=retriever.generator_name or "",
         prototypes=drawn,
         seed=seed,
-        calibrated=retriever.calibration is not None,
+        calibrated=retriever.planner.calibration is not None,
         modes=[evaluation.figures(ranking) for ranking in rankings],
         differences=differences(rankings, k=k),
     )
@@ -117,10 +117,10 @@ class RetrievalEvaluation:
         for query in counted(asked, mode.value, on):
             answer = self._retriever.search(
                 Query(
-                    query.report,
+                    report=query.report,
                     mode=mode,
                     k=self._depth + bool(query.case_id),
-                    where=self._where,
+                    where={field: list(values) for field, values in self._where.items()},
                     prototypes=prototypes,
                     seed=seed,
                 )

@@ -102,7 +102,7 @@ def bank(
     archive: Archive, encoder: OpenClipEncoder, generator: DiffusersGenerator, cache: PrototypeCache
 ) -> list[EmbeddedQuery]:
     retriever = Retriever(archive, encoder, generator, cache, FusionSettings())
-    return embed_queries(retriever, REPORTS, modes=list(retriever.modes), prototypes=4)
+    return embed_queries(retriever, REPORTS, modes=list(retriever.planner.modes), prototypes=4)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_the_precision_of_every_candidate_is_that_of_a_search(
         for column, asked in enumerate(REPORTS):
             found = retriever.search(
                 Query(
-                    asked.report,
+                    report=asked.report,
                     mode=way.mode,
                     k=K + bool(asked.case_id),
                     where={"site": ["here"]},

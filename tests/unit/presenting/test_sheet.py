@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from plans import plan_of
 
 from coin_retrieval.presenting.sheet import draw_sheet
 from coin_retrieval.prototypes.prototype import Prototype
-from coin_retrieval.search.query import SearchResult
+from coin_retrieval.search.result import SearchResult
 from coin_retrieval.types import (
     CaseMatch,
     CaseRecord,
@@ -40,16 +41,19 @@ def case(number: int, origin: Origin = Origin.REAL) -> CaseMatch:
     return CaseMatch(record, 0.9, (Match(image, 0.9),))
 
 
-def result(cases: int = 3, prototypes: int = 0) -> SearchResult:
+def result(cases: int = 3, prototypes: int = 0, dropped_text: str = "") -> SearchResult:
+    mode = SearchMode.PROTOTYPE if prototypes else SearchMode.TEXT
     return SearchResult(
-        report="Koilocytes with halos.",
-        mode=SearchMode.PROTOTYPE if prototypes else SearchMode.TEXT,
-        dropped_text="",
+        plan=plan_of("Koilocytes with halos.", mode=mode, dropped_text=dropped_text),
+        mode=mode,
         prototypes=tuple(
             Prototype(str(s), Path(), Provenance("g", "w", ReportSource("p"), s, 1, 1.0, 20, 20))
             for s in range(prototypes)
         ),
         cases=tuple(case(i) for i in range(cases)),
+        support=None,
+        exact=True,
+        notices=(),
         timings_ms={},
     )
 
@@ -95,7 +99,7 @@ def test_a_demonstration_archive_says_so_before_all_else() -> None:
 
 
 def test_text_that_no_model_read_is_told() -> None:
-    told = draw(replace(result(), dropped_text="and the rest"))
+    told = draw(result(dropped_text="and the rest"))
     assert count(told, FRAME) > 0
 
 

@@ -5,6 +5,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from plans import plan_of
 from rich.console import Console
 
 from coin_retrieval.catalog.sql import SqlCatalog
@@ -13,7 +14,7 @@ from coin_retrieval.config import SqliteCatalogSettings
 from coin_retrieval.presenting.answer import to_answer
 from coin_retrieval.reports.filters import suggest_where
 from coin_retrieval.reports.plain import read_report
-from coin_retrieval.search.query import SearchResult
+from coin_retrieval.search.result import SearchResult
 from coin_retrieval.types import CaseRecord, ImageId, ImageRecord, SearchMode
 
 PLEURAL = read_report("(Pleural tap) Mesothelial cells. Negative for malignancy.")
@@ -48,7 +49,7 @@ def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
 
 def hint(catalog: SqlCatalog, text: str) -> str:
     shown = StringIO()
-    found = SearchResult(text, SearchMode.TEXT, "", (), (), {})
+    found = SearchResult(plan_of(text), SearchMode.TEXT, (), (), None, True, (), {})
     answer = to_answer(found, sites=catalog.values("site"))
     show_site_hint(Console(file=shown, width=40), answer.query)
     return shown.getvalue()

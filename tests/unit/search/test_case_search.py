@@ -62,10 +62,10 @@ class Shelf:
         *,
         method: Literal["mean", "rrf"] = "mean",
     ) -> list[CaseMatch]:
-        search = CaseSearch(self.store, self.catalog, method=method)
+        search = CaseSearch(self.store, self.catalog)
         unit = unit_rows(np.array(rows, np.float32))
         direction = unit_rows(unit.mean(0, keepdims=True))
-        fused = FusedQuery(direction, unit, np.full(len(unit), 1 / len(unit)))
+        fused = FusedQuery(direction, unit, np.full(len(unit), 1 / len(unit)), method)
         watch = Stopwatch()
         found = search.find(fused, k, watch, allowed=search.select(where or {}, watch))
         assert found.cases == found.nearest[:k]
@@ -179,7 +179,7 @@ def copies(tmp_path: Path) -> Iterator[CaseSearch]:
             rows.append([np.cos(angle), np.sin(angle)])
     store.add(np.arange(len(rows)), unit_rows(np.array(rows, np.float32)))
     catalog.put([CaseRecord(case_id) for case_id in angles], records)
-    yield CaseSearch(store, catalog, method="mean")
+    yield CaseSearch(store, catalog)
     catalog.close()
 
 

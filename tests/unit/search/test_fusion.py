@@ -147,7 +147,7 @@ def test_the_maximum_is_the_best_of_the_searches_with_each_prototype(
     fused = fuse(settings, text=text, prototypes=prototypes)
     alone = [fuse(settings, text=text, prototypes=p[None]).direction for p in prototypes]
     best = np.max([(archive @ row.T)[:, 0] for row in alone], axis=0)
-    np.testing.assert_allclose(similarities(fused, archive, "max"), best, atol=1e-5)
+    np.testing.assert_allclose(similarities(fused, archive), best, atol=1e-5)
 
 
 @given(unit_embeddings(), unit_embeddings(n=1), st.sampled_from(["mean", "rrf", "max"]))

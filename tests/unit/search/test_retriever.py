@@ -22,6 +22,7 @@ from coin_retrieval.errors import (
 )
 from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.images import load_image
+from coin_retrieval.limits import MAX_CASES, MAX_MARKS, MAX_PROTOTYPES
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.search.fusion import mean_direction
@@ -96,7 +97,7 @@ def similarities(result) -> list[float]:
 def test_an_archive_picture_finds_itself_first(
     retriever: Retriever, patches: list[RgbImage]
 ) -> None:
-    result = retriever.search(Query(image=patches[5], k=3))
+    result = retriever.search(Query(k=3), patches[5])
     assert result.mode is SearchMode.IMAGE
     assert result.cases[0].matches[0].image.image_id == 5
     assert result.cases[0].similarity == pytest.approx(1, abs=1e-4)
@@ -104,7 +105,7 @@ def test_an_archive_picture_finds_itself_first(
 
 
 def test_text_mode_draws_nothing(retriever: Retriever, counting: CountingGenerator) -> None:
-    result = retriever.search(Query(REPORT, mode=SearchMode.TEXT, k=3))
+    result = retriever.search(Query(report=REPORT, mode=SearchMode.TEXT, k=3))
     assert len(result.cases) == 3
     assert counting.seeds == []
     assert result.prototypes == ()
@@ -113,7 +114,7 @@ def test_text_mode_draws_nothing(retriever: Retriever, counting: CountingGenerat
 def test_text_mode_searches_with_the_texts_own_embedding(
     retriever: Retriever, archive: Archive, encoder: OpenClipEncoder
 ) -> None:
-    result = retriever.search(Query(REPORT, mode=SearchMode.TEXT, k=2))
+    result = retriever.search(Query(report=REPORT, mode=SearchMode.TEXT, k=2))
     best = archive.store.search(encoder.encode_text([REPORT]), 1)[0][0]
     assert result.cases[0].similarity == pytest.approx(best.similarity, abs=1e-5)
 
@@ -121,7 +122,7 @@ def test_text_mode_searches_with_the_texts_own_embedding(
 def test_prototype_mode_searches_with_the_mean_of_the_drawn_pictures(
     retriever: Retriever, archive: Archive, encoder: OpenClipEncoder
 ) -> None:
-    result = retriever.search(Query(REPORT, mode=SearchMode.PROTOTYPE, k=2, prototypes=3))
+    result = retriever.search(Query(report=REPORT, mode=SearchMode.PROTOTYPE, k=2, prototypes=3))
     drawn = encoder.encode([load_image(p.path) for p in result.prototypes])
     best = archive.store.search(mean_direction(drawn), 1)[0][0]
     assert result.cases[0].similarity == pytest.approx(best.similarity, abs=1e-5)
@@ -133,7 +134,7 @@ def test_fused_mode_lies_between_text_and_prototypes(
     def ask(mode: SearchMode, weight: float) -> list[float]:
         fusion = FusionSettings(text_weight=weight)
         retriever = Retriever(archive, encoder, counting, cache, fusion)
-        return similarities(retriever.search(Query(REPORT, mode=mode, k=6)))
+        return similarities(retriever.search(Query(report=REPORT, mode=mode, k=6)))
 
     np.testing.assert_allclose(ask(SearchMode.FUSED, 1.0), ask(SearchMode.TEXT, 0.5), atol=1e-5)
     np.testing.assert_allclose(
@@ -143,12 +144,12 @@ def test_fused_mode_lies_between_text_and_prototypes(
 
 
 def test_without_a_mode_a_report_is_searched_by_both(retriever: Retriever) -> None:
-    assert retriever.search(Query(REPORT, k=1, prototypes=1)).mode is SearchMode.FUSED
-    assert retriever.modes == (SearchMode.FUSED, SearchMode.PROTOTYPE, SearchMode.TEXT)
+    assert retriever.search(Query(report=REPORT, k=1, prototypes=1)).mode is SearchMode.FUSED
+    assert retriever.planner.modes == (SearchMode.FUSED, SearchMode.PROTOTYPE, SearchMode.TEXT)
 
 
 def test_a_vision_only_archive_is_searched_by_prototypes(vision_only: Retriever) -> None:
-    result = vision_only.search(Query(REPORT, k=2, prototypes=2))
+    result = vision_only.search(Query(report=REPORT, k=2, prototypes=2))
     assert result.mode is SearchMode.PROTOTYPE
     assert len(result.cases) == 2
 
@@ -158,16 +159,16 @@ def test_a_vision_only_encoder_reads_no_text_and_says_what_does(
     vision_only: Retriever, mode: SearchMode
 ) -> None:
     with pytest.raises(UnsupportedError, match="prototypes make this archive searchable"):
-        vision_only.search(Query(REPORT, mode=mode))
+        vision_only.search(Query(report=REPORT, mode=mode))
 
 
 def test_without_a_generator_text_is_left(
     archive: Archive, encoder: OpenClipEncoder, cache: PrototypeCache
 ) -> None:
     retriever = Retriever(archive, encoder, None, cache, FusionSettings())
-    assert retriever.search(Query(REPORT, k=1)).mode is SearchMode.TEXT
+    assert retriever.search(Query(report=REPORT, k=1)).mode is SearchMode.TEXT
     with pytest.raises(UnsupportedError, match="generator"):
-        retriever.search(Query(REPORT, mode=SearchMode.FUSED))
+        retriever.search(Query(report=REPORT, mode=SearchMode.FUSED))
     with pytest.raises(UnsupportedError, match="generator"):
         retriever.draw(REPORT)
 
@@ -182,8 +183,8 @@ def test_another_encoder_than_the_archives_is_refused(
 def test_the_same_report_and_seed_draw_once(
     retriever: Retriever, counting: CountingGenerator
 ) -> None:
-    first = retriever.search(Query(REPORT, prototypes=2, seed=5))
-    second = retriever.search(Query(REPORT, prototypes=2, seed=5))
+    first = retriever.search(Query(report=REPORT, prototypes=2, seed=5))
+    second = retriever.search(Query(report=REPORT, prototypes=2, seed=5))
     assert counting.seeds == [5, 6]
     assert first.prototypes == second.prototypes
     assert first.cases == second.cases
@@ -217,7 +218,7 @@ def test_callers_side_by_side_draw_each_prototype_once(
 
     def ask(_: int) -> list[float]:
         start.wait()
-        return similarities(retriever.search(Query(REPORT, prototypes=2, k=6)))
+        return similarities(retriever.search(Query(report=REPORT, prototypes=2, k=6)))
 
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(ask, range(4)))
@@ -241,13 +242,13 @@ def test_a_search_with_cached_prototypes_does_not_wait_for_a_drawing(
     slow = Slow(counting.inner)
     retriever = Retriever(archive, encoder, slow, cache, FusionSettings())
     release.set()
-    known = retriever.search(Query(REPORT, prototypes=1))
+    known = retriever.search(Query(report=REPORT, prototypes=1))
     release.clear()
     drawing.clear()
     with ThreadPoolExecutor(2) as pool:
-        new = pool.submit(retriever.search, Query("Atypical cells in urine.", prototypes=1))
+        new = pool.submit(retriever.search, Query(report="Atypical cells in urine.", prototypes=1))
         assert drawing.wait(60)
-        again = pool.submit(retriever.search, Query(REPORT, prototypes=1)).result(60)
+        again = pool.submit(retriever.search, Query(report=REPORT, prototypes=1)).result(60)
         assert not new.done()
         release.set()
         assert new.result(60).cases
@@ -258,13 +259,13 @@ def test_rank_fusion_finds_the_same_number_of_cases(
     archive: Archive, encoder: OpenClipEncoder, counting: CountingGenerator, cache: PrototypeCache
 ) -> None:
     retriever = Retriever(archive, encoder, counting, cache, FusionSettings(method="rrf"))
-    result = retriever.search(Query(REPORT, k=4, prototypes=2))
+    result = retriever.search(Query(report=REPORT, k=4, prototypes=2))
     assert len(result.cases) == 4
 
 
 def test_a_filter_leaves_only_what_fits(retriever: Retriever) -> None:
     result = retriever.search(
-        Query(REPORT, mode=SearchMode.TEXT, where={"site": ["Cervix", "urine"]})
+        Query(report=REPORT, mode=SearchMode.TEXT, where={"site": ["Cervix", "urine"]})
     )
     assert {case.case.site for case in result.cases} == {"cervix", "urine"}
     assert len(result.cases) == 4
@@ -274,25 +275,25 @@ def test_a_filter_that_cannot_be_used_is_told_before_anything_is_drawn(
     retriever: Retriever, counting: CountingGenerator
 ) -> None:
     with pytest.raises(FilterError):
-        retriever.search(Query(REPORT, where={"colour": ["blue"]}))
+        retriever.search(Query(report=REPORT, where={"colour": ["blue"]}))
     assert counting.seeds == []
 
 
 def test_every_stage_is_timed_within_the_total(retriever: Retriever) -> None:
-    timings = retriever.search(Query(REPORT, prototypes=1)).timings_ms
+    timings = retriever.search(Query(report=REPORT, prototypes=1)).timings_ms
     assert tuple(timings) == STAGES
     assert all(ms > 0 for ms in timings.values())
     assert sum(ms for stage, ms in timings.items() if stage != "total") <= timings["total"]
 
 
 def test_a_short_report_is_read_whole(retriever: Retriever) -> None:
-    assert retriever.search(Query(REPORT, prototypes=1)).dropped_text == ""
+    assert retriever.search(Query(report=REPORT, prototypes=1)).dropped_text == ""
 
 
 def test_the_end_of_a_report_that_no_model_reads_is_told(retriever: Retriever) -> None:
     long = f"{REPORT} " + "Cells in sheets and clusters. " * 400 + "The very last words."
     for mode in (SearchMode.TEXT, SearchMode.PROTOTYPE, SearchMode.FUSED):
-        dropped = retriever.search(Query(long, mode=mode, prototypes=1)).dropped_text
+        dropped = retriever.search(Query(report=long, mode=mode, prototypes=1)).dropped_text
         assert dropped.endswith("The very last words.")
         assert len(dropped) < len(long)
 
@@ -309,28 +310,53 @@ def test_a_prototypes_file_says_that_it_is_synthetic(retriever: Retriever) -> No
         assert image.info["synthetic"] == "true"
 
 
+PICTURE = np.zeros((8, 8, 3), np.uint8)
+
+
 @pytest.mark.parametrize(
-    "query",
+    "fields",
     [
-        Query(REPORT, k=0),
-        Query(REPORT, k=1001),
-        Query(REPORT, prototypes=0),
-        Query(REPORT, prototypes=65),
-        Query(REPORT, mode=SearchMode.IMAGE),
-        Query(REPORT, image=np.zeros((8, 8, 3), np.uint8), mode=SearchMode.IMAGE),
-        Query(REPORT, diversity=1.1),
-        Query(REPORT, diversity=float("nan")),
-        Query(REPORT, liked=("C1",), disliked=("C1",)),
-        Query(REPORT, liked=tuple(f"C{i}" for i in range(101))),
-        Query(image=np.zeros((8, 8, 3), np.uint8), mode=SearchMode.TEXT),
+        {"k": 0},
+        {"k": MAX_CASES + 1},
+        {"prototypes": 0},
+        {"prototypes": MAX_PROTOTYPES + 1},
+        {"diversity": 1.1},
+        {"diversity": float("nan")},
+        {"liked": [f"C{i}" for i in range(MAX_MARKS + 1)]},
+        {"colour": "blue"},
+        {"mode": "best"},
+        {"report": 3},
     ],
 )
-def test_a_query_that_makes_no_sense_is_refused(retriever: Retriever, query: Query) -> None:
+def test_a_field_out_of_range_is_refused_and_named(fields: dict[str, object]) -> None:
+    with pytest.raises(InputError, match=next(iter(fields))):
+        Query.of(**({"report": REPORT} | fields))
+
+
+def test_a_refused_query_does_not_quote_its_report() -> None:
+    with pytest.raises(InputError) as refused:
+        Query.of(report=["Mrs Jones"])
+    assert "Jones" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("query", "image"),
+    [
+        (Query(report=REPORT, mode=SearchMode.IMAGE), None),
+        (Query(report=REPORT, mode=SearchMode.IMAGE), PICTURE),
+        (Query(report=REPORT, liked=("C1",), disliked=("C1",)), None),
+        (Query(mode=SearchMode.IMAGE), None),
+        (Query(mode=SearchMode.TEXT), PICTURE),
+    ],
+)
+def test_a_query_that_makes_no_sense_is_refused(
+    retriever: Retriever, query: Query, image: RgbImage | None
+) -> None:
     with pytest.raises(InputError):
-        retriever.search(query)
+        retriever.plan(query, image)
 
 
 @pytest.mark.parametrize("report", ["", "x" * 20_001, "\x00\x01"])
 def test_what_is_no_report_is_refused(retriever: Retriever, report: str) -> None:
     with pytest.raises(ReportError):
-        retriever.search(Query(report))
+        retriever.search(Query(report=report))

@@ -11,7 +11,7 @@ import pytest
 from fastapi import Request
 
 from server.errors import BusyError, ClientGoneError
-from server.queues import Lane
+from server.queues import Queue
 
 PATIENCE_S = 20
 
@@ -26,8 +26,8 @@ def a_request(*, gone: bool = False) -> Request:
     return Request({"type": "http", "method": "GET", "path": "/", "headers": []}, receive)
 
 
-def a_lane(*, workers: int = 1, queue: int = 1) -> Lane:
-    return Lane("drawing", workers=workers, queue=queue, retry_after_s=7)
+def a_queue(*, workers: int = 1, queue: int = 1) -> Queue:
+    return Queue("drawing", workers=workers, queue=queue, retry_after_s=7)
 
 
 async def until(fact: Callable[[], bool]) -> None:
@@ -43,14 +43,14 @@ def in_a_loop(scene: Callable[[], Awaitable[None]]) -> None:
 def test_work_runs_in_another_thread_than_the_loop() -> None:
     async def scene() -> None:
         here = threading.get_ident()
-        assert await a_lane().run(a_request(), threading.get_ident) != here
+        assert await a_queue().run(a_request(), threading.get_ident) != here
 
     in_a_loop(scene)
 
 
 def test_no_more_than_the_workers_run_at_once() -> None:
     async def scene() -> None:
-        lane = a_lane(workers=2, queue=10)
+        queue = a_queue(workers=2, queue=10)
         gate, running, most, lock = threading.Event(), 0, 0, threading.Lock()
 
         def work() -> None:
@@ -64,8 +64,8 @@ def test_no_more_than_the_workers_run_at_once() -> None:
 
         async with anyio.create_task_group() as group:
             for _ in range(6):
-                group.start_soon(lane.run, a_request(), work)
-            await until(lambda: lane.held == 6 and running == 2)
+                group.start_soon(queue.run, a_request(), work)
+            await until(lambda: queue.held == 6 and running == 2)
             gate.set()
         assert most == 2
 
@@ -74,22 +74,22 @@ def test_no_more_than_the_workers_run_at_once() -> None:
 
 def test_a_full_queue_refuses_at_once_and_says_when_to_ask_again() -> None:
     async def scene() -> None:
-        lane, gate = a_lane(workers=1, queue=1), threading.Event()
+        queue, gate = a_queue(workers=1, queue=1), threading.Event()
         async with anyio.create_task_group() as group:
             for _ in range(2):
-                group.start_soon(lane.run, a_request(), lambda: gate.wait(PATIENCE_S))
-            await until(lambda: lane.held == 2)
+                group.start_soon(queue.run, a_request(), lambda: gate.wait(PATIENCE_S))
+            await until(lambda: queue.held == 2)
             with pytest.raises(BusyError) as refused:
-                await lane.run(a_request(), lambda: None)
+                await queue.run(a_request(), lambda: None)
             gate.set()
         assert refused.value.headers == {"Retry-After": "7"}
 
     in_a_loop(scene)
 
 
-def test_a_full_lane_does_not_hold_up_another() -> None:
+def test_a_full_queue_does_not_hold_up_another() -> None:
     async def scene() -> None:
-        full, other, gate = a_lane(queue=0), a_lane(queue=0), threading.Event()
+        full, other, gate = a_queue(queue=0), a_queue(queue=0), threading.Event()
         async with anyio.create_task_group() as group:
             group.start_soon(full.run, a_request(), lambda: gate.wait(PATIENCE_S))
             await until(lambda: full.held == 1)
@@ -101,10 +101,10 @@ def test_a_full_lane_does_not_hold_up_another() -> None:
 
 def test_the_loop_answers_while_all_threads_work() -> None:
     async def scene() -> None:
-        lane, gate = a_lane(), threading.Event()
+        queue, gate = a_queue(), threading.Event()
         async with anyio.create_task_group() as group:
-            group.start_soon(lane.run, a_request(), lambda: gate.wait(PATIENCE_S))
-            await until(lambda: lane.held == 1)
+            group.start_soon(queue.run, a_request(), lambda: gate.wait(PATIENCE_S))
+            await until(lambda: queue.held == 1)
             # this line is reached only because the loop is free
             gate.set()
 
@@ -115,7 +115,7 @@ def test_work_for_a_client_that_left_is_never_begun() -> None:
     async def scene() -> None:
         begun = []
         with pytest.raises(ClientGoneError):
-            await a_lane().run(a_request(gone=True), lambda: begun.append(True))
+            await a_queue().run(a_request(gone=True), lambda: begun.append(True))
         assert not begun
 
     in_a_loop(scene)
@@ -123,13 +123,13 @@ def test_work_for_a_client_that_left_is_never_begun() -> None:
 
 def test_a_place_is_free_again_after_work_that_failed() -> None:
     async def scene() -> None:
-        lane = a_lane(queue=0)
+        queue = a_queue(queue=0)
 
         def fail() -> None:
             raise ValueError("broken")
 
         with pytest.raises(ValueError, match="broken"):
-            await lane.run(a_request(), fail)
-        assert await lane.run(a_request(), lambda: 1) == 1
+            await queue.run(a_request(), fail)
+        assert await queue.run(a_request(), lambda: 1) == 1
 
     in_a_loop(scene)

@@ -27,6 +27,7 @@ def test_a_report_is_answered_with_prototypes_and_all_cases_that_were_asked_for(
     client: TestClient,
 ) -> None:
     answer = ask(client, k=4)
+    assert answer["query"].pop("asked")["k"] == 4
     assert answer["query"] == {
         "report": REPORT,
         "mode": "fused",

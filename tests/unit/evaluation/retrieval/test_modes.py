@@ -133,7 +133,7 @@ def test_reports_are_judged_by_what_a_search_answers(by_words: Retriever, mode: 
     evaluation = RetrievalEvaluation(by_words, where={}, k=4)
     report = LabelledReport("orange granules", "eosinophil")
     figures = evaluation.figures(evaluation.reports(mode, [report], prototypes=2, seed=5))
-    found = by_words.search(Query(report.report, mode=mode, k=4, prototypes=2, seed=5)).cases
+    found = by_words.search(Query(report=report.report, mode=mode, k=4, prototypes=2, seed=5)).cases
     right = sum(case.matches[0].image.finding == "eosinophil" for case in found)
     assert figures.precision == right / 4
 
