@@ -4,8 +4,8 @@
     python bench/mutants.py run 'coin_retrieval.reports.*'   # these, and again if they ran before
     python bench/mutants.py list docs/mutants.md     # what survived
 
-mutmut does the work (``[tool.mutmut]`` says where). Words in quotes are left alone: most are read by
-people. ``equivalent_mutants.yaml`` beside this file says which survivors change nothing, and why.
+mutmut does the work (``[tool.mutmut]`` says where). Words in quotes are left alone: most are read
+by people. ``equivalent_mutants.yaml`` says which survivors change nothing, and why.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ JUDGED = Path(__file__).with_name("equivalent_mutants.yaml")
 CAUGHT = {"killed", "timeout", "suspicious", "segfault"}
 HEAD = """# Mutants
 
-Small faults (`<` for `<=`, `and` for `or`, a number one higher, an argument left out) were put into the
-rooms that decide, one at a time, and the rooms' own tests were run: `make mutants`, which is not part of
-CI; this page is `python bench/mutants.py list docs/mutants.md`. Words in quotes and what an error says
+Small faults (`<` for `<=`, `and` for `or`, a number one higher, an argument left out) were put into
+the rooms that decide, one at a time, and the rooms' own tests were run: `make mutants`, not in CI.
+This page is `python bench/mutants.py list docs/mutants.md`. Words in quotes and what an error says
 are left alone. "Equivalent" are faults that nobody could see, each judged by hand (below, with the
 reason); "no test" are faults in lines that the rooms' own tests never reach.
 
