@@ -11,7 +11,7 @@ from coin_retrieval.archive import Archive
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.errors import InputError
 from coin_retrieval.types import ImageId, ImageRecord
-from coin_retrieval.wordings.labelled_reports import LABELS, LabelledReport
+from coin_retrieval.wordings.labelled_reports import LabelledReport, require_label
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,7 @@ def labelled_pictures(archive: Archive, *, where: Where | None, by: str) -> Labe
         InputError: no such label, or no picture fits.
         FilterError: a field that the archive does not have.
     """
-    if by not in LABELS:
-        raise InputError("no such label", value=by, expected=" or ".join(LABELS))
+    require_label(by)
     ids = archive.catalog.select(where or {})
     images = archive.catalog.images(ImageId(int(i)) for i in ids).values()
     if not images:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,13 +41,15 @@ def cases_to_draw(
                 remedy="keep the rows to draw in the file",
             )
         return read_report_table(reports)
-    from numpy.random import default_rng
+    from coin_retrieval.cli.picture_options import select
+    from coin_retrieval.console.inputs import parse_where
+    from coin_retrieval.evaluation.pictures.picture_sets import require_real
+    from coin_retrieval.wordings.captions import compose_reports, finding_rows
 
-    from coin_retrieval.wordings.captions import compose_report
-
-    random = default_rng(seed)
-    rows = _of_pictures(like, where) if like else _of_findings(composed or 1, where)
-    return [replace(row, report=compose_report(row, random)) for row in rows]
+    if like:
+        return compose_reports(require_real(select(like, where)).labelled("finding").rows, seed)
+    rows = finding_rows(parse_where(where or []))
+    return compose_reports([row for row in rows for _ in range(composed or 1)], seed)
 
 
 def draw_cases(
@@ -73,42 +74,3 @@ def show_set(drawn: DrawnSet) -> None:
     typer.echo(f"{drawn.pictures} drawn pictures of {drawn.reports} reports: {drawn.manifest}")
     if drawn.partly_read:
         typer.echo(f"{drawn.partly_read} reports are longer than the generator reads.")
-
-
-def _of_pictures(sources: Sequence[Path], where: list[str] | None) -> list[CaseRow]:
-    from coin_retrieval.cli.picture_options import select
-
-    return list(select(sources, where).labelled("finding").rows)
-
-
-def _of_findings(each: int, where: list[str] | None) -> list[CaseRow]:
-    from coin_retrieval.console.inputs import parse_where
-    from coin_retrieval.wordings.captions import load_lexicon
-
-    rows = [
-        CaseRow(
-            Path(),
-            "",
-            site=words.site,
-            specimen=words.specimen,
-            stain=words.stain,
-            diagnosis=words.diagnosis,
-            finding=finding,
-        )
-        for finding, words in sorted(load_lexicon().findings.items())
-    ]
-    kept = [row for row in rows if _fits(row, parse_where(where or []))]
-    if not kept:
-        raise InputError(
-            "no finding is left to compose reports of",
-            value=where,
-            expected="a site, specimen, stain, diagnosis or finding of the training lexicon",
-        )
-    return [row for row in kept for _ in range(each)]
-
-
-def _fits(row: CaseRow, where: dict[str, list[str]]) -> bool:
-    return all(
-        str(getattr(row, field, "")).casefold() in {value.casefold() for value in values}
-        for field, values in where.items()
-    )

@@ -50,33 +50,17 @@ def warm(
 
     What is there already is kept; the same command resumes a run that was interrupted.
     """
-    from coin_retrieval.console.bars import showing_bars
-    from coin_retrieval.console.environment import read_environment
-    from coin_retrieval.console.session import print_json, working
-    from coin_retrieval.factory import (
-        make_retriever,
-        open_archive,
-        parse_encoder,
-        parse_generator,
-    )
+    from coin_retrieval.cli.opening import open_retriever
+    from coin_retrieval.console.bars import showing
+    from coin_retrieval.console.session import print_json
     from coin_retrieval.reports.terms import load_terms
     from coin_retrieval.search.warming import warm as warm_wordings
 
     systems = [load_terms(name) for name in dict.fromkeys(terms)]
-    wordings = list(dict.fromkeys(w for s in systems for term in s.terms for w in term.wordings))
-    environment = read_environment()
-    with working("loading the models"):
-        named = encoder or environment.encoder
-        retriever = make_retriever(
-            open_archive(archive),
-            cache_dir=environment.prototype_dir,
-            encoder=parse_encoder(named) if named else None,
-            generator=parse_generator(generator or environment.generator),
-        )
-    with showing_bars(quiet=as_json) as bars:
-        warmed = warm_wordings(
-            retriever, wordings, prototypes=n, seed=seed, done=bars("drawing", len(wordings))
-        )
+    wordings = list(dict.fromkeys(wording for system in systems for wording in system.wordings))
+    retriever = open_retriever(archive, encoder=encoder, generator=generator)
+    with retriever.archive, showing(quiet=as_json) as on:
+        warmed = warm_wordings(retriever, wordings, prototypes=n, seed=seed, on=on)
     counts = {
         "wordings": len(warmed),
         "ready": sum(one.ready for one in warmed),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count
 from time import monotonic
 
 from rich.console import Console
@@ -50,23 +49,6 @@ def showing(*, quiet: bool = False) -> Iterator[progress.Progress]:
         )
         with Progress(*columns, console=console) as bars:
             yield _Bars(bars)
-
-
-Bars = Callable[[str, int], Callable[[], None]]
-"""Adds a bar with a name and a total; what it gives is called once a step."""
-
-
-@contextmanager
-def showing_bars(*, quiet: bool) -> Iterator[Bars]:
-    """As :func:`showing`, for work that is not told apart by stages."""
-    with showing(quiet=quiet) as on:
-
-        def add(name: str, total: int) -> Callable[[], None]:
-            steps = count(1)
-            on(name, 0, total)
-            return lambda: on(name, next(steps), total)
-
-        yield add
 
 
 class _Bars:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coin_retrieval.errors import GenerationError
+from coin_retrieval.progress import Progress, counted, silent
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.types import SearchMode
@@ -30,7 +31,7 @@ def warm(
     *,
     prototypes: int | None = None,
     seed: int = 0,
-    done: Callable[[], None] = lambda: None,
+    on: Progress = silent,
 ) -> list[Warmed]:
     """Draw and embed the prototypes of every wording, as a search by it would.
 
@@ -39,7 +40,7 @@ def warm(
 
     Args:
         prototypes: how many; ``None`` as a search takes where nobody says.
-        done: called once a wording.
+        on: told of the wordings that lie behind.
 
     Raises:
         UnsupportedError: the retriever has no generator.
@@ -48,7 +49,7 @@ def warm(
     """
     here = {path.name for path in retriever.cache.root.glob("*/*.png")}
     warmed = []
-    for wording in wordings:
+    for wording in counted(wordings, "drawing", on):
         try:
             asked = Query.of(
                 report=wording, mode=SearchMode.PROTOTYPE, prototypes=prototypes, seed=seed
@@ -59,5 +60,4 @@ def warm(
         else:
             names = {prototype.path.name for prototype in found.prototypes}
             warmed.append(Warmed(wording, len(names), len(names - here)))
-        done()
     return warmed

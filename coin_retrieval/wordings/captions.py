@@ -10,7 +10,7 @@ and are never trained on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.case_table import CaseRow
-from coin_retrieval.errors import CaseTableError
+from coin_retrieval.errors import CaseTableError, InputError
 
 WORDINGS = Path(__file__).parent
 LEXICON = WORDINGS / "lexicon.yaml"
@@ -91,6 +91,37 @@ def statements_of(row: CaseRow) -> Statements:
     }
     setting = {"site": row.site, "specimen": row.specimen, "stain": row.stain}
     return {"finding": row.finding} | {k: v for k, v in setting.items() if v} | seen
+
+
+def finding_rows(where: Mapping[str, Sequence[str]]) -> list[CaseRow]:
+    """A row of every finding as it is seen most, without a picture or a report.
+
+    Raises:
+        InputError: none fits.
+    """
+    lexicon = load_lexicon()
+    rows = [
+        CaseRow(Path(), "", words.site, words.specimen, words.stain, words.diagnosis, finding)
+        for finding, words in sorted(lexicon.findings.items())
+    ]
+    kept = [row for row in rows if row.fits(where)]
+    if not kept:
+        raise InputError(
+            "no finding is left to compose reports of",
+            value=dict(where),
+            expected="a site, specimen, stain, diagnosis or finding of the training lexicon",
+        )
+    return kept
+
+
+def compose_reports(rows: Sequence[CaseRow], seed: int) -> list[CaseRow]:
+    """The rows, each with a report of what its picture shows, worded at random.
+
+    Raises:
+        CaseTableError: a finding without words.
+    """
+    random = np.random.default_rng(seed)
+    return [replace(row, report=compose_report(row, random)) for row in rows]
 
 
 def compose_report(row: CaseRow, random: np.random.Generator) -> str:

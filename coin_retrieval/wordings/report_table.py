@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 from coin_retrieval.case_table import CaseRow
@@ -12,14 +13,15 @@ from coin_retrieval.reports.plain import read_report
 _KNOWN = ("case_id", "site", "specimen", "stain", "diagnosis", "finding")
 
 
-def read_report_table(path: Path) -> list[CaseRow]:
+def read_report_table(path: Path, *, needed: Sequence[str] = ()) -> list[CaseRow]:
     """Reports of a UTF-8 CSV, tidied, with those of their labels that have a column.
 
     Each becomes a row of a manifest without a picture: its ``image_path`` is empty.
 
     Raises:
         CaseTableError: the file cannot be read, has no ``report`` column or no row, or a report
-            that cannot be used; the message names the row.
+            that cannot be used; the message names the row. ``needed`` are further columns that
+            must be there.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -28,11 +30,13 @@ def read_report_table(path: Path) -> list[CaseRow]:
         raise CaseTableError(
             f"reports cannot be read ({error})", value=str(path), expected="a UTF-8 CSV file"
         ) from error
-    if not table or "report" not in table[0]:
+    columns = list(table[0]) if table else []
+    if not {"report", *needed} <= set(columns):
         raise CaseTableError(
-            "there is no report to read",
-            value=list(table[0]) if table else "no rows",
-            expected=f"the column report, one report a row; also read: {', '.join(_KNOWN)}",
+            "reports lack a column" if table else "there is no report to read",
+            value=columns or "no rows",
+            expected=f"the columns {', '.join(('report', *needed))}, one report a row; "
+            f"also read: {', '.join(_KNOWN)}",
             remedy="name the columns in the first line",
         )
     return [_row(raw, path, number) for number, raw in enumerate(table, start=2)]

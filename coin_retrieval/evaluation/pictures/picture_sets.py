@@ -13,7 +13,7 @@ from coin_retrieval.case_table import MANIFEST, CaseRow, read_case_table
 from coin_retrieval.errors import CaseTableError, FilterError, InputError, NotFoundError
 from coin_retrieval.images import SUFFIXES, load_image
 from coin_retrieval.types import Origin
-from coin_retrieval.wordings.labelled_reports import LABELS
+from coin_retrieval.wordings.labelled_reports import require_label
 
 _LOOKED_AT = 32
 
@@ -30,8 +30,7 @@ class PictureSet:
 
     def labels(self, by: str) -> list[str]:
         """The label of each picture: its ``finding`` or ``diagnosis``."""
-        if by not in LABELS:
-            raise InputError("no such label", value=by, expected=" or ".join(LABELS))
+        require_label(by)
         return [str(getattr(row, by)) for row in self.rows]
 
     def labelled(self, by: str) -> PictureSet:
@@ -64,7 +63,7 @@ def read_pictures(
     """
     rows = [row for source in sources for row in _read(source)]
     for field in where or {}:
-        if not any(_value(row, field) for row in rows):
+        if not any(row.value(field) for row in rows):
             known = sorted({name for row in rows for name in row.attributes})
             raise FilterError(
                 "no picture has such a field",
@@ -73,8 +72,7 @@ def read_pictures(
                 f"{', '.join(known) or 'no further columns'}",
                 remedy="filters need a manifest with that column",
             )
-    wanted = {field: {v.casefold() for v in values} for field, values in (where or {}).items()}
-    kept = [row for row in rows if all(_value(row, f).casefold() in v for f, v in wanted.items())]
+    kept = [row for row in rows if row.fits(where or {})]
     if not kept:
         raise InputError(
             "no pictures to measure",
@@ -168,11 +166,6 @@ def _read(source: Path) -> list[CaseRow]:
             "no pictures there", value=str(source), expected="a folder or a manifest"
         )
     return list(read_case_table(source / MANIFEST if source.is_dir() else source))
-
-
-def _value(row: CaseRow, field: str) -> str:
-    named = ("case_id", "site", "specimen", "stain", "diagnosis", "finding", "origin")
-    return str(getattr(row, field) if field in named else row.attributes.get(field, ""))
 
 
 def _formats(pictures: PictureSet) -> str:

@@ -12,7 +12,7 @@ from coin_retrieval.catalog.base import Where
 from coin_retrieval.errors import InputError
 from coin_retrieval.evaluation.pictures.picture_sets import read_pictures
 from coin_retrieval.types import ImageId
-from coin_retrieval.wordings.labelled_reports import LABELS, labelled_reports
+from coin_retrieval.wordings.labelled_reports import labelled_reports, require_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,7 @@ def questions_of(
         InputError: ``by`` is no label, or an outside question has a label of the archive.
         CaseTableError, NotFoundError: a file that cannot be read.
     """
-    if by not in LABELS:
-        raise InputError("no such label", value=by, expected=" or ".join(LABELS))
+    require_label(by)
     labels = {label for label in archive.catalog.values(by) if label}
     if pictures:
         asked = _pictures(queries, by) if queries else _own_pictures(archive, by)
