@@ -149,6 +149,41 @@ def test_a_picture_that_is_drawn_again_loses_its_old_embedding(cache: PrototypeC
     assert encode.pictures == 1
 
 
+def test_every_whole_prototype_is_listed_by_its_id(cache: PrototypeCache) -> None:
+    kept = [cache.put(drawn(plan(seed))) for seed in range(6)]
+    for damaged in (kept[0], kept[3]):
+        damaged.path.write_bytes(b"no picture")
+    kept[1].path.write_bytes(kept[2].path.read_bytes())
+    whole = [kept[2], kept[4], kept[5]]
+    assert list(cache) == sorted(whole, key=lambda prototype: prototype.prototype_id)
+
+
+def test_clearing_deletes_what_the_cache_keeps_and_nothing_else(cache: PrototypeCache) -> None:
+    kept = [cache.put(drawn(plan(seed))) for seed in range(3)]
+    cache.embeddings(kept, SPEC, MeanColour())
+    kept[0].path.write_bytes(b"no picture")
+    folder = kept[0].path.parent
+    (folder / "half.png.1.partial").write_bytes(b"")
+    (folder / "notes.txt").write_text("somebody's own")
+    (cache.root / "list.png").write_bytes(b"")
+    assert cache.clear() == 3
+    left = {path.name for path in cache.root.rglob("*") if path.is_file()}
+    assert left == {"notes.txt", "list.png"}
+    assert cache.clear() == 0
+
+
+def test_a_row_of_another_length_or_kind_is_computed_again(cache: PrototypeCache) -> None:
+    prototype = cache.put(drawn(plan(0)))
+    encode = MeanColour()
+    first = cache.embeddings([prototype], SPEC, encode)
+    (file,) = prototype.path.parent.glob("*.npy")
+    wrong = (first[0, :2], first[0].astype(np.float64), first[0] * 2, first[0] * 0)
+    for count, row in enumerate(wrong, start=2):
+        np.save(file, row)
+        np.testing.assert_array_equal(cache.embeddings([prototype], SPEC, encode), first)
+        assert encode.pictures == count
+
+
 def test_writers_side_by_side_leave_whole_files_only(cache: PrototypeCache) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(cache.put, [drawn(plan(seed % 2)) for seed in range(40)]))

@@ -11,7 +11,8 @@ import pytest
 from fastapi import Request
 
 from server.errors import BusyError, ClientGoneError
-from server.queues import Queue
+from server.limits import ServerLimits
+from server.queues import Queue, Queues
 
 PATIENCE_S = 20
 
@@ -83,6 +84,46 @@ def test_a_full_queue_refuses_at_once_and_says_when_to_ask_again() -> None:
                 await queue.run(a_request(), lambda: None)
             gate.set()
         assert refused.value.headers == {"Retry-After": "7"}
+
+    in_a_loop(scene)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "workers", "places", "retry_after_s"),
+    [
+        ("drawing", "drawing", 1, 1 + 2, 10),
+        ("search", "searching", 2, 2 + 3, 2),
+        ("pictures", "reading", 3, 3 + 4, 1),
+    ],
+)
+def test_each_kind_of_work_has_its_own_workers_places_and_patience(
+    kind: str, name: str, workers: int, places: int, retry_after_s: int
+) -> None:
+    limits = ServerLimits(
+        drawing_workers=1, drawing_queue=2, search_workers=2, search_queue=3,
+        picture_workers=3, picture_queue=4,
+    )  # fmt: skip
+
+    async def scene() -> None:
+        queue: Queue = getattr(Queues(limits), kind)
+        gate, running, lock = threading.Event(), 0, threading.Lock()
+
+        def work() -> None:
+            nonlocal running
+            with lock:
+                running += 1
+            gate.wait(PATIENCE_S)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(places):
+                group.start_soon(queue.run, a_request(), work)
+            await until(lambda: queue.held == places and running == workers)
+            with pytest.raises(BusyError, match=name) as refused:
+                await queue.run(a_request(), work)
+            gate.set()
+        assert refused.value.headers == {"Retry-After": str(retry_after_s)}
+        assert str(places) in f"{refused.value.value}"
+        assert queue.held == 0
 
     in_a_loop(scene)
 
