@@ -78,4 +78,6 @@ def build(
 
 
 def _each(sources: AnyPath | Iterable[AnyPath]) -> Iterable[AnyPath]:
-    return (sources,) if isinstance(sources, (str, os.PathLike)) else sources
+    if isinstance(sources, (str, os.PathLike)) or not isinstance(sources, Iterable):
+        return (sources,)
+    return sources

@@ -18,7 +18,7 @@ from indexer.journal import Journal
 from indexer.pictures import PictureReader, ReadPicture, Unreadable
 
 BATCH_PIXELS = 100_000_000
-"""A batch is embedded before its pictures exceed this, however few they are."""
+"""A batch is embedded as soon as its pictures exceed this, however few they are."""
 
 
 @dataclass(frozen=True, slots=True)
