@@ -35,13 +35,20 @@ def rooms() -> list[str]:
 
 
 def on_config(config: Any) -> Any:
-    """Name the rooms' pages and the measured tables in the navigation."""
+    """Name the rooms' pages, the measured tables and pages without a place in the navigation."""
     pages: list[Any] = [
         {name.removeprefix("coin_retrieval."): f"reference/{name}.md"} for name in rooms()
     ]
     pages[0] = {"The front door": "reference/coin_retrieval.md"}
     tables = sorted(path.stem for path in (ROOT / "docs/results").glob("*.md"))
-    filled = {"Reference": pages, "Results": [{name: f"results/{name}.md"} for name in tables]}
+    new = {path.name for path in (ROOT / "docs").glob("*.md")} - set(
+        re.findall(r"[\w-]+\.md", str(config.nav))
+    )
+    filled = {
+        "Reference": pages,
+        "Results": [{name: f"results/{name}.md"} for name in tables],
+        "How to": sorted(new),
+    }
     for entry in config.nav:
         for title, more in filled.items():
             if title in entry:
