@@ -72,7 +72,7 @@ def close_match(
         InputError: one kind has no question, or a question finds no case but its own.
         UnsupportedError: the archive cannot be searched in this mode.
     """
-    chosen = mode or retriever.planner.modes[0]
+    chosen = mode or retriever.plan(Query(report="a report")).mode
     known = retriever.planner.closeness(chosen)
     drawn = prototypes or retriever.planner.prototypes
     places = known.places if known else PLACES
