@@ -81,7 +81,7 @@ def by_command(archive: Path, generator: str) -> Any:
             generator,
             "--json",
         ],
-    )
+    )  # fmt: skip
     assert ran.exit_code == 0, ran.output
     return json.loads(ran.stdout)
 
