@@ -125,6 +125,25 @@ def test_a_case_opens_larger_with_its_other_images_and_closes_by_key(
     assert said == []
 
 
+def test_a_case_says_what_each_part_of_the_query_brought_to_it(
+    page: Page, said: list[str]
+) -> None:
+    search_report(page)
+    page.locator(".case .picture").first.click()
+    parts = page.locator("#viewer-why-list li")
+    expect(parts).to_have_count(5)
+    expect(parts.first).to_contain_text("Report text")
+    expect(parts.last).to_contain_text("Drawing, seed 3")
+    assert said == []
+
+
+def test_a_prototype_says_what_it_was_drawn_from(page: Page) -> None:
+    search_report(page)
+    page.locator(".prototype").first.click()
+    expect(page.locator("#viewer-report-text")).to_have_text(REPORT)
+    expect(page.locator("#viewer-why")).to_be_hidden()
+
+
 def test_a_chosen_picture_finds_its_case_first(page: Page, tmp_path: Path) -> None:
     choose_picture(page, tmp_path)
     search(page)
