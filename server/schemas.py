@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coin_retrieval.limits import MAX_PROTOTYPES, MAX_SEED
+from coin_retrieval.limits import DEFAULT_PROTOTYPES, MAX_PROTOTYPES, MAX_SEED
 from coin_retrieval.presenting.answer import (
     DrawingAnswer,
     SearchAnswer,
@@ -15,7 +15,6 @@ from coin_retrieval.presenting.answer import (
 )
 from coin_retrieval.presenting.views import CaseView, CodeView, ImageView
 from coin_retrieval.prototypes.prototype import Drawing, Prototype
-from coin_retrieval.search.query import DEFAULT_PROTOTYPES
 from coin_retrieval.search.result import SearchResult
 from coin_retrieval.types import CaseRecord, ImageRecord
 

@@ -39,9 +39,9 @@ from coin_retrieval.calibrating.query_bank import (
 )
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.config import FusionSettings
+from coin_retrieval.limits import DEFAULT_PROTOTYPES
 from coin_retrieval.metrics.bootstrap import macro_interval
 from coin_retrieval.progress import Progress, silent
-from coin_retrieval.search.query import DEFAULT_PROTOTYPES
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.types import SearchMode
 from coin_retrieval.wordings.labelled_reports import LabelledReport, independent_units

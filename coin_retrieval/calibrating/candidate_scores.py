@@ -11,8 +11,8 @@ from coin_retrieval.calibrating.candidates import Candidate
 from coin_retrieval.calibrating.case_ranking import CaseRanking, CaseVectors, Scores
 from coin_retrieval.calibrating.query_bank import EmbeddedQuery
 from coin_retrieval.progress import Progress, counted, silent
-from coin_retrieval.search.fusion import FusedQuery, fuse
-from coin_retrieval.search.whitening import Whitening, whitening_of_store
+from coin_retrieval.ranking.fusion import FusedQuery, fuse
+from coin_retrieval.ranking.whitening import Whitening, whitening_of_store
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.types import Embeddings, SearchMode
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from coin_retrieval.archive import Archive
 from coin_retrieval.archive.calibration import PLACES
 from coin_retrieval.calibrating.labelled_pictures import LabelledPictures
-from coin_retrieval.search.fusion import RRF_CONSTANT
+from coin_retrieval.ranking.fusion import RRF_CONSTANT
 from coin_retrieval.types import Embeddings, Origin
 
 Scores = NDArray[np.floating[Any]]

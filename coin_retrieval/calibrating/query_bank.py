@@ -66,7 +66,7 @@ def embed_queries(
         mode = SearchMode.PROTOTYPE
     bank = []
     for query in counted(queries, "embedding", on):
-        asked = Query(report=query.report, mode=mode, prototypes=prototypes, seed=seed)
+        asked = Query.of(report=query.report, mode=mode, prototypes=prototypes, seed=seed)
         made = retriever.embed(retriever.plan(asked))
         bank.append(EmbeddedQuery(query, made.text, made.pictures))
     return bank

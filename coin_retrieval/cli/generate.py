@@ -10,9 +10,9 @@ import typer
 
 from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import InputError
-from coin_retrieval.limits import MAX_SEED
+from coin_retrieval.limits import DEFAULT_PROTOTYPES, MAX_SEED
 
-_OF_A_REPORT = 4
+_OF_A_REPORT = DEFAULT_PROTOTYPES
 _OF_A_COMPOSED_REPORT = 1
 
 

@@ -10,7 +10,7 @@ import typer
 
 from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import InputError
-from coin_retrieval.limits import MAX_SEED
+from coin_retrieval.limits import DEFAULT_CASES, MAX_CASES, MAX_PROTOTYPES, MAX_SEED
 
 
 class ReportMode(StrEnum):
@@ -35,7 +35,9 @@ def search(
         ReportMode | None,
         typer.Option(help="Default: fused where the archive's encoder reads text, else prototype."),
     ] = None,
-    k: Annotated[int, typer.Option("-k", help="How many cases.")] = 10,
+    k: Annotated[
+        int, typer.Option("-k", min=1, max=MAX_CASES, help="How many cases.")
+    ] = DEFAULT_CASES,
     where: Annotated[
         list[str] | None,
         typer.Option(help="FIELD=VALUE, repeatable: fields are joined by AND, values by OR."),
@@ -61,7 +63,11 @@ def search(
     ] = False,
     prototypes: Annotated[
         int | None,
-        typer.Option(help="How many pictures to draw; default as calibrated, else 4."),
+        typer.Option(
+            min=1,
+            max=MAX_PROTOTYPES,
+            help="How many pictures to draw; default as calibrated, else 4.",
+        ),
     ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=MAX_SEED, help="Picture i is drawn from seed + i.")

@@ -11,11 +11,12 @@ from coin_retrieval.archive.calibration import Calibration, CloseMatch
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.encoding.base import Encoder, SupportsText
 from coin_retrieval.errors import InputError, UnsupportedError
+from coin_retrieval.limits import DEFAULT_PROTOTYPES
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
 from coin_retrieval.reports.plain import read_report
 from coin_retrieval.search.calibration_use import CalibrationUse, calibration_use
 from coin_retrieval.search.plan import ArchiveIdentity, DrawingPlan, SearchPlan, WordsPlan
-from coin_retrieval.search.query import DEFAULT_PROTOTYPES, Query
+from coin_retrieval.search.query import Query
 from coin_retrieval.types import RgbImage, SearchMode
 
 

@@ -8,10 +8,15 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from coin_retrieval.errors import InputError
-from coin_retrieval.limits import MAX_CASES, MAX_MARKS, MAX_PROTOTYPES, MAX_SEED
+from coin_retrieval.limits import (
+    DEFAULT_CASES,
+    DEFAULT_PROTOTYPES,
+    MAX_CASES,
+    MAX_MARKS,
+    MAX_PROTOTYPES,
+    MAX_SEED,
+)
 from coin_retrieval.types import SearchMode
-
-DEFAULT_PROTOTYPES = 4
 
 
 def _as_lists(where: Any) -> Any:
@@ -52,7 +57,7 @@ class Query(BaseModel):
         "by its text, or by both (fused); leave it out for what the archive was calibrated to, "
         "else the best that it supports. A picture alone is mode image",
     )
-    k: int = Field(default=10, ge=1, le=MAX_CASES, description="how many cases to find")
+    k: int = Field(default=DEFAULT_CASES, ge=1, le=MAX_CASES, description="how many cases to find")
     where: Where = Field(
         default_factory=dict,
         description="only images that fit: field → value, or a list of values of which one must "

@@ -12,21 +12,22 @@ from coin_retrieval.archive import Archive
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.errors import CoinError, GenerationError, InputError
+from coin_retrieval.limits import DEFAULT_PROTOTYPES
 from coin_retrieval.progress import Progress, silent
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
 from coin_retrieval.prototypes.prototype import Drawing
-from coin_retrieval.search.case_search import CaseSearch, Found
-from coin_retrieval.search.fusion import Feedback, FusedQuery, fuse, mean_direction
-from coin_retrieval.search.parts import Explanation, ingredients_of
+from coin_retrieval.ranking.case_search import CaseSearch, Found
+from coin_retrieval.ranking.fusion import Feedback, FusedQuery, fuse, mean_direction
+from coin_retrieval.ranking.parts import Explanation, ingredients_of
+from coin_retrieval.ranking.whitening import whitening_of_store
 from coin_retrieval.search.plan import SearchPlan
 from coin_retrieval.search.planning import Planner
-from coin_retrieval.search.query import DEFAULT_PROTOTYPES, Query
+from coin_retrieval.search.query import Query
 from coin_retrieval.search.query_embedder import EmbeddedWords, QueryEmbedder
 from coin_retrieval.search.result import SearchResult
 from coin_retrieval.search.support import support_of
-from coin_retrieval.search.whitening import whitening_of_store
 from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import CaseMatch, Embeddings, ImageIds, RgbImage, SearchMode
 

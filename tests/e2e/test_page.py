@@ -125,9 +125,7 @@ def test_a_case_opens_larger_with_its_other_images_and_closes_by_key(
     assert said == []
 
 
-def test_a_case_says_what_each_part_of_the_query_brought_to_it(
-    page: Page, said: list[str]
-) -> None:
+def test_a_case_says_what_each_part_of_the_query_brought_to_it(page: Page, said: list[str]) -> None:
     search_report(page)
     page.locator(".case .picture").first.click()
     parts = page.locator("#viewer-why-list li")

@@ -9,7 +9,7 @@ import typer
 
 from coin_retrieval.cli.query_options import QUERIES_HELP
 from coin_retrieval.console.errors import JsonOption
-from coin_retrieval.limits import MAX_SEED
+from coin_retrieval.limits import MAX_PROTOTYPES, MAX_SEED
 
 
 def ablation(
@@ -22,7 +22,11 @@ def ablation(
     k: Annotated[int, typer.Option("-k", min=1, help="How many places count.")] = 10,
     prototypes: Annotated[
         int,
-        typer.Option(min=1, max=64, help="Pictures drawn a report: up to 1, 2, 4, 8 are tried."),
+        typer.Option(
+            min=1,
+            max=MAX_PROTOTYPES,
+            help="Pictures drawn a report: up to 1, 2, 4, 8 are tried.",
+        ),
     ] = 8,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the first picture.")] = 0,
     generator: Annotated[

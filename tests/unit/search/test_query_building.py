@@ -18,7 +18,7 @@ from coin_retrieval.errors import InputError, NotFoundError
 from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
-from coin_retrieval.search.fusion import mean_direction
+from coin_retrieval.ranking.fusion import mean_direction
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.result import SearchResult
 from coin_retrieval.search.retriever import Retriever

@@ -25,7 +25,7 @@ from coin_retrieval.images import load_image
 from coin_retrieval.limits import MAX_CASES, MAX_MARKS, MAX_PROTOTYPES
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.cache import PrototypeCache
-from coin_retrieval.search.fusion import mean_direction
+from coin_retrieval.ranking.fusion import mean_direction
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.stores.faiss import FaissStore

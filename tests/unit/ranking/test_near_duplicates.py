@@ -9,7 +9,7 @@ from PIL import Image
 from unit.search.conftest import patch
 
 from coin_retrieval.archive.thumbnails import write_thumbnail
-from coin_retrieval.search.near_duplicates import Likeness, alike, glance
+from coin_retrieval.ranking.near_duplicates import Likeness, alike, glance
 from coin_retrieval.types import ImageId, ImageRecord, RgbImage
 
 

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from coin_retrieval.config import FusionSettings, ModalityMeans
 from coin_retrieval.encoding.base import unit_rows
 from coin_retrieval.errors import InputError, SettingsError
-from coin_retrieval.search.fusion import (
+from coin_retrieval.ranking.fusion import (
     Feedback,
     blend,
     centred,
@@ -21,7 +21,7 @@ from coin_retrieval.search.fusion import (
     rocchio,
     similarities,
 )
-from coin_retrieval.search.whitening import whitening_of
+from coin_retrieval.ranking.whitening import whitening_of
 from coin_retrieval.types import Embeddings, Hit, ImageId
 
 

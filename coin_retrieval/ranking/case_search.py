@@ -11,16 +11,16 @@ import numpy as np
 from coin_retrieval.archive.calibration import PLACES
 from coin_retrieval.catalog.base import Catalog, Where
 from coin_retrieval.errors import ArchiveCorruptError, NotFoundError
-from coin_retrieval.search.diversity import diversify, repeats
-from coin_retrieval.search.fusion import (
+from coin_retrieval.ranking.diversity import diversify, repeats
+from coin_retrieval.ranking.fusion import (
     FusedQuery,
     maximum_fusion,
     reciprocal_rank_fusion,
     similarities,
 )
-from coin_retrieval.search.grouping import first_cases, first_hits, group_by_case, with_repeats
-from coin_retrieval.search.near_duplicates import Likeness
-from coin_retrieval.search.parts import Ranks, ranks_of
+from coin_retrieval.ranking.grouping import first_cases, first_hits, group_by_case, with_repeats
+from coin_retrieval.ranking.near_duplicates import Likeness
+from coin_retrieval.ranking.parts import Ranks, ranks_of
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import CaseMatch, Embeddings, Hit, ImageId, ImageIds, ImageRecord, Match

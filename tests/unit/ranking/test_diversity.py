@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coin_retrieval.encoding.base import unit_rows
-from coin_retrieval.search.diversity import diversify, repeats
+from coin_retrieval.ranking.diversity import diversify, repeats
 from coin_retrieval.types import Embeddings
 
 

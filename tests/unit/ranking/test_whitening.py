@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from coin_retrieval.encoding.base import unit_rows
-from coin_retrieval.search.whitening import whitened, whitening_of, whitening_of_store
+from coin_retrieval.ranking.whitening import whitened, whitening_of, whitening_of_store
 from coin_retrieval.stores.faiss import FaissStore
 from coin_retrieval.types import Embeddings
 

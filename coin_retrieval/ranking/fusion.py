@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from coin_retrieval.config import FusionMethod, FusionSettings, ModalityMeans
 from coin_retrieval.encoding.base import unit_rows
 from coin_retrieval.errors import InputError, SettingsError
-from coin_retrieval.search.whitening import Whitening, whitened
+from coin_retrieval.ranking.whitening import Whitening, whitened
 from coin_retrieval.types import Embeddings, Hit, ImageId
 
 RRF_CONSTANT = 60

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.encoding.base import unit_rows
-from coin_retrieval.search.fusion import RRF_CONSTANT, Feedback, FusedQuery, corrected
-from coin_retrieval.search.whitening import Whitening
+from coin_retrieval.ranking.fusion import RRF_CONSTANT, Feedback, FusedQuery, corrected
+from coin_retrieval.ranking.whitening import Whitening
 from coin_retrieval.types import Embeddings, Hit, ImageId, Part
 
 Ranks = Mapping[ImageId, int]
@@ -48,7 +48,7 @@ def ingredients_of(
     liked: Sequence[str] = (),
     disliked: Sequence[str] = (),
 ) -> list[Ingredient]:
-    """The same that :func:`~coin_retrieval.search.fusion.fuse` was given, in the order of its rows.
+    """The same that :func:`.fuse` was given, in the order of its rows.
 
     Args:
         seeds: of the prototypes.

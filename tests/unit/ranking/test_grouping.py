@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coin_retrieval.search.grouping import first_cases, group_by_case
+from coin_retrieval.ranking.grouping import first_cases, group_by_case
 from coin_retrieval.types import CaseRecord, Hit, ImageId, ImageRecord, Match
 
 

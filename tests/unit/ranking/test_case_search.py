@@ -14,8 +14,8 @@ from coin_retrieval.catalog.sql import SqlCatalog
 from coin_retrieval.config import SqliteCatalogSettings
 from coin_retrieval.encoding.base import unit_rows
 from coin_retrieval.errors import ArchiveCorruptError, FilterError
-from coin_retrieval.search.case_search import CaseSearch
-from coin_retrieval.search.fusion import FusedQuery
+from coin_retrieval.ranking.case_search import CaseSearch
+from coin_retrieval.ranking.fusion import FusedQuery
 from coin_retrieval.stores.faiss import FaissStore
 from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import CaseMatch, CaseRecord, ImageId, ImageRecord, Origin
