@@ -49,13 +49,7 @@ class PrototypeCache:
 
     def get(self, provenance: Provenance) -> Prototype | None:
         """The prototype of this provenance; ``None`` if it is absent or its file is damaged."""
-        prototype_id = provenance.digest
-        path = self._path(prototype_id)
-        return (
-            Prototype(prototype_id, path, provenance)
-            if _read_provenance(path) == provenance
-            else None
-        )
+        return self._read(provenance.digest)
 
     def find(self, prototype_id: str) -> Prototype:
         """The prototype with this id.
@@ -63,24 +57,22 @@ class PrototypeCache:
         Raises:
             NotFoundError: no such prototype, or its file is damaged.
         """
-        if _PROTOTYPE_ID.fullmatch(prototype_id):
-            path = self._path(prototype_id)
-            provenance = _read_provenance(path)
-            if provenance is not None and provenance.digest == prototype_id:
-                return Prototype(prototype_id, path, provenance)
-        raise NotFoundError(
-            "no such prototype",
-            value=prototype_id,
-            expected="the id of a prototype that a search or generate answered",
-            remedy="generate it again",
-        )
+        here = self._read(prototype_id) if _PROTOTYPE_ID.fullmatch(prototype_id) else None
+        if here is None:
+            raise NotFoundError(
+                "no such prototype",
+                value=prototype_id,
+                expected="the id of a prototype that a search or generate answered",
+                remedy="generate it again",
+            )
+        return here
 
     def __iter__(self) -> Iterator[Prototype]:
         """Every whole prototype, by its id."""
         for path in sorted(self.root.glob("??/*.png")):
-            provenance = _read_provenance(path)
-            if provenance is not None and provenance.digest == path.stem:
-                yield Prototype(path.stem, path, provenance)
+            here = self._read(path.stem)
+            if here is not None:
+                yield here
 
     def clear(self) -> int:
         """Delete all prototypes and their embeddings, damaged ones too; returns how many pictures.
@@ -137,6 +129,23 @@ class PrototypeCache:
     def _path(self, prototype_id: str) -> Path:
         return self.root / prototype_id[:2] / f"{prototype_id}.png"
 
+    def _read(self, prototype_id: str) -> Prototype | None:
+        """The file of this id, if its checksums hold and it says so itself (no pixel is decoded).
+
+        Older programs wrote other provenances: theirs are as good as absent.
+        """
+        path = self._path(prototype_id)
+        try:
+            with Image.open(io.BytesIO(path.read_bytes()), formats=["PNG"]) as image:
+                text = image.info["provenance"]
+                image.verify()
+            provenance = _PROVENANCE.validate_json(text)
+        except (OSError, SyntaxError, ValueError, LookupError, EOFError):
+            return None
+        if provenance.digest != prototype_id:
+            return None
+        return Prototype(prototype_id, path, provenance)
+
 
 def _metadata(provenance: Provenance) -> dict[str, str]:
     return {
@@ -145,17 +154,6 @@ def _metadata(provenance: Provenance) -> dict[str, str]:
         "Description": SYNTHETIC_NOTICE,
         "provenance": json.dumps(provenance.as_dict(), sort_keys=True),
     }
-
-
-def _read_provenance(path: Path) -> Provenance | None:
-    """What the PNG says of itself, if every chunk's checksum holds (no pixel is decoded)."""
-    try:
-        with Image.open(io.BytesIO(path.read_bytes()), formats=["PNG"]) as image:
-            text = image.info["provenance"]
-            image.verify()
-            return _PROVENANCE.validate_json(text)
-    except (OSError, SyntaxError, ValueError, LookupError, EOFError):
-        return None
 
 
 def _read_row(path: Path, dim: int) -> np.ndarray | None:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter
 
 from coin_retrieval.encoding.base import unit_rows
 from coin_retrieval.errors import NotFoundError, SettingsError
-from coin_retrieval.images import load_image
+from coin_retrieval.images import encode_png, load_image
 from coin_retrieval.prototypes.cache import SYNTHETIC_NOTICE, PrototypeCache
 from coin_retrieval.types import (
     Embeddings,
@@ -102,6 +103,49 @@ def test_a_file_under_anothers_name_is_not_believed(cache: PrototypeCache) -> No
     assert cache.get(plan(1)) is None
     with pytest.raises(NotFoundError):
         cache.find(second.prototype_id)
+
+
+def _renamed_source(told: dict[str, Any]) -> None:
+    told["prompt"] = told.pop("source")["text"]
+
+
+def _unknown_field(told: dict[str, Any]) -> None:
+    told["gate"] = "open"
+
+
+def _unknown_field_of_the_source(told: dict[str, Any]) -> None:
+    told["source"]["author"] = "somebody"
+
+
+def _unknown_kind(told: dict[str, Any]) -> None:
+    told["source"]["kind"] = "hearsay"
+
+
+def _seed_in_words(told: dict[str, Any]) -> None:
+    told["seed"] = str(told["seed"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _renamed_source,
+        _unknown_field,
+        _unknown_field_of_the_source,
+        _unknown_kind,
+        _seed_in_words,
+    ],
+)
+def test_a_provenance_that_another_program_wrote_is_not_believed(
+    cache: PrototypeCache, change: Callable[[dict[str, Any]], None]
+) -> None:
+    prototype = cache.put(drawn(plan(0)))
+    told = prototype.provenance.as_dict()
+    change(told)
+    prototype.path.write_bytes(
+        encode_png(load_image(prototype.path), text={"provenance": json.dumps(told)})
+    )
+    assert cache.get(plan(0)) is None
+    assert cache.clear() == 1
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 64 + "\n"])
