@@ -16,7 +16,7 @@ from coin_retrieval.types import Dtype
 class Settings(BaseModel):
     """Base: frozen, unknown fields are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class OpenClipEncoderSettings(Settings):

@@ -101,6 +101,7 @@ STATUS: tuple[tuple[type[CoinError], int], ...] = (
     (coin.EncoderMismatchError, 409),
     (coin.ArchiveError, 503),
     (coin.ModelError, 503),
+    (coin.ServerError, 503),
 )
 """First match wins, so a class stands after those that inherit from it."""
 

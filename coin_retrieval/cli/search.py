@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import InputError
 from coin_retrieval.limits import DEFAULT_CASES, MAX_CASES, MAX_PROTOTYPES, MAX_SEED
+
+if TYPE_CHECKING:
+    from coin_retrieval.presenting.answer import SearchAnswer
+    from coin_retrieval.search.query import Query
 
 
 class ReportMode(StrEnum):
@@ -22,7 +26,9 @@ class ReportMode(StrEnum):
 
 
 def search(
-    archive: Annotated[Path, typer.Argument(help="An archive that coin-index built.")],
+    archive: Annotated[
+        Path | None, typer.Argument(help="An archive that coin-index built; or see --server.")
+    ] = None,
     report: Annotated[str | None, typer.Option(help="The report's text.")] = None,
     report_file: Annotated[
         Path | None, typer.Option(help="A text file with the report; - reads standard input.")
@@ -84,6 +90,12 @@ def search(
             help="An answer.json of before: the same search again, or what has changed since."
         ),
     ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Ask a running coin-serve; without ARCHIVE, COIN_SERVER names it."
+        ),
+    ] = None,
     as_json: JsonOption = False,
     save: Annotated[
         Path | None, typer.Option(help="Directory for sheet.png, answer.json, prototypes/.")
@@ -96,21 +108,21 @@ def search(
     ] = None,
 ) -> None:
     """Find the real cases nearest to what a report describes, or to a picture."""
-    from coin_retrieval.cli.opening import open_retriever
-    from coin_retrieval.console.bars import showing
     from coin_retrieval.console.inputs import parse_where, report_text
-    from coin_retrieval.console.session import print_json
-    from coin_retrieval.images import load_image
-    from coin_retrieval.presenting.answer import to_answer
-    from coin_retrieval.presenting.replay import (
-        read_answer,
-        require_same_cases,
-        require_same_plan,
-    )
+    from coin_retrieval.console.server_address import asked_where
     from coin_retrieval.search.query import Query
 
     asks = report is not None or report_file is not None
-    before = read_answer(replay) if replay is not None else None
+    place = asked_where(archive, server)
+    if isinstance(place, str):
+        from coin_retrieval.cli.served import refuse_local, search_served
+
+        refuse_local({"replay": replay, "save": save, "encoder": encoder, "generator": generator})
+    before = None
+    if replay is not None:
+        from coin_retrieval.presenting.replay import read_answer
+
+        before = read_answer(replay)
     if before is not None and (asks or like):
         raise InputError(
             "a replay asks what was asked before",
@@ -142,10 +154,45 @@ def search(
     )
     if explain and not query.explain:
         query = query.model_copy(update={"explain": True})
+    if isinstance(place, str):
+        search_served(place, query, image=image, as_json=as_json)
+    else:
+        _search_here(
+            place,
+            query,
+            image=image,
+            before=before,
+            encoder=encoder,
+            generator=generator,
+            save=save,
+            as_json=as_json,
+        )
+
+
+def _search_here(
+    archive: Path,
+    query: Query,
+    *,
+    image: Path | None,
+    before: SearchAnswer | None,
+    encoder: str | None,
+    generator: str | None,
+    save: Path | None,
+    as_json: bool,
+) -> None:
+    """Plan, compare with an answer of ``before``, run, show."""
+    from coin_retrieval.cli.opening import open_retriever
+    from coin_retrieval.console.bars import showing
+    from coin_retrieval.console.session import print_json
+    from coin_retrieval.images import load_image
+    from coin_retrieval.presenting.answer import to_answer
+
     picture = load_image(image) if image is not None else None
     retriever = open_retriever(archive, encoder=encoder, generator=generator)
     plan = retriever.plan(query, picture)
     if before is not None:
+        from coin_retrieval.presenting.replay import require_same_cases, require_same_plan
+
         require_same_plan(before, plan, retriever.cache)
     with showing(quiet=as_json) as on:
         result = retriever.run(plan, on)
@@ -163,20 +210,10 @@ def search(
         return
     from rich.console import Console
 
-    from coin_retrieval.cli.tables import (
-        show_explanations,
-        show_no_match,
-        show_search,
-        show_site_hint,
-    )
+    from coin_retrieval.cli.tables import show_answer
 
     console = Console()
-    if query.where and not result.cases:
-        show_no_match(console, query.where, catalog.values)
-    show_search(console, answer, demonstration=retriever.archive.manifest.demonstration)
-    if explain:
-        show_explanations(console, answer.cases)
-    if query.report and "site" not in query.where:
-        show_site_hint(console, answer.query)
+    demonstration = retriever.archive.manifest.demonstration
+    show_answer(console, answer, values=catalog.values, demonstration=demonstration)
     if sheet is not None:
         console.print(f"Contact sheet: {sheet}", soft_wrap=True, markup=False, highlight=False)

@@ -34,6 +34,29 @@ _VALUES_SHOWN = 12
 _BAR_CHARACTERS = 21
 
 
+def show_answer(
+    console: Console,
+    answer: SearchAnswer,
+    *,
+    values: Callable[[str], Mapping[str, int]],
+    demonstration: bool,
+) -> None:
+    """All that a reader is told of a search.
+
+    Args:
+        values: of a field of the archive, and how many images have each.
+        demonstration: whether the archive has no patients.
+    """
+    asked = answer.query.asked
+    if asked.where and not answer.cases:
+        show_no_match(console, asked.where, values)
+    show_search(console, answer, demonstration=demonstration)
+    if asked.explain:
+        show_explanations(console, answer.cases)
+    if "site" not in asked.where:
+        show_site_hint(console, answer.query)
+
+
 def show_search(console: Console, answer: SearchAnswer, *, demonstration: bool) -> None:
     """A table of the cases, and below it what a reader must know of them."""
     table = Table(title=f"Nearest cases, mode {answer.query.mode}", title_justify="left")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # who only reads answers, as a client does, loads no more tha
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class QueryAnswer(_Answer):

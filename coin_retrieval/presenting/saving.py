@@ -16,6 +16,7 @@ from coin_retrieval.presenting.phrases import DEMONSTRATION_BANNER, FOOTER
 from coin_retrieval.presenting.sheet import draw_sheet
 from coin_retrieval.prototypes.prototype import Prototype
 from coin_retrieval.search.result import SearchResult
+from coin_retrieval.types import RgbImage
 
 
 def save_prototypes(directory: Path, prototypes: Sequence[Prototype]) -> tuple[Prototype, ...]:
@@ -36,6 +37,21 @@ def save_prototypes(directory: Path, prototypes: Sequence[Prototype]) -> tuple[P
         raise _not_writable(directory, error) from error
 
 
+def sheet_of(result: SearchResult, archive: Archive) -> RgbImage:
+    """The contact sheet of a search, uint8 [h w 3].
+
+    Raises:
+        ImageError: a thumbnail or a prototype cannot be read.
+    """
+    return draw_sheet(
+        result,
+        prototype_image=lambda prototype: load_image(prototype.path),
+        case_image=lambda image: load_image(archive.thumbnail_path(image)),
+        query_image=result.plan.image,
+        demonstration=archive.manifest.demonstration,
+    )
+
+
 def save_search(
     directory: Path,
     result: SearchResult,
@@ -52,13 +68,7 @@ def save_search(
     """
     copies = save_prototypes(directory / "prototypes", result.prototypes)
     saved = replace(result, prototypes=copies)
-    sheet = draw_sheet(
-        saved,
-        prototype_image=lambda prototype: load_image(prototype.path),
-        case_image=lambda image: load_image(archive.thumbnail_path(image)),
-        query_image=result.plan.image,
-        demonstration=archive.manifest.demonstration,
-    )
+    sheet = sheet_of(saved, archive)
     marks = {"Description": FOOTER, "report": result.report}
     if copies:
         marks["synthetic"] = "the prototypes, not the cases below them"

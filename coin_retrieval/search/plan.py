@@ -124,7 +124,7 @@ class SearchPlan:
 class PublicPlan(BaseModel):
     """A plan without its words: texts, pictures and filter values are SHA-256 digests (hex)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     archive_version: str = Field(description="the published version that is searched")
     archive: str = Field(description="digest over that version's files")

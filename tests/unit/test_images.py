@@ -12,6 +12,8 @@ from PIL import Image
 from coin_retrieval import images
 from coin_retrieval.errors import ImageError
 from coin_retrieval.images import (
+    ImageLike,
+    as_rgb,
     content_hash,
     decode_image,
     encode_png,
@@ -219,3 +221,61 @@ def test_a_square_may_be_cut_without_stretching() -> None:
     np.testing.assert_allclose(
         fit_square(wide, 40, max_stretch=1.0)[20, :, 0], ramp[80:120], atol=2
     )
+
+
+@pytest.mark.parametrize("held", ["str", "path", "bytes", "pillow", "array", "rgba", "pillow L"])
+def test_a_picture_is_the_same_however_python_holds_it(held: str, tmp_path: Path) -> None:
+    grey = np.repeat(np.arange(60, dtype=np.uint8).reshape(6, 10, 1), 3, axis=2)
+    file = tmp_path / "picture.png"
+    file.write_bytes(encode_png(grey))
+    ways: dict[str, ImageLike] = {
+        "str": str(file),
+        "path": file,
+        "bytes": file.read_bytes(),
+        "pillow": Image.open(file),
+        "array": grey,
+        "rgba": np.dstack([grey, np.full((6, 10), 255, np.uint8)]),
+        "pillow L": Image.fromarray(grey[..., 0]),
+    }
+    assert np.array_equal(as_rgb(ways[held]), grey)
+
+
+def test_transparent_pixels_of_an_array_are_white() -> None:
+    assert as_rgb(np.zeros((2, 3, 4), np.uint8)).min() == 255
+
+
+def test_a_greyscale_array_of_sixteen_bits_keeps_its_range() -> None:
+    picture = as_rgb(np.array([[0, 65535]], np.uint16))
+    assert picture.shape == (1, 2, 3)
+    assert picture.min() == 0
+    assert picture.max() == 255
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((3, 8, 9), np.uint8),
+        np.zeros((8, 9, 3), np.float32),
+        np.zeros((8, 9, 3), np.uint16),
+        np.zeros((0, 9, 3), np.uint8),
+        np.zeros(9, np.uint8),
+        np.zeros((8, 9), bool),
+    ],
+)
+def test_an_array_that_is_no_picture_is_refused_with_what_to_do(array: np.ndarray) -> None:
+    with pytest.raises(ImageError, match=r"uint8 \[height width 3\].*moveaxis"):
+        as_rgb(array)
+
+
+@pytest.mark.parametrize("thing", [None, 7, object(), ["a.png"]])
+def test_a_thing_that_is_no_picture_is_refused(thing: object) -> None:
+    with pytest.raises(ImageError, match="not a picture"):
+        as_rgb(thing)  # type: ignore[arg-type]
+
+
+def test_a_pillow_image_of_a_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    data = encoded(Image.fromarray(noise), "PNG")
+    opened = Image.open(io.BytesIO(data[: len(data) // 2]))
+    with pytest.raises(ImageError, match="cannot be decoded"):
+        as_rgb(opened)
