@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from coin_retrieval.cli.query_options import QUERIES_HELP
+from coin_retrieval.cli import options
 from coin_retrieval.console.errors import JsonOption
-from coin_retrieval.limits import MAX_PROTOTYPES, MAX_SEED
+from coin_retrieval.limits import MAX_SEED
 
 
 def calibrate(
-    archive: Annotated[Path, typer.Argument(help="An archive that coin-index built.")],
-    queries: Annotated[Path | None, typer.Option(help=QUERIES_HELP)] = None,
-    by: Annotated[str, typer.Option(help="The label: finding or diagnosis.")] = "finding",
-    where: Annotated[
-        list[str] | None, typer.Option(help="FIELD=VALUE, repeatable: search only these.")
-    ] = None,
+    archive: options.ArchivePath,
+    queries: options.Queries = None,
+    by: options.By = "finding",
+    where: options.SearchWhere = None,
     folds: Annotated[int, typer.Option(min=2, help="Of cross-validation.")] = 5,
-    prototypes: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            max=MAX_PROTOTYPES,
-            help="Pictures drawn a report: up to 1, 2, 4, 8 are tried.",
-        ),
-    ] = 8,
+    prototypes: options.TriedPrototypes = 8,
     seed: Annotated[
         int, typer.Option(min=0, max=MAX_SEED, help="Of the first picture, and of the folds.")
     ] = 0,
-    generator: Annotated[
-        str | None, typer.Option(help="Which generator; default COIN_GENERATOR, else starter.")
-    ] = None,
+    generator: options.GeneratorName = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the figures; leave the archive as it is.")
     ] = False,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from coin_retrieval.cli import options
 from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import InputError
 from coin_retrieval.limits import DEFAULT_PROTOTYPES, MAX_SEED
@@ -51,9 +52,7 @@ def generate(
         Path | None, typer.Option(help="Where to put the pictures; else they stay in the cache.")
     ] = None,
     as_json: JsonOption = False,
-    generator: Annotated[
-        str | None, typer.Option(help="Which generator; default COIN_GENERATOR, else starter.")
-    ] = None,
+    generator: options.GeneratorName = None,
 ) -> None:
     """Draw synthetic prototypes of a report. They are nobody's cells, and are marked so.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from coin_retrieval.cli import options
 from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.limits import MAX_SEED
 
@@ -28,7 +28,7 @@ def _group() -> None: ...
 
 @prototypes_app.command()
 def warm(
-    archive: Annotated[Path, typer.Argument(help="An archive that coin-index built.")],
+    archive: options.ArchivePath,
     terms: Annotated[
         list[str],
         typer.Option(help="bethesda, blood or a YAML file of terms; repeatable."),
@@ -39,12 +39,8 @@ def warm(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="As of the searches to come.")] = 0,
     as_json: JsonOption = False,
-    encoder: Annotated[
-        str | None, typer.Option(help="Default: the encoder that built the archive.")
-    ] = None,
-    generator: Annotated[
-        str | None, typer.Option(help="Which generator; default COIN_GENERATOR, else starter.")
-    ] = None,
+    encoder: options.EncoderName = None,
+    generator: options.GeneratorName = None,
 ) -> None:
     """Draw and embed the prototypes of standard terms: a search by one of them then draws nothing.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from coin_retrieval.cli import options
 from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import InputError
 from coin_retrieval.limits import DEFAULT_CASES, MAX_CASES, MAX_PROTOTYPES, MAX_SEED
@@ -100,12 +101,8 @@ def search(
     save: Annotated[
         Path | None, typer.Option(help="Directory for sheet.png, answer.json, prototypes/.")
     ] = None,
-    encoder: Annotated[
-        str | None, typer.Option(help="Default: the encoder that built the archive.")
-    ] = None,
-    generator: Annotated[
-        str | None, typer.Option(help="Which generator; default COIN_GENERATOR, else starter.")
-    ] = None,
+    encoder: options.EncoderName = None,
+    generator: options.GeneratorName = None,
 ) -> None:
     """Find the real cases nearest to what a report describes, or to a picture."""
     from coin_retrieval.console.inputs import parse_where, report_text

@@ -7,31 +7,19 @@ from typing import Annotated
 
 import typer
 
-from coin_retrieval.cli.query_options import QUERIES_HELP
+from coin_retrieval.cli import options
 from coin_retrieval.console.errors import JsonOption
-from coin_retrieval.limits import MAX_PROTOTYPES, MAX_SEED
 
 
 def ablation(
-    archive: Annotated[Path, typer.Argument(help="An archive that coin-index built.")],
-    queries: Annotated[Path | None, typer.Option(help=QUERIES_HELP)] = None,
-    where: Annotated[
-        list[str] | None, typer.Option(help="FIELD=VALUE, repeatable: search only these.")
-    ] = None,
-    by: Annotated[str, typer.Option(help="The label: finding or diagnosis.")] = "finding",
-    k: Annotated[int, typer.Option("-k", min=1, help="How many places count.")] = 10,
-    prototypes: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            max=MAX_PROTOTYPES,
-            help="Pictures drawn a report: up to 1, 2, 4, 8 are tried.",
-        ),
-    ] = 8,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the first picture.")] = 0,
-    generator: Annotated[
-        str | None, typer.Option(help="Which generator; default COIN_GENERATOR, else starter.")
-    ] = None,
+    archive: options.ArchivePath,
+    queries: options.Queries = None,
+    where: options.SearchWhere = None,
+    by: options.By = "finding",
+    k: options.Places = 10,
+    prototypes: options.TriedPrototypes = 8,
+    seed: options.FirstSeed = 0,
+    generator: options.GeneratorName = None,
     out: Annotated[
         Path | None, typer.Option(help="Directory for ablation.json and ablation.md.")
     ] = None,

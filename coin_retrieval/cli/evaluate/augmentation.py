@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coin_retrieval.cli.picture_options import (
-    GeneratedWhere,
-    Out,
-    SizePx,
-    Space,
-    Where,
-    open_features,
-    select,
-)
+from coin_retrieval.cli import options, picture_options
+from coin_retrieval.cli.picture_options import open_features, select
 from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import InputError
 
@@ -43,12 +36,12 @@ def augmentation(
     generated: Annotated[
         list[Path], typer.Option(help="Drawn pictures with labels; repeatable: manifests.")
     ],
-    where: Where = None,
+    where: picture_options.Where = None,
     test_where: Annotated[
         list[str] | None, typer.Option(help="FIELD=VALUE, repeatable: only these of --test.")
     ] = None,
-    generated_where: GeneratedWhere = None,
-    by: Annotated[str, typer.Option(help="The label: finding or diagnosis.")] = "finding",
+    generated_where: picture_options.GeneratedWhere = None,
+    by: options.By = "finding",
     shots: Annotated[
         str, typer.Option(help="Comma-separated: how many real pictures a class are few.")
     ] = "5,10,50",
@@ -57,8 +50,8 @@ def augmentation(
     classifier: Annotated[
         ClassifierKind, typer.Option(help="On frozen --features, or a network from scratch.")
     ] = ClassifierKind.LINEAR,
-    features: Space = "starter",
-    size_px: SizePx = None,
+    features: picture_options.Space = "starter",
+    size_px: picture_options.SizePx = None,
     network: Annotated[str, typer.Option(help="cnn: the timm model.")] = "resnet10t",
     steps: Annotated[int, typer.Option(min=1, help="cnn: of 32 pictures each.")] = 200,
     generated_weight: Annotated[
@@ -67,7 +60,7 @@ def augmentation(
             min=0.01, help="Drawn pictures of a class weigh at most so much of its real ones."
         ),
     ] = 1.0,
-    out: Out = None,
+    out: picture_options.Out = None,
     plots: Annotated[bool, typer.Option(help="Draw a plot into --out.")] = True,
     as_json: JsonOption = False,
 ) -> None:
@@ -79,8 +72,7 @@ def augmentation(
         to_markdown,
     )
     from coin_retrieval.evaluation.augmentation.plot import augmentation_png
-    from coin_retrieval.evaluation.pictures.agreement import require_classifier
-    from coin_retrieval.evaluation.retrieval.plots import require_plots
+    from coin_retrieval.evaluation.extras import require_classifier, require_plots
 
     few = _shots(shots)
     if out is not None and plots:

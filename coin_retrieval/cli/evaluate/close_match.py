@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from coin_retrieval.cli import options
 from coin_retrieval.console.errors import JsonOption
-from coin_retrieval.limits import MAX_SEED
 
 
 class Mode(StrEnum):
@@ -22,7 +22,7 @@ class Mode(StrEnum):
 
 
 def close_match(
-    archive: Annotated[Path, typer.Argument(help="An archive that coin-index built.")],
+    archive: options.ArchivePath,
     queries: Annotated[
         Path | None,
         typer.Option(
@@ -40,7 +40,7 @@ def close_match(
     mode: Annotated[
         Mode | None, typer.Option(help="Default: what a search of a report takes.")
     ] = None,
-    by: Annotated[str, typer.Option(help="The label: finding or diagnosis.")] = "finding",
+    by: options.By = "finding",
     outside_where: Annotated[
         list[str] | None,
         typer.Option(help="FIELD=VALUE, repeatable: only these pictures of --outside."),
@@ -48,14 +48,9 @@ def close_match(
     sample: Annotated[
         int, typer.Option(min=1, help="At most so many pictures of each kind, for mode image.")
     ] = 500,
-    prototypes: Annotated[
-        int | None,
-        typer.Option(min=1, help="Pictures drawn a report; default as calibrated, else 4."),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the first picture.")] = 0,
-    generator: Annotated[
-        str | None, typer.Option(help="Which generator; default COIN_GENERATOR, else starter.")
-    ] = None,
+    prototypes: options.Prototypes = None,
+    seed: options.FirstSeed = 0,
+    generator: options.GeneratorName = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Directory for close_match.json, close_match.md and close_match.png."),
@@ -68,9 +63,9 @@ def close_match(
     from coin_retrieval.console.bars import showing
     from coin_retrieval.console.inputs import parse_where
     from coin_retrieval.console.session import working
+    from coin_retrieval.evaluation.extras import require_plots
     from coin_retrieval.evaluation.retrieval import closeness, questions_of
-    from coin_retrieval.evaluation.retrieval.closeness_plot import close_match_png
-    from coin_retrieval.evaluation.retrieval.plots import require_plots
+    from coin_retrieval.evaluation.retrieval.plots import close_match_png
     from coin_retrieval.types import SearchMode
 
     if out is not None:

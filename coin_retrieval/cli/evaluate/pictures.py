@@ -7,20 +7,8 @@ from typing import Annotated
 
 import typer
 
-from coin_retrieval.cli.picture_options import (
-    Generated,
-    GeneratedWhere,
-    HeldOut,
-    HeldOutWhere,
-    Out,
-    SizePx,
-    Space,
-    Training,
-    TrainingWhere,
-    Where,
-    open_features,
-    select,
-)
+from coin_retrieval.cli import options, picture_options
+from coin_retrieval.cli.picture_options import open_features, select
 from coin_retrieval.console.errors import JsonOption
 
 
@@ -36,19 +24,19 @@ def images(
         list[Path] | None,
         typer.Option(help="Further real pictures, repeatable: the row that says what is possible."),
     ] = None,
-    features: Space = "starter",
-    where: Where = None,
+    features: picture_options.Space = "starter",
+    where: picture_options.Where = None,
     reference_where: Annotated[
         list[str] | None, typer.Option(help="FIELD=VALUE, repeatable: only these of --reference.")
     ] = None,
-    generated_where: GeneratedWhere = None,
+    generated_where: picture_options.GeneratedWhere = None,
     sample: Annotated[
         int | None,
         typer.Option(min=6, help="At most so many pictures of each set: equal numbers compare."),
     ] = None,
-    size_px: SizePx = None,
+    size_px: picture_options.SizePx = None,
     seed: Annotated[int, typer.Option(help="Of samples and subsets.")] = 0,
-    out: Out = None,
+    out: picture_options.Out = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fréchet and kernel distance, CMMD, precision, recall, density and coverage."""
@@ -68,15 +56,15 @@ def images(
 
 
 def memorisation(
-    generated: Generated,
-    training: Training,
-    held_out: HeldOut,
-    features: Space = "starter",
-    training_where: TrainingWhere = None,
-    held_out_where: HeldOutWhere = None,
-    generated_where: GeneratedWhere = None,
-    size_px: SizePx = None,
-    out: Out = None,
+    generated: picture_options.Generated,
+    training: picture_options.Training,
+    held_out: picture_options.HeldOut,
+    features: picture_options.Space = "starter",
+    training_where: picture_options.TrainingWhere = None,
+    held_out_where: picture_options.HeldOutWhere = None,
+    generated_where: picture_options.GeneratedWhere = None,
+    size_px: picture_options.SizePx = None,
+    out: picture_options.Out = None,
     as_json: JsonOption = False,
 ) -> None:
     """Are drawn pictures nearer to training pictures than unseen real ones ever are?"""
@@ -100,24 +88,25 @@ def memorisation(
 
 
 def classifier_agreement(
-    generated: Generated,
-    training: Training,
-    held_out: HeldOut,
-    features: Space = "starter",
-    by: Annotated[str, typer.Option(help="The label: finding or diagnosis.")] = "finding",
-    training_where: TrainingWhere = None,
-    held_out_where: HeldOutWhere = None,
-    generated_where: GeneratedWhere = None,
-    size_px: SizePx = None,
-    out: Out = None,
+    generated: picture_options.Generated,
+    training: picture_options.Training,
+    held_out: picture_options.HeldOut,
+    features: picture_options.Space = "starter",
+    by: options.By = "finding",
+    training_where: picture_options.TrainingWhere = None,
+    held_out_where: picture_options.HeldOutWhere = None,
+    generated_where: picture_options.GeneratedWhere = None,
+    size_px: picture_options.SizePx = None,
+    out: picture_options.Out = None,
     as_json: JsonOption = False,
 ) -> None:
     """Does a classifier trained on real pictures name the class of drawn ones?"""
     from coin_retrieval.cli.evaluate.results import show
     from coin_retrieval.console.bars import showing
+    from coin_retrieval.evaluation.extras import require_classifier
     from coin_retrieval.evaluation.pictures import agreement
 
-    agreement.require_classifier()
+    require_classifier()
     drawn = select([generated], generated_where)
     seen, unseen = select(training, training_where), select(held_out, held_out_where)
     space = open_features(features, size_px=size_px)

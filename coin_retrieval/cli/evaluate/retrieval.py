@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from coin_retrieval.cli import options
 from coin_retrieval.cli.evaluate.ablation import ablation
 from coin_retrieval.cli.evaluate.augmentation import augmentation
 from coin_retrieval.cli.evaluate.close_match import close_match
 from coin_retrieval.cli.evaluate.pictures import classifier_agreement, images, memorisation
 from coin_retrieval.cli.evaluate.sheet import sheet
-from coin_retrieval.cli.query_options import QUERIES_HELP
 from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import InputError
 
@@ -35,27 +35,19 @@ def _group() -> None: ...
 
 @evaluate_app.command()
 def retrieval(
-    archive: Annotated[Path, typer.Argument(help="An archive that coin-index built.")],
-    queries: Annotated[
-        Path | None,
-        typer.Option(help=QUERIES_HELP),
-    ] = None,
-    where: Annotated[
-        list[str] | None, typer.Option(help="FIELD=VALUE, repeatable: search only these.")
-    ] = None,
-    by: Annotated[str, typer.Option(help="The label: finding or diagnosis.")] = "finding",
+    archive: options.ArchivePath,
+    queries: options.Queries = None,
+    where: options.SearchWhere = None,
+    by: options.By = "finding",
     modes: Annotated[
         str | None,
         typer.Option(
             help="Comma-separated: image, text, prototype, fused. Default: all that are possible."
         ),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="How many places count.")] = 10,
-    prototypes: Annotated[
-        int | None,
-        typer.Option(min=1, help="Pictures drawn a report; default as calibrated, else 4."),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the first picture.")] = 0,
+    k: options.Places = 10,
+    prototypes: options.Prototypes = None,
+    seed: options.FirstSeed = 0,
     out: Annotated[
         Path | None, typer.Option(help="Directory for figures.json, figures.md and plots.")
     ] = None,
@@ -67,8 +59,9 @@ def retrieval(
     from coin_retrieval.cli.opening import open_retriever
     from coin_retrieval.console.bars import showing
     from coin_retrieval.console.inputs import parse_where
+    from coin_retrieval.evaluation.extras import require_plots
     from coin_retrieval.evaluation.retrieval.modes import evaluate
-    from coin_retrieval.evaluation.retrieval.plots import classes_png, modes_png, require_plots
+    from coin_retrieval.evaluation.retrieval.plots import classes_png, modes_png
     from coin_retrieval.evaluation.retrieval.table import to_markdown
     from coin_retrieval.wordings.labelled_reports import labelled_reports
 

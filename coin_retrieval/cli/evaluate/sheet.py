@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from coin_retrieval.cli import options
 from coin_retrieval.cli.picture_options import Where, select
 from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.limits import MAX_SEED
@@ -25,16 +26,14 @@ def sheet(
         typer.Option(help="Real pictures; repeatable: manifest or folder. None: drawn ones only."),
     ] = None,
     where: Where = None,
-    by: Annotated[str, typer.Option(help="The label: finding or diagnosis.")] = "finding",
+    by: options.By = "finding",
     n: Annotated[int, typer.Option("-n", min=1, max=16, help="Pictures of each kind.")] = 8,
     seed: Annotated[
         int,
         typer.Option(min=0, max=MAX_SEED, help="Of the first drawn picture, and of the choice."),
     ] = 0,
     as_json: JsonOption = False,
-    generator: Annotated[
-        str | None, typer.Option(help="Which generator; default COIN_GENERATOR, else starter.")
-    ] = None,
+    generator: options.GeneratorName = None,
 ) -> None:
     """Draw each report beside real pictures of its label, ten reports a page."""
     from coin_retrieval.console.bars import showing

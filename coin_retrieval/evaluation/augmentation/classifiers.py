@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coin_retrieval.evaluation.augmentation.training_sets import Pool, Rows, Weights
-from coin_retrieval.evaluation.pictures.agreement import require_classifier
+from coin_retrieval.evaluation.extras import require_classifier
 from coin_retrieval.evaluation.pictures.picture_sets import PictureSet
 from coin_retrieval.evaluation.pictures.spaces import FeatureSpace
 from coin_retrieval.progress import Progress, silent

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
 from coin_retrieval.evaluation.augmentation.experiment import AugmentationFigures
+from coin_retrieval.evaluation.extras import BLUE, GREEN, ORANGE, png_of
 
-_REAL, _BOTH, _GENERATED = "#0072B2", "#E69F00", "#009E73"
 _APART = 0.06
-_DPI = 150
 
 
 def augmentation_png(figures: AugmentationFigures) -> bytes:
@@ -18,7 +15,7 @@ def augmentation_png(figures: AugmentationFigures) -> bytes:
     places = {gain.shots: place for place, gain in enumerate(figures.gains)}
     page = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = page.subplots()
-    for generated, colour, label in ((False, _REAL, "real"), (True, _BOTH, "real + generated")):
+    for generated, colour, label in ((False, BLUE, "real"), (True, ORANGE, "real + generated")):
         shown = [
             one
             for one in figures.regimes
@@ -38,13 +35,11 @@ def augmentation_png(figures: AugmentationFigures) -> bytes:
         for place, one in zip(at, shown, strict=True):
             axes.scatter([place] * len(one.accuracies), one.accuracies, 12, colour, alpha=0.5)
     (alone,) = (one for one in figures.regimes if one.shots == 0)
-    axes.axhline(alone.mean, color=_GENERATED, linestyle="--", label="generated only")
+    axes.axhline(alone.mean, color=GREEN, linestyle="--", label="generated only")
     ticks = ["all" if shots is None else str(shots) for shots in places]
     axes.set_xticks(list(places.values()), ticks)
     axes.set_xlabel("real training pictures a class")
     axes.set_ylabel(f"macro accuracy by {figures.by}, real test pictures")
     axes.grid(axis="y", alpha=0.3)
     axes.legend(frameon=False)
-    buffer = io.BytesIO()
-    page.savefig(buffer, format="png", dpi=_DPI)
-    return buffer.getvalue()
+    return png_of(page)

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from coin_retrieval.errors import InputError, MissingDependencyError
+from coin_retrieval.errors import InputError
+from coin_retrieval.evaluation.extras import require_classifier
 from coin_retrieval.evaluation.pictures.picture_sets import PictureSet, notes_on, require_disjoint
 from coin_retrieval.evaluation.pictures.spaces import FeatureSpace
 from coin_retrieval.metrics.bootstrap import macro_draws, macro_interval, macro_mean
@@ -74,21 +75,6 @@ class AgreementFigures(BaseModel):
     classes: list[ClassAgreement]
     left_out: list[str]
     notes: list[str]
-
-
-def require_classifier() -> None:
-    """Say before the long work that there is nothing to train.
-
-    Raises:
-        MissingDependencyError: scikit-learn is not installed.
-    """
-    try:
-        import sklearn  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"the classifier needs scikit-learn ({error})",
-            remedy="pip install 'coin-retrieval[evaluate]'",
-        ) from error
 
 
 def classifier_agreement(

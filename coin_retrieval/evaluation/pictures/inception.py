@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from coin_retrieval.encoding.base import Encoder
-from coin_retrieval.errors import MissingDependencyError, WeightsError
+from coin_retrieval.errors import WeightsError
+from coin_retrieval.evaluation.extras import require
 from coin_retrieval.nets.compute import pick_device
 from coin_retrieval.nets.pretrained import digest_file, read_safetensors
 from coin_retrieval.types import EncoderSpec, Features, RgbImage, content_digest
@@ -33,13 +34,9 @@ class InceptionEncoder(Encoder):
             WeightsError: missing, no safetensors, or not of this network.
             MissingDependencyError: torch-fidelity is not installed.
         """
-        try:
-            from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-        except ImportError as error:
-            raise MissingDependencyError(
-                f"Inception features need torch-fidelity ({error})",
-                remedy="pip install 'coin-retrieval[evaluate]'",
-            ) from error
+        require("torch_fidelity", "Inception features")
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
         # the constructor unpickles whatever file it is given: it gets a buffer of checked tensors
         checked = io.BytesIO()
         torch.save(read_safetensors(weights), checked)

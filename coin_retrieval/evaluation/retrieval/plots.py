@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coin_retrieval.errors import MissingDependencyError
+from coin_retrieval.evaluation.extras import BLUE, COLOURS, ORANGE, png_of
+from coin_retrieval.evaluation.retrieval.closeness import CloseMatchFigures
 from coin_retrieval.evaluation.retrieval.figures import (
     FIGURES,
     ModeFigures,
@@ -16,28 +15,9 @@ from coin_retrieval.evaluation.retrieval.figures import (
     title,
 )
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-# Okabe and Ito's palette: told apart by colour-blind readers too
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
-_DPI = 150
+_THRESHOLD = "#14222a"
+_BINS = 24
 _DARK = 0.6
-
-
-def require_plots() -> None:
-    """Say before the long work that plots cannot be drawn after it.
-
-    Raises:
-        MissingDependencyError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"plots need matplotlib ({error})",
-            remedy="pip install 'coin-retrieval[evaluate]', or ask for no plots (--no-plots)",
-        ) from error
 
 
 def modes_png(figures: RetrievalFigures) -> bytes:
@@ -60,7 +40,7 @@ def modes_png(figures: RetrievalFigures) -> bytes:
             yerr=errors,
             capsize=2,
             label=f"{mode.mode} ({mode.queries} queries)",
-            color=_COLOURS[index % len(_COLOURS)],
+            color=COLOURS[index % len(COLOURS)],
         )
     axes.set_xticks(places, [title(figure, figures.k) for figure in FIGURES])
     axes.set_ylim(0, 1.05)
@@ -68,7 +48,7 @@ def modes_png(figures: RetrievalFigures) -> bytes:
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
     page.legend(loc="outside upper center", ncols=len(modes), frameon=False)
-    return _png(page)
+    return png_of(page)
 
 
 def classes_png(figures: RetrievalFigures) -> bytes:
@@ -89,16 +69,39 @@ def classes_png(figures: RetrievalFigures) -> bytes:
         colour = "white" if value < _DARK else "black"
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
     page.colorbar(shown, ax=axes, label=f"P@{figures.k}")
-    return _png(page)
+    return png_of(page)
+
+
+def close_match_png(figures: CloseMatchFigures) -> bytes:
+    """Both distributions with the archive's threshold, as PNG bytes.
+
+    Shares, not counts: the two sets are seldom of one size.
+    """
+    from matplotlib.figure import Figure
+
+    page = Figure(figsize=(7, 3.6), layout="constrained")
+    axes = page.subplots()
+    inside, outside = np.array(figures.inside_scores), np.array(figures.outside_scores)
+    together = np.concatenate([inside, outside])
+    bins = np.linspace(together.min() - 1e-6, together.max() + 1e-6, _BINS + 1).tolist()
+    for scores, colour, name in (
+        (inside, BLUE, f"inside ({figures.inside})"),
+        (outside, ORANGE, f"outside ({figures.outside})"),
+    ):
+        axes.hist(
+            scores, bins=bins, weights=np.full(len(scores), 1 / len(scores)), alpha=0.6,
+            color=colour, label=name,
+        )  # fmt: skip
+    if figures.threshold is not None:
+        axes.axvline(figures.threshold, color=_THRESHOLD, linestyle="--", label="threshold")
+    axes.set_xlabel(f"mean similarity of the first {figures.places} cases, mode {figures.mode}")
+    axes.set_ylabel("share of queries")
+    axes.set_title(f"AUROC {figures.auroc}", fontsize=10)
+    axes.legend(frameon=False)
+    return png_of(page)
 
 
 def _precisions(modes: Sequence[ModeFigures], labels: Sequence[str]) -> np.ndarray:
     """float64 [labels modes]; NaN where a mode was not asked for a label."""
     found = {(m.mode, c.label): c.precision for m in modes for c in m.classes}
     return np.array([[found.get((m.mode, label), np.nan) for m in modes] for label in labels])
-
-
-def _png(page: Figure) -> bytes:
-    buffer = io.BytesIO()
-    page.savefig(buffer, format="png", dpi=_DPI)
-    return buffer.getvalue()
