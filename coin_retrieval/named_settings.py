@@ -67,14 +67,14 @@ def read_generator(text: str, *, default: GeneratorSettings) -> GeneratorSetting
     """
     name, options = _split(text)
     if name == STARTER:
-        fields = default.model_dump() | options
+        fields = default.model_dump()
     elif name.endswith(_FILES):
-        fields = _read_file(name) | options
+        fields = {"backend": "diffusers"} | _read_file(name)
     elif name:
-        fields = {"model": name.removeprefix("diffusers:")} | options
+        fields = {"backend": "diffusers", "model": name.removeprefix("diffusers:")}
     else:
         raise SettingsError("unknown generator", value=text, expected=GENERATOR_FORMS)
-    return _validate(_GENERATOR, fields, text, GENERATOR_FORMS)
+    return _validate(_GENERATOR, fields | options, text, GENERATOR_FORMS)
 
 
 def read_store(text: str) -> StoreSettings:

@@ -378,7 +378,7 @@ def test_recall_is_measured_for_an_approximate_index_and_not_for_an_exact_one(
 ) -> None:
     exact = build_archive(tmp_path / "flat", pictures).manifest
     assert (exact.index_kind, exact.measured_recall) == ("flat", None)
-    graph = build_archive(tmp_path / "hnsw", pictures, kind="hnsw").manifest
+    graph = build_archive(tmp_path / "hnsw", pictures, store="hnsw").manifest
     assert graph.index_kind.startswith("hnsw")
     assert graph.measured_recall is not None
     assert graph.measured_recall.images > 0.9
