@@ -47,17 +47,16 @@ def warm(
         InputError: ``prototypes`` or ``seed`` is out of range.
         SettingsError: the cache cannot be written.
     """
-    here = {path.name for path in retriever.cache.root.glob("*/*.png")}
     warmed = []
     for wording in counted(wordings, "drawing", on):
+        plan = retriever.plan(
+            Query.of(report=wording, mode=SearchMode.PROTOTYPE, prototypes=prototypes, seed=seed)
+        )
+        missing = sum(retriever.cache.get(picture) is None for picture in plan.drawings)
         try:
-            asked = Query.of(
-                report=wording, mode=SearchMode.PROTOTYPE, prototypes=prototypes, seed=seed
-            )
-            found = retriever.embed(retriever.plan(asked))
+            found = retriever.embed(plan)
         except GenerationError as error:
             warmed.append(Warmed(wording, 0, 0, failed=f"{error.problem}: {error.value}"))
         else:
-            names = {prototype.path.name for prototype in found.prototypes}
-            warmed.append(Warmed(wording, len(names), len(names - here)))
+            warmed.append(Warmed(wording, len(found.prototypes), missing))
     return warmed

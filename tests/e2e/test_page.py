@@ -83,6 +83,14 @@ def test_a_typed_report_shows_prototypes_marked_synthetic_and_real_cases(
     assert said == []
 
 
+def test_a_prototype_opens_larger_with_the_report_that_it_was_drawn_from(page: Page) -> None:
+    search_report(page)
+    page.locator("button.prototype").first.click()
+    expect_pictures(page.locator("#viewer-picture"), 1)
+    expect(page.locator("#viewer-tag")).to_have_text("Synthetic")
+    expect(page.locator("#viewer-report-text")).to_have_text(REPORT)
+
+
 def test_only_what_fits_the_chosen_filter_is_shown(page: Page) -> None:
     page.locator("#filter-site").select_option("urine")
     search_report(page)
