@@ -55,7 +55,7 @@ def close_match(
     inside: Sequence[Question],
     outside: Sequence[Question],
     *,
-    mode: SearchMode | None = None,
+    mode: SearchMode | str | None = None,
     prototypes: int | None = None,
     seed: int = 0,
     on: Progress = silent,
@@ -72,7 +72,8 @@ def close_match(
         InputError: one kind has no question, or a question finds no case but its own.
         UnsupportedError: the archive cannot be searched in this mode.
     """
-    chosen = mode or retriever.plan(Query(report="a report")).mode
+    named = Query.of(mode=mode).mode
+    chosen = named or retriever.plan(Query(report="a report")).mode
     known = retriever.planner.closeness(chosen)
     drawn = prototypes or retriever.planner.prototypes
     places = known.places if known else PLACES

@@ -30,7 +30,7 @@ def evaluate(
     retriever: Retriever,
     reports: Sequence[LabelledReport],
     *,
-    modes: Sequence[SearchMode] | None = None,
+    modes: Sequence[SearchMode | str] | None = None,
     by: str = "finding",
     where: Where | None = None,
     k: int = 10,
@@ -54,13 +54,14 @@ def evaluate(
         InputError: no such label, no picture fits ``where``, or no report can be answered.
         UnsupportedError: the archive cannot be searched in one of the modes.
     """
+    chosen = [mode for name in modes or () if (mode := Query.of(mode=name).mode)]
     evaluation = RetrievalEvaluation(retriever, where=where, by=by, k=k)
     drawn = prototypes or retriever.planner.prototypes
     rankings = [
         evaluation.pictures(on=on)
         if mode is SearchMode.IMAGE
         else evaluation.reports(mode, reports, prototypes=drawn, seed=seed, on=on)
-        for mode in modes or [SearchMode.IMAGE, *reversed(retriever.planner.modes)]
+        for mode in chosen or [SearchMode.IMAGE, *reversed(retriever.planner.modes)]
     ]
     return RetrievalFigures(
         k=k,
