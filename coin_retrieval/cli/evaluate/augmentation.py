@@ -67,10 +67,8 @@ def augmentation(
     """Train on real pictures, few or all, with and without drawn ones; test on real ones."""
     from coin_retrieval.cli.evaluate.results import show
     from coin_retrieval.console.bars import showing
-    from coin_retrieval.evaluation.augmentation.experiment import (
-        measure_augmentation,
-        to_markdown,
-    )
+    from coin_retrieval.evaluation.augmentation.experiment import measure_augmentation
+    from coin_retrieval.evaluation.augmentation.figures import to_markdown
     from coin_retrieval.evaluation.augmentation.plot import augmentation_png
     from coin_retrieval.evaluation.extras import require_classifier, require_plots
 
