@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from coin_retrieval.search.query import Query
 
 
+_QUESTION = (
+    *("report", "report_file", "mode", "k", "where", "like", "unlike_case", "unlike"),
+    *("diversity", "near_duplicates", "prototypes", "seed"),
+)
+"""Options that are part of what is asked, a picture apart."""
+
+
 class ReportMode(StrEnum):
     """How a report can be searched with."""
 
@@ -27,6 +34,7 @@ class ReportMode(StrEnum):
 
 
 def search(
+    context: typer.Context,
     archive: Annotated[
         Path | None, typer.Argument(help="An archive that coin-index built; or see --server.")
     ] = None,
@@ -119,13 +127,8 @@ def search(
     if replay is not None:
         from coin_retrieval.presenting.replay import read_answer
 
+        _refuse_questions(context)
         before = read_answer(replay)
-    if before is not None and (asks or like):
-        raise InputError(
-            "a replay asks what was asked before",
-            value="--replay with a query",
-            expected="--replay FILE, and --image FILE if a picture was asked with",
-        )
     if before is None and not asks and image is None and not like:
         raise InputError(
             "nothing to search with",
@@ -163,6 +166,22 @@ def search(
             generator=generator,
             save=save,
             as_json=as_json,
+        )
+
+
+def _refuse_questions(context: typer.Context) -> None:
+    """A replay asks what was asked before: nothing that changes the question goes with it."""
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in _QUESTION
+        if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"
+    ]
+    if given:
+        raise InputError(
+            "a replay asks what was asked before",
+            value=f"--replay with {', '.join(given)}",
+            expected="--replay FILE, and --image FILE if a picture was asked with",
+            remedy="search anew without --replay",
         )
 
 
