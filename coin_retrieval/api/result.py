@@ -182,6 +182,7 @@ class Result:
             "result.html",
             answer=self.answer,
             demonstration=self._archive.manifest.demonstration,
+            query_picture=None if self.plan.image is None else data_uri(self.plan.image),
             prototype_pictures=[data_uri(as_rgb(one.path)) for one in self.prototypes],
             case_pictures=[data_uri(as_rgb(case.thumbnail)) for case in self.cases],
         )
