@@ -122,7 +122,7 @@ def search(
     if isinstance(place, str):
         from coin_retrieval.cli.served import refuse_local, search_served
 
-        refuse_local({"replay": replay, "save": save, "encoder": encoder, "generator": generator})
+        refuse_local({"replay": replay, "encoder": encoder, "generator": generator})
     before = None
     if replay is not None:
         from coin_retrieval.presenting.replay import read_answer
@@ -155,7 +155,7 @@ def search(
     if explain and not query.explain:
         query = query.model_copy(update={"explain": True})
     if isinstance(place, str):
-        search_served(place, query, image=image, as_json=as_json)
+        search_served(place, query, image=image, save=save, as_json=as_json)
     else:
         _search_here(
             place,
@@ -214,13 +214,15 @@ def _search_here(
         result = retriever.run(plan, on)
     if before is not None:
         require_same_cases(before, result)
+    catalog = retriever.archive.catalog
+    demonstration = retriever.archive.manifest.demonstration
+    answer = to_answer(result, sites=catalog.values("site"))
     sheet: Path | None = None
     if save is not None:
-        from coin_retrieval.presenting.saving import save_search
+        from coin_retrieval.presenting.saving import pictures_here, save_search
 
-        result, sheet = save_search(save, result, retriever.archive)
-    catalog = retriever.archive.catalog
-    answer = to_answer(result, sites=catalog.values("site"))
+        pictures = pictures_here(result, retriever.archive)
+        answer, sheet = save_search(save, answer, pictures, demonstration=demonstration)
     if as_json:
         print_json(answer.model_dump(mode="json"))
         return
@@ -229,7 +231,4 @@ def _search_here(
     from coin_retrieval.cli.tables import show_answer
 
     console = Console()
-    demonstration = retriever.archive.manifest.demonstration
-    show_answer(console, answer, values=catalog.values, demonstration=demonstration)
-    if sheet is not None:
-        console.print(f"Contact sheet: {sheet}", soft_wrap=True, markup=False, highlight=False)
+    show_answer(console, answer, values=catalog.values, demonstration=demonstration, sheet=sheet)

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 from e2e.served import PATIENCE_S, Server, command, environment
+from PIL import Image
 from unit.server.ground import PRIVATE, REPORT, disc, png
 
+from coin_retrieval.presenting.replay import read_answer
 from coin_retrieval.search.query import Query
 
 
@@ -89,11 +91,24 @@ def test_a_picture_and_a_filter_that_nothing_fits_are_asked_too(
     assert "site is one of: cervix (2)" in done.stdout
 
 
+def test_an_answer_of_a_server_is_saved_with_its_pictures_and_its_sheet(
+    server: Server, tmp_path: Path
+) -> None:
+    out = tmp_path / "saved"
+    done = coin("--server", server.address, "--report", REPORT, "-k", "2", "--save", str(out))
+    assert f"Contact sheet: {out / 'sheet.png'}" in done.stdout, done.stderr
+    saved = read_answer(out / "answer.json")
+    assert len(saved.cases) == 2
+    for prototype in saved.prototypes:
+        with Image.open(out / prototype.path) as picture:
+            assert picture.info["synthetic"] == "true"
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (("--generator", "starter"), "leave --generator out"),
-        (("--save", "out"), "leave --save out"),
+        (("--replay", "answer.json"), "leave --replay out"),
         (("archive",), "one archive at a time"),
     ],
 )
