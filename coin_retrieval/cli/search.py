@@ -51,7 +51,7 @@ def search(
         typer.Option(help="Default: fused where the archive's encoder reads text, else prototype."),
     ] = None,
     k: Annotated[
-        int, typer.Option("-k", min=1, max=MAX_CASES, help="How many cases.")
+        int, typer.Option("-k", help=f"How many cases, 1 to {MAX_CASES}.")
     ] = DEFAULT_CASES,
     where: Annotated[
         list[str] | None,
@@ -79,9 +79,7 @@ def search(
     prototypes: Annotated[
         int | None,
         typer.Option(
-            min=1,
-            max=MAX_PROTOTYPES,
-            help="How many pictures to draw; default as calibrated, else 4.",
+            help=f"How many pictures to draw, 1 to {MAX_PROTOTYPES}; default as calibrated, else 4."
         ),
     ] = None,
     seed: Annotated[
