@@ -65,6 +65,32 @@ def test_two_blank_fields_prove_nothing() -> None:
     assert not alike(first, second)
 
 
+def lettered() -> RgbImage:
+    """A dark F on a light ground: no turn of it is its mirror image."""
+    letter = np.full((64, 64, 3), 230, np.uint8)
+    letter[8:56, 16:24] = letter[8:16, 16:48] = letter[28:36, 16:40] = (60, 20, 90)
+    return letter
+
+
+@pytest.mark.parametrize("quarter", range(4))
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_copy_is_known_however_it_lies(quarter: int, mirrored: bool) -> None:
+    copy = np.rot90(lettered()[:, ::-1] if mirrored else lettered(), quarter)
+    assert alike(glance(lettered()), glance(np.ascontiguousarray(copy)))
+
+
+def test_a_glance_has_the_mean_colours_of_parts() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    seen = glance(picture)
+    parts = picture.reshape(16, 4, 16, 4, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(seen.colours, parts, atol=1)
+    np.testing.assert_array_equal(seen.ordered, np.sort(seen.colours.reshape(256, 3), axis=0))
+
+
+def test_one_colour_alone_has_no_structure() -> None:
+    assert glance(np.full((32, 32, 3), (200, 30, 40), np.uint8)).structure == 0
+
+
 def record(number: int, content_hash: str) -> ImageRecord:
     return ImageRecord(ImageId(number), f"C{number}", "", content_hash, 96, 96)
 
