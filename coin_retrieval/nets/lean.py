@@ -59,7 +59,7 @@ def _load(module: ModuleType) -> None:
         for name in loader.stand_ins:
             del module.__dict__[name]
         loader.real.exec_module(module)
-        module.__class__ = ModuleType
+        module.__class__ = ModuleType  # type: ignore[assignment]  # as it would have been
         if module.__name__ == _DYNAMO:
             for decorator, marked in _marked:
                 getattr(module, decorator)(marked)
@@ -175,7 +175,7 @@ def _mark(decorator: str) -> Callable[[Any], Any]:
 
 @contextmanager
 def _transformers(module: Any) -> Iterator[None]:
-    """Without distributed tensors and FlexAttention; and names of 500 models' classes read once, and quickly.
+    """Without distributed tensors and FlexAttention; and 500 models' names are read once.
 
     ``import transformers`` reads every model's source for its ``__all__``, line by line, and then
     reads them all again: there are more of them than its cache has places.
