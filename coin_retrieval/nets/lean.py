@@ -134,7 +134,11 @@ class _LateType(type):
         return cls.real()(*args, **options)
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, cls.real())
+        # of a class that is not there yet, nothing can be an instance
+        loaded = sys.modules.get(cls.__module__)
+        return not (loaded is None or isinstance(loaded, _Late)) and isinstance(
+            instance, cls.real()
+        )
 
     def __getattr__(cls, name: str) -> Any:
         return getattr(cls.real(), name)
@@ -143,6 +147,15 @@ class _LateType(type):
 def _class(module: str, name: str) -> type:
     real = staticmethod(lambda: getattr(importlib.import_module(module), name))
     return _LateType(name, (), {"__module__": module, "real": real})
+
+
+class _EvalFrame:
+    """``torch._dynamo.eval_frame``: diffusers asks of every network whether it is compiled."""
+
+    OptimizedModule = _class(f"{_DYNAMO}.eval_frame", "OptimizedModule")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(f"{_DYNAMO}.eval_frame"), name)
 
 
 def _disable(function: Any = None, *args: Any, **options: Any) -> Any:
@@ -227,6 +240,7 @@ _FLEX, _OPTIMIZE = "torch.nn.attention.flex_attention", "scipy.optimize"
 _LATE: Mapping[str, Mapping[str, Any]] = {
     _DYNAMO: {
         "disable": _disable,
+        "eval_frame": _EvalFrame(),
         "allow_in_graph": _mark("allow_in_graph"),
         "assume_constant_result": _mark("assume_constant_result"),
     },
