@@ -138,7 +138,7 @@ def scopes(text: str) -> list[tuple[str, str]]:
         (
             "No atypia, necrosis or changes consistent with lesion",
             "no",
-            "atypia , necrosis or changes",
+            "atypia , necrosis or change",
         ),
         ("No cells consistent with lesion", "no", "cell consistent with lesion"),
         ("No atypia, or positive lesion", "no", "atypia , or positive lesion"),
