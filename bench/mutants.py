@@ -33,8 +33,8 @@ This page is `python bench/mutants.py list docs/mutants.md`. Words in quotes and
 are left alone. "Equivalent" are faults that nobody could see, each judged by hand (below, with the
 reason); "no test" are faults in lines that the rooms' own tests never reach.
 
-| file | run | caught | equivalent | survived | no test | caught of meaningful |
-|---|---|---|---|---|---|---|
+| file | run | caught | equivalent | survived | no test | not run | caught of meaningful |
+|---|---|---|---|---|---|---|---|
 """
 
 
@@ -50,7 +50,7 @@ def change(mutant: str, path: str) -> str:
 def listed() -> str:
     """The page of survivors."""
     judged: dict[str, dict[str, str]] = yaml.safe_load(JUDGED.read_text("utf-8"))
-    rows, survivors, equivalent = [], [], []
+    rows, survivors, equivalent, waiting = [], [], [], []
     total: Counter[str] = Counter()
     for path in sorted(map(str, walk_mutatable_files())):
         data = SourceFileMutationData(path=path)
@@ -72,9 +72,12 @@ def listed() -> str:
         if sum(found.values()) > found["not checked"] + found["skipped"]:
             rows.append(row(f"`{path}`", found))
             total += found
+        else:
+            waiting.append(f"`{path}`")
     return (
         HEAD
         + "\n".join([*rows, row("**all**", total)])
+        + (f"\n\nNot run yet: {', '.join(waiting)}." if waiting else "")
         + "\n\n## Survived\n\n"
         + "\n".join(survivors)
         + "\n\n## Equivalent\n\n"
@@ -89,7 +92,7 @@ def row(name: str, found: Counter[str]) -> str:
     run = meaningful + found["equivalent"]
     return (
         f"| {name} | {run} | {found['caught']} | {found['equivalent']} | {found['survived']}"
-        f" | {found['no tests']} | {found['caught'] / max(meaningful, 1):.0%} |"
+        f" | {found['no tests']} | {found['not checked']} | {found['caught'] / max(meaningful, 1):.0%} |"
     )
 
 
