@@ -22,6 +22,8 @@ from coin_retrieval.case_table import CaseRow
 from coin_retrieval.starter import minilm
 from coin_retrieval.training.augment import AugmentSettings, augment
 from coin_retrieval.training.data import PackedCases
+from coin_retrieval.training.depthwise import quicken
+from coin_retrieval.training.imagenet import freeze_stages, start_from_imagenet
 from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.losses import multi_positive
 from coin_retrieval.training.sampling import balanced_weights
@@ -34,8 +36,12 @@ class ClipRecipe(BaseModel):
     """The encoder's shape and training; one YAML file.
 
     ``jitter`` moves each report's sentence embedding by so much noise, as unheard wordings do.
-    ``start_from`` is a safetensors file whose fitting weights are taken over. With a ``text_head``
-    that part is taught again when the pictures' embeddings stand still.
+    ``imagenet`` begins with the published weights of the vision model, whose trunk then learns at
+    ``trunk_rate`` of the rate, but its first ``frozen_stages``, which stay: edges and colours are
+    everywhere the same, and cost half of the time; ``start_from`` is a safetensors file whose fitting weights are taken
+    over. Pictures of the sources in ``gently`` are augmented without changing size or paleness:
+    there these are the finding. With a ``text_head`` that part is taught again when the pictures'
+    embeddings stand still.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,7 +56,11 @@ class ClipRecipe(BaseModel):
     balance: float = Field(default=0.5, ge=0, le=1)
     image_weight: float = Field(default=0.5, ge=0)
     jitter: float = Field(default=0.3, ge=0)
+    imagenet: bool = False
+    trunk_rate: float = Field(default=1.0, gt=0, le=1)
+    frozen_stages: int = Field(default=0, ge=0)
     start_from: Path | None = None
+    gently: tuple[str, ...] = ("Chula RBC-12 (MIT)",)
     drawn_share: float = Field(default=0.25, ge=0, le=1)
     augment: AugmentSettings = AugmentSettings()
     text_head: TextHeadRecipe | None = None
@@ -75,17 +85,40 @@ class ClipTask(Task):
         self._drawn = drawn
         self._drawn_by_finding = _by_finding(drawn.rows) if drawn is not None else {}
         self._weights = balanced_weights(cases.rows, power=recipe.balance)
+        sources = [row.attributes.get("source") for row in cases.rows]
+        self._gently = np.array([source in recipe.gently for source in sources])
         findings = sorted({row.finding for row in cases.rows})
         self._labels = torch.tensor([findings.index(row.finding) for row in cases.rows])
         self.module: nn.Module = build_clip(recipe)
+        quicken(self.module.visual)  # type: ignore[arg-type]
+        if recipe.imagenet:
+            start_from_imagenet(self.module.visual.trunk, recipe.vision_model)  # type: ignore[union-attr,arg-type]
         if recipe.start_from is not None:
             take_over(self.module, recipe.start_from)
+        freeze_stages(self.module.visual.trunk, recipe.frozen_stages)  # type: ignore[union-attr,arg-type]
+
+    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
+        """The trunk's parameters and the others; see :class:`.Task`."""
+        trunk = list(self.module.visual.trunk.parameters())  # type: ignore[union-attr]
+        known = {id(parameter) for parameter in trunk}
+        learning = [p for p in self.module.parameters() if p.requires_grad]
+        return [
+            ([p for p in learning if id(p) in known], self._recipe.trunk_rate),
+            ([p for p in learning if id(p) not in known], 1.0),
+        ]
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch; see :class:`.Task`."""
         recipe, model = self._recipe, self.module
+        freeze_stages(model.visual.trunk, recipe.frozen_stages)  # type: ignore[union-attr,arg-type]
         rows = random.choice(len(self._weights), size=recipe.batch, p=self._weights)
-        seen = augment(self._pictures(rows, random), recipe.image_px, recipe.augment, random)
+        seen = augment(
+            self._pictures(rows, random),
+            recipe.image_px,
+            recipe.augment,
+            random,
+            gently=self._gently[rows],
+        )
         image = F.normalize(model.visual(seen.to(device())), dim=-1).float()  # type: ignore[operator]
         pooled = self._captions.draw(rows, random, jitter=recipe.jitter).to(device())
         text = F.normalize(model.text.proj(pooled), dim=-1).float()  # type: ignore[union-attr,operator]
