@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
-from torchvision.io import decode_jpeg, encode_jpeg
 
 from coin_retrieval.training.staining import StainSettings, stain_anew
 
@@ -130,13 +132,17 @@ def _photograph(images: Tensor, settings: AugmentSettings, random: np.random.Gen
         level = torch.from_numpy(random.uniform(0, settings.noise, (len(images), 1, 1, 1))).float()
         images = (images + level * torch.randn_like(images)).clamp_(-1, 1)
     for place in np.flatnonzero(random.random(len(images)) < settings.jpeg_share):
-        stored = encode_jpeg(_bytes(images[place]), quality=int(random.integers(35, 95)))
-        images[place] = decode_jpeg(stored).float().div_(127.5).sub_(1)
+        images[place] = _stored(images[place], quality=int(random.integers(35, 95)))
     return images
 
 
-def _bytes(image: Tensor) -> Tensor:
-    return image.add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+def _stored(image: Tensor, *, quality: int) -> Tensor:
+    """A picture [3 h w] as a JPEG gives it back."""
+    pixels = image.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    file = BytesIO()
+    Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=quality)
+    read = torch.from_numpy(np.array(Image.open(file)))
+    return read.permute(2, 0, 1).float().div_(127.5).sub_(1)
 
 
 def defocus(images: Tensor, sigma_px: np.ndarray) -> Tensor:

@@ -23,6 +23,7 @@ from coin_retrieval.errors import CaseTableError
 
 WORDINGS = Path(__file__).with_name("wordings")
 LEXICON = WORDINGS / "lexicon.yaml"
+TRAINED_WORDINGS = (LEXICON, WORDINGS / "reports.yaml")
 _WHOLE_SHARE = 0.45
 
 Statements = Mapping[str, str]

@@ -35,13 +35,17 @@ from coin_retrieval.training.warm_start import take_over
 class ClipRecipe(BaseModel):
     """The encoder's shape and training; one YAML file.
 
-    ``jitter`` moves each report's sentence embedding by so much noise, as unheard wordings do.
-    ``imagenet`` begins with the published weights of the vision model, whose trunk then learns at
-    ``trunk_rate`` of the rate, but its first ``frozen_stages``, which stay: edges and colours are
-    everywhere the same, and cost half of the time; ``start_from`` is a safetensors file whose fitting weights are taken
-    over. Pictures of the sources in ``gently`` are augmented without changing size or paleness:
-    there these are the finding. With a ``text_head`` that part is taught again when the pictures'
-    embeddings stand still.
+    Attributes:
+        jitter: moves each report's sentence embedding by so much noise, as unheard wordings do.
+        imagenet: begin with the published weights of the vision model.
+        trunk_rate: the trunk's share of the learning rate.
+        frozen_stages: that the trunk keeps: edges and colours are everywhere the same, and
+            learning them anew would cost half of the time.
+        start_from: a safetensors file whose fitting weights are taken over.
+        gently: sources whose pictures are augmented without changing size or paleness, for there
+            these are the finding.
+        drawn_share: of the pictures that are replaced by drawn ones of the same finding.
+        text_head: that part is taught again when the pictures' embeddings stand still.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

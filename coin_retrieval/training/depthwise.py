@@ -22,9 +22,7 @@ class _Depthwise(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(images, weight)
         ctx.stride, ctx.padding = stride, padding
-        return F.conv2d(
-            images, weight.to(images.dtype), None, stride, padding, groups=len(weight)
-        )
+        return F.conv2d(images, weight.to(images.dtype), None, stride, padding, groups=len(weight))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:

@@ -41,10 +41,14 @@ from coin_retrieval.training.workshop import Workshop, finished, run_once
 from coin_retrieval.types import content_digest
 
 
-def train_autoencoder(shop: Workshop, recipe: AutoencoderRecipe) -> Path:
-    """Train the autoencoder; returns its directory."""
+def train_autoencoder(
+    shop: Workshop, recipe: AutoencoderRecipe, *, perception: Path | None = None
+) -> Path:
+    """Train the autoencoder; ``perception`` as in :func:`train_decoder`; returns its directory."""
     held_out = shop.cases("val", recipe.side_px)
-    task = AutoencoderTask(shop.cases("train", recipe.side_px), held_out, recipe)
+    features = SqueezeFeatures(perception) if perception is not None else None
+    cases = shop.cases("train", recipe.side_px)
+    task = AutoencoderTask(cases, held_out, recipe, perception=features)
 
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
         standardise_latents(module, shop.cases("train", recipe.side_px), count=512)

@@ -61,7 +61,7 @@ def stain_anew(images: Tensor, settings: StainSettings, random: np.random.Genera
         density = density.index_copy(
             0,
             torch.from_numpy(taken),
-            _take_colours(density[taken], density[givers], random.random(len(taken))),
+            take_colours(density[taken], density[givers], random.random(len(taken))),
         )
     stained = images.clone()
     stained[chosen] = _light(_dye(density[chosen], settings, random), settings, random)
@@ -100,8 +100,8 @@ def _light(density: Tensor, settings: StainSettings, random: np.random.Generator
     return seen.neg_().exp_().mul_(2).sub_(1)
 
 
-def _take_colours(density: Tensor, others: Tensor, amount: np.ndarray) -> Tensor:
-    """``density`` [b 3 h w] with mean and covariance of ``others``, an ``amount`` [b] of the way."""
+def take_colours(density: Tensor, others: Tensor, amount: np.ndarray) -> Tensor:
+    """Densities [b 3 h w], an ``amount`` [b] of the way to mean and covariance of ``others``."""
     mean, own = _moments(density)
     mean_wanted, wanted = _moments(others)
     root = _power(own, 0.5)

@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, BertModel
 
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.starter import minilm
-from coin_retrieval.training.captions import WORDINGS, compose_report
+from coin_retrieval.training.captions import TRAINED_WORDINGS, compose_report
 from coin_retrieval.training.loop import device
 from coin_retrieval.types import content_digest
 
@@ -42,7 +42,7 @@ def caption_pool(rows: tuple[CaseRow, ...], *, size: int, seed: int, cache: Path
     key = content_digest(
         {
             "rows": [[str(row.image_path), row.finding] for row in rows],
-            "wordings": [path.read_text(encoding="utf-8") for path in sorted(WORDINGS.glob("*"))],
+            "wordings": [path.read_text(encoding="utf-8") for path in TRAINED_WORDINGS],
             "composer": Path(compose_report.__code__.co_filename).read_text(encoding="utf-8"),
             "size": size,
             "seed": seed,
