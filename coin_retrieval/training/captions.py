@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,18 @@ def held_out_reports() -> Mapping[str, tuple[str, ...]]:
 
 
 @cache
+def reports_from_elsewhere() -> tuple[str, ...]:
+    """Reports to train on of what no training picture shows."""
+    return tuple(chain.from_iterable(_read_reports("elsewhere.yaml").values()))
+
+
+@cache
+def held_out_from_elsewhere() -> tuple[str, ...]:
+    """As :func:`reports_from_elsewhere`, never trained on."""
+    return tuple(chain.from_iterable(_read_reports("held_out_elsewhere.yaml").values()))
+
+
+@cache
 def whole_reports() -> Mapping[str, tuple[str, ...]]:
     """Finding → whole reports to train on."""
     return _read_reports("reports.yaml")
@@ -132,6 +145,11 @@ def compose(row: CaseRow, random: np.random.Generator) -> Composed:
     if layout == 0 or not signs:
         stated = {k: v for k, v in stated.items() if k not in seen}
     return Composed(_cased(f"{setting}{body}", random), stated)
+
+
+def compose_elsewhere(random: np.random.Generator) -> Composed:
+    """A report of what no training picture shows; it states nothing that a generator could draw."""
+    return Composed(_cased(_pick(reports_from_elsewhere(), random), random), {})
 
 
 def compose_setting(row: CaseRow, random: np.random.Generator) -> Composed:

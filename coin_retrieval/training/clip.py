@@ -36,6 +36,9 @@ class ClipRecipe(BaseModel):
     """The encoder's shape and training; one YAML file.
 
     Attributes:
+        small_px: the side of the pictures in the first ``small_share`` of the training, which
+            costs half there and loses nothing (Howard's progressive resizing; Touvron et al. 2019,
+            arXiv 1906.06423).
         jitter: moves each report's sentence embedding by so much noise, as unheard wordings do.
         imagenet: begin with the published weights of the vision model.
         trunk_rate: the trunk's share of the learning rate.
@@ -53,6 +56,8 @@ class ClipRecipe(BaseModel):
     loop: LoopSettings
     side_px: int = 144
     image_px: int = 96
+    small_px: int | None = Field(default=None, gt=0)
+    small_share: float = Field(default=0.5, ge=0, le=1)
     batch: int = 128
     vision_model: str = "resnet10t"
     dim: int = 256
@@ -86,6 +91,7 @@ class ClipTask(Task):
         drawn: PackedCases | None = None,
     ) -> None:
         self._cases, self._captions, self._recipe = cases, captions, recipe
+        self._shown_px = recipe.image_px
         self._drawn = drawn
         self._drawn_by_finding = _by_finding(drawn.rows) if drawn is not None else {}
         self._weights = balanced_weights(cases.rows, power=recipe.balance)
@@ -101,6 +107,13 @@ class ClipTask(Task):
             take_over(self.module, recipe.start_from)
         freeze_stages(self.module.visual.trunk, recipe.frozen_stages)  # type: ignore[union-attr,arg-type]
 
+    def begin(self, done: float) -> None:
+        """Small pictures first, and what is frozen stays so; see :class:`.Task`."""
+        recipe = self._recipe
+        small = recipe.small_px is not None and done < recipe.small_share
+        self._shown_px = recipe.small_px if small and recipe.small_px else recipe.image_px
+        freeze_stages(self.module.visual.trunk, recipe.frozen_stages)  # type: ignore[union-attr,arg-type]
+
     def rates(self) -> list[tuple[list[nn.Parameter], float]]:
         """The trunk's parameters and the others; see :class:`.Task`."""
         trunk = list(self.module.visual.trunk.parameters())  # type: ignore[union-attr]
@@ -114,11 +127,10 @@ class ClipTask(Task):
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch; see :class:`.Task`."""
         recipe, model = self._recipe, self.module
-        freeze_stages(model.visual.trunk, recipe.frozen_stages)  # type: ignore[union-attr,arg-type]
         rows = random.choice(len(self._weights), size=recipe.batch, p=self._weights)
         seen = augment(
             self._pictures(rows, random),
-            recipe.image_px,
+            self._shown_px,
             recipe.augment,
             random,
             gently=self._gently[rows],

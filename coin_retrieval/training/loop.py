@@ -52,6 +52,10 @@ class Task(ABC):
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch drawn with ``random``, and figures to show beside it."""
 
+    def begin(self, done: float) -> None:
+        """Called before each step, the module in training mode; ``done`` is the share of all."""
+        del done
+
     def rates(self) -> list[tuple[list[nn.Parameter], float]]:
         """Groups of parameters to train, each with its share of the learning rate."""
         return [([p for p in self.module.parameters() if p.requires_grad], 1.0)]
@@ -102,6 +106,7 @@ def fit(task: Task, settings: LoopSettings, out: Path, *, name: str) -> nn.Modul
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * _rate(settings, step, done) * group["share"]
             module.train()
+            task.begin(done)
             random = np.random.default_rng((settings.seed, step))
             torch.manual_seed(int(random.integers(2**31)))
             with torch.autocast(target.type, torch.bfloat16, enabled=settings.bf16):

@@ -32,6 +32,7 @@ from coin_retrieval.training.reader import (
     ReaderRecipe,
     ReaderTask,
     held_out_accuracy,
+    held_out_scope,
     reports_to_read,
 )
 from coin_retrieval.training.starter import save_generator
@@ -111,12 +112,19 @@ def train_reader(shop: Workshop, recipe: ReaderRecipe) -> Path:
     out = shop.out / "reader"
     if (out / "model").exists():
         return out / "model"
-    reports = reports_to_read(rows, concepts, composed=recipe.composed, seed=recipe.loop.seed)
+    reports = reports_to_read(
+        rows,
+        concepts,
+        composed=recipe.composed,
+        elsewhere=recipe.elsewhere,
+        seed=recipe.loop.seed,
+    )
     task = ReaderTask(reports, concepts, recipe)
 
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
         module.save(directory)  # type: ignore[operator]
-        return {"held_out_accuracy": held_out_accuracy(module, concepts)}  # type: ignore[arg-type]
+        figures = {"held_out_accuracy": held_out_accuracy(module, concepts)}  # type: ignore[arg-type]
+        return figures | (held_out_scope(module, concepts) if recipe.elsewhere else {})  # type: ignore[arg-type]
 
     return run_once(shop, "reader", keep, lambda out: fit(task, recipe.loop, out, name="reader"))
 
