@@ -10,7 +10,7 @@ SHARED ?= ../shared/data
 WEIGHTS ?= ../shared/weights
 WORKSHOP ?= runs/$(SIZE)
 
-.PHONY: help demo test lint types contracts check starter figures clean
+.PHONY: help demo test lint types contracts docs check mutants starter figures clean
 
 help:
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,7 +42,15 @@ types: $(RUN)/pytest  ## strict types
 contracts: $(RUN)/pytest  ## the floors hold
 	$(RUN)/lint-imports
 
-check: lint types contracts test  ## all of it
+docs: $(RUN)/pytest  ## the documentation as a site, in out/site
+	NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict --quiet
+
+check: lint types contracts docs test  ## all of it
+
+mutants: $(RUN)/pytest  ## faults that no test notices → docs/mutants.md (hours; resumes)
+	$(RUN)/pip install --quiet --disable-pip-version-check -e '.[mutants]'
+	$(RUN)/python bench/mutants.py run
+	$(RUN)/python bench/mutants.py list docs/mutants.md
 
 starter: $(RUN)/coin  ## train the starter again (SIZE=cpu or gpu, SHARED=data, WEIGHTS=weights folder)
 	$(RUN)/coin train autoencoder --data $(SHARED) --size $(SIZE) --out $(WORKSHOP)
@@ -60,4 +68,4 @@ figures: $(RUN)/pytest  ## measure the starter: every figure of docs/results.md
 	bash bench/starter_figures.sh $(SHARED) $(WEIGHTS) out/figures
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info
+	rm -rf $(VENV) out mutants .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info

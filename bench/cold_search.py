@@ -63,7 +63,7 @@ def child(into: Path, arguments: list[str]) -> None:
     builtins.__import__ = imports.wrap(builtins.__import__)
     importlib.import_module = imports.wrap(importlib.import_module)
     from coin_retrieval.cli.main import main as program
-    from coin_retrieval.retrieval.retriever import Retriever
+    from coin_retrieval.search.retriever import Retriever
 
     answer = Timer(without=imports)
     Retriever.search = answer.wrap(Retriever.search)  # type: ignore[method-assign]

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from coin_retrieval.cli.session import share_processors
+from coin_retrieval.console.session import share_processors
 
 share_processors()
 

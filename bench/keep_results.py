@@ -1,5 +1,7 @@
 """Copy what ``bench/starter_figures.sh`` measured into docs/results, without this machine's paths.
 
+Tables get their plots; ``closest_pairs.png`` shows real pictures, and these enter no tree.
+
 python bench/keep_results.py OUT DATA WEIGHTS docs/results
 """
 
@@ -7,6 +9,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+
+from PIL import Image
 
 TABLES = (
     "retrieval-blood",
@@ -24,6 +28,7 @@ TABLES = (
     "agreement-cervix",
     "augmentation",
 )
+PLOTS = ("modes", "classes", "close_match", "augmentation")
 PRINTED = ("calibration-blood", "calibration-cervix", "warm", "cold", "encode")
 
 
@@ -37,6 +42,10 @@ def main(out: Path, data: str, weights: str, kept: Path) -> None:
         for path, stands_for in ((data, "DATA"), (weights, "WEIGHTS"), (str(out), "OUT")):
             text = text.replace(path, stands_for)
         body = text if name in TABLES else f"```\n{text}\n```"
+        for plot in PLOTS:
+            if (file := out / name / f"{plot}.png").exists():
+                Image.open(file).save(kept / f"{name}-{plot}.webp", lossless=True)
+                body += f"\n\n![{plot} of {name}]({name}-{plot}.webp)"
         (kept / f"{name}.md").write_text(f"# {name}\n\n{body}\n", "utf-8")
 
 

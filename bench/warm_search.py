@@ -18,16 +18,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from coin_retrieval.cli.session import share_processors
+from coin_retrieval.console.session import share_processors
 
 share_processors()
 
 from measuring import by_stage, machine, parser, reports_of, show  # noqa: E402
 
+from coin_retrieval import timing  # noqa: E402
 from coin_retrieval.factory import make_retriever, open_archive, parse_generator  # noqa: E402
-from coin_retrieval.retrieval import timing  # noqa: E402
-from coin_retrieval.retrieval.query import Query  # noqa: E402
-from coin_retrieval.retrieval.retriever import Retriever  # noqa: E402
+from coin_retrieval.search.query import Query  # noqa: E402
+from coin_retrieval.search.retriever import Retriever  # noqa: E402
 from coin_retrieval.types import SearchMode  # noqa: E402
 
 
@@ -45,7 +45,7 @@ def main() -> None:
     reports = reports_of(archive.catalog, asked.reports)
 
     def query(report: str) -> Query:
-        return Query(report, mode=SearchMode(asked.mode), prototypes=asked.prototypes)
+        return Query(report=report, mode=SearchMode(asked.mode), prototypes=asked.prototypes)
 
     def ask(retriever: Retriever) -> list[dict[str, float]]:
         return [dict(retriever.search(query(report)).timings_ms) for report in reports]

@@ -9,9 +9,13 @@ from pathlib import Path
 
 from coin_retrieval.errors import CaseTableError, MissingDependencyError
 
+MANIFEST = "cases.csv"
+"""What a folder's own manifest is called."""
+
 REQUIRED = ("image_path", "case_id")
 _TEXTS = ("site", "specimen", "stain", "diagnosis", "finding", "report")
 KNOWN = (*REQUIRED, *_TEXTS, "mpp_um", "origin")
+_FILTERED = ("case_id", "site", "specimen", "stain", "diagnosis", "finding", "origin")
 SUFFIXES = frozenset({".csv", ".parquet"})
 
 
@@ -33,6 +37,18 @@ class CaseRow:
     mpp_um: float | None = None
     origin: str = "real"
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+    def value(self, name: str) -> str:
+        """What a filter compares: a field, or a further column; ``""`` where there is none."""
+        own = name in _FILTERED
+        return str(getattr(self, name)) if own else self.attributes.get(name, "")
+
+    def fits(self, where: Mapping[str, Sequence[str]]) -> bool:
+        """As a catalog filters: fields joined by AND, values by OR, whatever their letter case."""
+        return all(
+            self.value(name).casefold() in {value.casefold() for value in values}
+            for name, values in where.items()
+        )
 
 
 def read_case_table(path: Path) -> Iterator[CaseRow]:

@@ -16,7 +16,7 @@ from coin_retrieval.types import Dtype
 class Settings(BaseModel):
     """Base: frozen, unknown fields are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class OpenClipEncoderSettings(Settings):
@@ -92,14 +92,62 @@ GeneratorSettings = DiffusersGeneratorSettings
 """The only backend so far; becomes a union on ``backend`` with the next one."""
 
 
+class FlatIndex(Settings):
+    """Every row is compared: exact."""
+
+    kind: Literal["flat"] = "flat"
+
+
+class IvfIndex(Settings):
+    """Inverted lists: rows grouped around centroids, of which a search looks into the nearest.
+
+    ``lists`` ``None`` means 4 √rows, at least 39 rows a list; ``probes``, how many lists a search
+    looks into, ``None`` a sixteenth of them. The index stays flat below ``train_from`` rows.
+    """
+
+    kind: Literal["ivf"] = "ivf"
+    lists: int | None = Field(default=None, ge=1)
+    probes: int | None = Field(default=None, ge=1)
+    train_from: int = Field(default=10_000, ge=1)
+
+
+class HnswIndex(Settings):
+    """A graph of neighbours (HNSW, Malkov and Yashunin 2018) with ``m`` links a row.
+
+    ``ef_construction`` and ``ef`` are how many candidates are kept while a row is linked, and while
+    one is searched.
+    """
+
+    kind: Literal["hnsw"] = "hnsw"
+    m: int = Field(default=32, ge=2, le=512)
+    ef_construction: int = Field(default=200, ge=1)
+    ef: int = Field(default=128, ge=1)
+
+
+FaissIndex = Annotated[FlatIndex | IvfIndex | HnswIndex, Field(discriminator="kind")]
+
+
 class FaissStoreSettings(Settings):
-    """A FAISS index: ``flat`` is exact; the others trade recall for speed on large archives."""
+    """A FAISS index: flat is exact; the others trade recall for speed on large archives.
+
+    ``probes`` and ``ef`` matter to searches alone and are applied whenever the archive is opened.
+    """
 
     backend: Literal["faiss"] = "faiss"
-    kind: Literal["flat", "ivf", "hnsw"] = "flat"
+    index: FaissIndex = FlatIndex()
 
 
 StoreSettings = FaissStoreSettings
+"""The only backend so far; becomes a union on ``backend`` with the next one."""
+
+
+class SqliteCatalogSettings(Settings):
+    """An SQLite file in each version's folder."""
+
+    backend: Literal["sqlite"] = "sqlite"
+
+
+CatalogSettings = SqliteCatalogSettings
 """The only backend so far; becomes a union on ``backend`` with the next one."""
 
 

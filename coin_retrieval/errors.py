@@ -15,6 +15,8 @@
     │   ├── ArchiveSchemaError         written by a newer program
     │   ├── ArchiveBusyError           another build holds it
     │   └── EncoderMismatchError       built with another encoder
+    ├── ReplayError (RuntimeError)     what an earlier answer rested on has changed
+    ├── ServerError (RuntimeError)     a coin-serve that is not there, is busy or has a fault
     └── ModelError (RuntimeError)      weights that cannot be used
         ├── WeightsError               missing files, or a digest that does not hold
         ├── LoraError                  LoRA keys that match no layer
@@ -121,6 +123,16 @@ class ArchiveBusyError(ArchiveError):
 
 class EncoderMismatchError(ArchiveError):
     """The archive was built with another encoder."""
+
+
+class ReplayError(CoinError, RuntimeError):
+    """What an earlier answer rested on has changed; ``value`` lists the changes."""
+
+    exit_code = 2
+
+
+class ServerError(CoinError, RuntimeError):
+    """A server that cannot be reached, is busy, has a fault, or is no coin-serve."""
 
 
 class ModelError(CoinError, RuntimeError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from coin_retrieval import starter
 from coin_retrieval.config import (
+    CatalogSettings,
     DiffusersGeneratorSettings,
     EncoderSettings,
     FusionSettings,
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from coin_retrieval.archive import Archive
     from coin_retrieval.catalog.base import Catalog
     from coin_retrieval.encoding.base import Encoder
-    from coin_retrieval.generation.base import Generator
-    from coin_retrieval.retrieval.drawing import PrototypeDrawer
-    from coin_retrieval.retrieval.retriever import Retriever
+    from coin_retrieval.prototypes.base import Prototyper
+    from coin_retrieval.prototypes.drawer import PrototypeDrawer
+    from coin_retrieval.search.retriever import Retriever
     from coin_retrieval.stores.base import VectorStore
+    from coin_retrieval.types import Location
 
 
 def make_encoder(settings: EncoderSettings) -> Encoder:
@@ -48,7 +50,7 @@ def make_encoder(settings: EncoderSettings) -> Encoder:
     return TimmEncoder(settings)
 
 
-def make_generator(settings: GeneratorSettings) -> Generator:
+def make_generator(settings: GeneratorSettings) -> Prototyper:
     """The generator that the settings describe, its weights loaded.
 
     Raises:
@@ -76,9 +78,10 @@ def starter_generator_settings() -> DiffusersGeneratorSettings:
 def parse_encoder(text: str) -> EncoderSettings:
     """An encoder by its short name, as the command lines take it.
 
-    ``starter``, ``open_clip:NAME@TAG``, ``open_clip:/directory``, ``hf-hub:organisation/model``,
-    ``timm:NAME?checkpoint=FILE&num_classes=1001&mean=0.5,0.5,0.5``, or a JSON or YAML file of
-    settings. ``?name=value&…`` sets any field; for timm, other names go to ``model_args``.
+    ``starter``, ``open_clip:NAME@TAG``, ``open_clip:/directory``, ``hf-hub:organisation/model``
+    (an open_clip model), ``timm:NAME?checkpoint=FILE&num_classes=1001&mean=0.5,0.5,0.5``,
+    ``timm:/directory``, ``timm:hf-hub:organisation/model``, or a JSON or YAML file of settings.
+    ``?name=value&…`` sets any field; for timm, other names go to ``model_args``.
 
     Raises:
         SettingsError: none of these, or a value out of range.
@@ -121,46 +124,49 @@ def _installed(module: str, *, package: str) -> Iterator[None]:
 
 def make_store(settings: StoreSettings, *, dim: int) -> VectorStore:
     """An empty vector store."""
-    with uncollected_imports():
-        from coin_retrieval.stores.faiss import FaissStore
-
-    return FaissStore(dim, kind=settings.kind)
+    return _store_class(settings).create(settings, dim=dim)
 
 
-def open_store(settings: StoreSettings, path: Path, *, dim: int) -> VectorStore:
-    """The store that was saved to ``path``.
+def open_store(
+    settings: StoreSettings, folder: Path, location: Location, *, dim: int
+) -> VectorStore:
+    """The store that was sealed in ``folder``, or on a server.
 
     Raises:
         ArchiveCorruptError: not such a store, or one of another width.
     """
+    return _store_class(settings).open(settings, folder, location, dim=dim)
+
+
+def _store_class(settings: StoreSettings) -> type[VectorStore]:
     with uncollected_imports():
         from coin_retrieval.stores.faiss import FaissStore
+    return FaissStore
 
-    return FaissStore.load(path, dim=dim, kind=settings.kind)
 
-
-def make_catalog(where: str | Path) -> Catalog:
-    """A catalog to write to: an SQLite file by its path, or a SQLAlchemy URL.
+def make_catalog(settings: CatalogSettings, folder: Path) -> Catalog:
+    """An empty catalog to write to; if it lies in files, then in ``folder``.
 
     Raises:
         ArchiveCorruptError: there is something else already.
-        ArchiveSchemaError: written by a newer program.
     """
-    from coin_retrieval.catalog.sql import SqlCatalog
-
-    return SqlCatalog.create(where)
+    return _catalog_class(settings).create(settings, folder)
 
 
-def open_catalog(path: Path) -> Catalog:
-    """A published catalog, for reading only.
+def open_catalog(settings: CatalogSettings, folder: Path, location: Location) -> Catalog:
+    """The catalog that was sealed in ``folder``, or on a server, for reading only.
 
     Raises:
         ArchiveCorruptError: missing, or not a catalog.
         ArchiveSchemaError: written by a newer program.
     """
+    return _catalog_class(settings).open(settings, folder, location)
+
+
+def _catalog_class(settings: CatalogSettings) -> type[Catalog]:
     from coin_retrieval.catalog.sql import SqlCatalog
 
-    return SqlCatalog.open_published(path)
+    return SqlCatalog
 
 
 def open_archive(path: Path) -> Archive:
@@ -172,20 +178,21 @@ def open_archive(path: Path) -> Archive:
         ArchiveSchemaError: written by a newer program.
     """
     from coin_retrieval.archive import Archive, ArchiveLayout
-    from coin_retrieval.archive.layout import CATALOG, MANIFEST, VECTORS
+    from coin_retrieval.archive.layout import MANIFEST
     from coin_retrieval.archive.manifest import check_sizes, read_manifest
 
     folder = ArchiveLayout(path).published()
     manifest = read_manifest(folder / MANIFEST)
     check_sizes(folder, manifest)
-    store = open_store(manifest.store, folder / VECTORS, dim=manifest.encoder.dim)
-    return Archive(path, manifest, store, open_catalog(folder / CATALOG))
+    store = open_store(manifest.store, folder, manifest.store_location, dim=manifest.encoder.dim)
+    catalog = open_catalog(manifest.catalog, folder, manifest.catalog_location)
+    return Archive(path, manifest, store, catalog)
 
 
 def make_drawer(generator: GeneratorSettings, *, cache_dir: Path) -> PrototypeDrawer:
     """A drawer of prototypes, for which no archive is needed. Raises as the generator does."""
-    from coin_retrieval.retrieval.drawing import PrototypeDrawer
-    from coin_retrieval.retrieval.prototypes import PrototypeCache
+    from coin_retrieval.prototypes.cache import PrototypeCache
+    from coin_retrieval.prototypes.drawer import PrototypeDrawer
 
     return PrototypeDrawer(make_generator(generator), PrototypeCache(cache_dir))
 
@@ -210,8 +217,8 @@ def make_retriever(
         EncoderMismatchError: the encoder named is not the archive's.
         ModelError: weights that cannot be used.
     """
-    from coin_retrieval.retrieval.prototypes import PrototypeCache
-    from coin_retrieval.retrieval.retriever import Retriever
+    from coin_retrieval.prototypes.cache import PrototypeCache
+    from coin_retrieval.search.retriever import Retriever
 
     return Retriever(
         archive,

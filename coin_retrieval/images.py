@@ -1,7 +1,8 @@
 """Pictures in and out of bytes: decode under size caps, square, resize, hash, mark, save.
 
-Everything that enters the system passes :func:`decode_image`, so what a picture may be is decided
-once: any common file format and mode, one frame, at most :data:`MAX_PIXELS` decoded pixels.
+Everything that enters the system passes :func:`decode_image` or, from Python, :func:`as_rgb`, so
+what a picture may be is decided once: any common file format and mode, one frame, at most
+:data:`MAX_PIXELS` decoded pixels.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import hashlib
 import io
 import warnings
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, PngImagePlugin
 
 from coin_retrieval.errors import ImageError
@@ -21,6 +25,8 @@ from coin_retrieval.types import RgbImage
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 256 * 1024 * 1024
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
+ImageLike: TypeAlias = str | PathLike[str] | bytes | Image.Image | NDArray[Any]
+"""A file's path, its bytes, a Pillow image, or an array [h w], [h w 3] or [h w 4]."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"})
 
 
@@ -91,6 +97,54 @@ def read_bytes(path: Path) -> bytes:
             expected="an existing, readable file",
             remedy=f"check the path and its permissions ({error.strerror})",
         ) from error
+
+
+def as_rgb(image: ImageLike) -> RgbImage:
+    """A picture, however it is held in Python, as :func:`decode_image` gives it.
+
+    Arrays are uint8; a greyscale one may also be uint16.
+
+    Raises:
+        ImageError: none of these, or it cannot be decoded.
+    """
+    if isinstance(image, str | PathLike):
+        return load_image(Path(image))
+    if isinstance(image, bytes):
+        return decode_image(image)
+    try:
+        held = image if isinstance(image, Image.Image) else Image.fromarray(_checked(image))
+        _refuse_bomb(held.size, "the picture", MAX_PIXELS)
+        return _to_rgb(held)
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        if isinstance(error, ImageError):
+            raise
+        raise ImageError(
+            f"the picture cannot be decoded ({error})", expected="a whole picture"
+        ) from error
+
+
+def _checked(image: Any) -> NDArray[Any]:
+    """An array that Pillow takes as it is meant."""
+    array = np.asarray(image) if hasattr(image, "__array__") else None
+    if array is None:
+        raise ImageError(
+            "not a picture",
+            value=type(image).__name__,
+            expected="a path, a file's bytes, a Pillow image or a uint8 array [height width 3]",
+        )
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    grey = array.ndim == 2 and array.dtype in (np.uint8, np.uint16)
+    coloured = array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8
+    if grey or (coloured and array.size):
+        return array
+    raise ImageError(
+        "not an array of a picture",
+        value=f"{array.dtype} {list(array.shape)}",
+        expected="uint8 [height width 3] in 0 to 255 (or [height width], or RGBA)",
+        remedy="values from 0 to 1: (255 * x).round().astype('uint8'); "
+        "channels first: np.moveaxis(x, 0, -1)",
+    )
 
 
 def fit_square(image: RgbImage, size_px: int, *, max_stretch: float = 1.25) -> RgbImage:

@@ -11,27 +11,31 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from coin_retrieval.config import (
+    CatalogSettings,
     EncoderSettings,
     GeneratorSettings,
     OpenClipEncoderSettings,
+    StoreSettings,
     TimmEncoderSettings,
 )
 from coin_retrieval.errors import SettingsError
+from coin_retrieval.setting_forms import (
+    CATALOG_FORMS,
+    ENCODER_FORMS,
+    GENERATOR_FORMS,
+    STORE_FORMS,
+)
 
 T = TypeVar("T")
 
 STARTER = "starter"
 _ENCODER: TypeAdapter[EncoderSettings] = TypeAdapter(EncoderSettings)
 _GENERATOR: TypeAdapter[GeneratorSettings] = TypeAdapter(GeneratorSettings)
+_STORE: TypeAdapter[StoreSettings] = TypeAdapter(StoreSettings)
+_CATALOG: TypeAdapter[CatalogSettings] = TypeAdapter(CatalogSettings)
 _FILES = (".json", ".yaml", ".yml")
 _TRIPLES = ("mean", "std")
-_ENCODER_FORMS = (
-    "starter, open_clip:NAME@TAG, open_clip:/directory, hf-hub:organisation/model, "
-    "timm:NAME?checkpoint=FILE, or a .json or .yaml file of settings"
-)
-_GENERATOR_FORMS = (
-    "starter, a directory, a hub id organisation/model, or a .json or .yaml file of settings"
-)
+_INDEXES = ("flat", "ivf", "hnsw")
 
 
 def read_encoder(text: str, *, default: EncoderSettings) -> EncoderSettings:
@@ -42,17 +46,17 @@ def read_encoder(text: str, *, default: EncoderSettings) -> EncoderSettings:
     """
     name, options = _split(text)
     if name.endswith(_FILES):
-        return _validate(_ENCODER, _read_file(name) | options, text, _ENCODER_FORMS)
+        return _validate(_ENCODER, _read_file(name) | options, text, ENCODER_FORMS)
     if name == STARTER:
-        return _validate(_ENCODER, default.model_dump() | options, text, _ENCODER_FORMS)
+        return _validate(_ENCODER, default.model_dump() | options, text, ENCODER_FORMS)
     backend, _, model = name.partition(":")
     if backend == "timm" and model:
         fields = _timm_fields(model, options)
     elif backend in ("open_clip", "hf-hub") and model:
         fields = _open_clip_fields(model if backend == "open_clip" else name, options)
     else:
-        raise SettingsError("unknown encoder", value=text, expected=_ENCODER_FORMS)
-    return _validate(_ENCODER, fields, text, _ENCODER_FORMS)
+        raise SettingsError("unknown encoder", value=text, expected=ENCODER_FORMS)
+    return _validate(_ENCODER, fields, text, ENCODER_FORMS)
 
 
 def read_generator(text: str, *, default: GeneratorSettings) -> GeneratorSettings:
@@ -63,14 +67,40 @@ def read_generator(text: str, *, default: GeneratorSettings) -> GeneratorSetting
     """
     name, options = _split(text)
     if name == STARTER:
-        fields = default.model_dump() | options
+        fields = default.model_dump()
     elif name.endswith(_FILES):
-        fields = _read_file(name) | options
+        fields = {"backend": "diffusers"} | _read_file(name)
     elif name:
-        fields = {"model": name.removeprefix("diffusers:")} | options
+        fields = {"backend": "diffusers", "model": name.removeprefix("diffusers:")}
     else:
-        raise SettingsError("unknown generator", value=text, expected=_GENERATOR_FORMS)
-    return _validate(_GENERATOR, fields, text, _GENERATOR_FORMS)
+        raise SettingsError("unknown generator", value=text, expected=GENERATOR_FORMS)
+    return _validate(_GENERATOR, fields | options, text, GENERATOR_FORMS)
+
+
+def read_store(text: str) -> StoreSettings:
+    """Store settings from their short name: a kind of FAISS index, or another backend.
+
+    Raises:
+        SettingsError: an unknown form, or a value out of range.
+    """
+    name, options = _split(text)
+    if name in _INDEXES:
+        fields: dict[str, Any] = {"index": {"kind": name} | options}
+        return _validate(_STORE, {"backend": "faiss"} | fields, text, STORE_FORMS)
+    return _validate(_STORE, _of_backend(name, options), text, STORE_FORMS)
+
+
+def read_catalog(text: str) -> CatalogSettings:
+    """Catalog settings from their short name, which is their backend's.
+
+    Raises:
+        SettingsError: an unknown form, or a value out of range.
+    """
+    return _validate(_CATALOG, _of_backend(*_split(text)), text, CATALOG_FORMS)
+
+
+def _of_backend(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    return (_read_file(name) if name.endswith(_FILES) else {"backend": name}) | options
 
 
 def _split(text: str) -> tuple[str, dict[str, Any]]:

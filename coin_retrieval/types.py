@@ -1,4 +1,4 @@
-"""The nouns of the project: array aliases and frozen records. No library but numpy."""
+"""The nouns of the project: array aliases and frozen records. No library loads, not even numpy."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, NewType, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NewType, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 ImageId = NewType("ImageId", int)
 """Stable for ever; the catalog's key and the store's key are this same number.
@@ -18,16 +19,16 @@ ImageId = NewType("ImageId", int)
 Below 2**53, so that a JSON reader which keeps numbers as doubles keeps it exactly.
 """
 
-RgbImage: TypeAlias = NDArray[np.uint8]
+RgbImage: TypeAlias = "NDArray[np.uint8]"
 """uint8 [height width 3], sRGB."""
 
-Embeddings: TypeAlias = NDArray[np.float32]
+Embeddings: TypeAlias = "NDArray[np.float32]"
 """float32 [n dim], rows of L2 norm 1."""
 
-Features: TypeAlias = NDArray[np.float32]
+Features: TypeAlias = "NDArray[np.float32]"
 """float32 [n dim], raw: not normalised (Fréchet distances need the raw kind)."""
 
-ImageIds: TypeAlias = NDArray[np.int64]
+ImageIds: TypeAlias = "NDArray[np.int64]"
 """int64 [n]."""
 
 
@@ -129,17 +130,18 @@ class Report:
     procedure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class GenerationRequest:
-    """What to draw: picture i uses seed ``seed + i``; ``None`` means the generator's default."""
+@dataclass(frozen=True)
+class ReportSource:
+    """The text of a report, as a prototype is drawn from it."""
 
-    prompt: str
-    n: int = 4
-    seed: int = 0
-    width_px: int | None = None
-    height_px: int | None = None
-    steps: int | None = None
-    guidance: float | None = None
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
+
+    text: str
+    kind: Literal["report"] = "report"
+
+
+Source: TypeAlias = ReportSource
+"""What a prototype was made from; ``kind`` tells the kinds apart, and another one joins with |."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +149,15 @@ class Provenance:
     """How a synthetic picture was made; its digest names the picture in caches and URLs.
 
     ``generator`` is a name for people and ``weights`` a digest over everything that shapes the
-    picture besides the fields here (weights, LoRA, scheduler, dtype).
+    picture besides the fields here (weights, LoRA, scheduler, dtype). ``dropped_text`` is the end
+    of a report that was longer than could be read.
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
 
     generator: str
     weights: str
-    prompt: str
+    source: Source
     seed: int
     steps: int
     guidance: float
@@ -172,11 +177,21 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A synthetic picture, how it was made, and a label map [h w] where the generator draws one."""
+    """A synthetic picture and how it was made."""
 
     image: RgbImage
     provenance: Provenance
-    label_map: NDArray[np.uint16] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a sealed store or catalog lies: files of its version's folder, or else a collection.
+
+    ``files`` are paths relative to the folder; ``collection`` is what a server calls it.
+    """
+
+    files: tuple[str, ...] = ()
+    collection: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +203,32 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What one part of a query says of one picture.
+
+    ``kind`` is text, prototype (``label``: its seed), image, liked, disliked (the case), unlike, or
+    archive (what whitening takes off for all pictures). ``cosine`` is the picture's own cosine
+    similarity to that part as the encoder gave it, ``corrected`` the same after the corrections.
+    ``share`` is its summand of the picture's score. ``rank``, from 1, is where that part alone
+    would find the picture; ``None`` if that was not asked, or lies deeper than was looked.
+    """
+
+    kind: str
+    label: str
+    cosine: float
+    corrected: float
+    share: float
+    rank: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
-    """A hit with its record."""
+    """A hit with its record, and why: ``score`` is what it was ranked by, the sum of its parts."""
 
     image: ImageRecord
     similarity: float
+    score: float | None = None
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

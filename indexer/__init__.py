@@ -1,1 +1,83 @@
-"""Builds and changes archives, offline."""
+"""Builds and changes archives, offline: the program ``coin-index``, and :func:`build`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from coin_retrieval.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
+    from indexer.building import BuildReport
+
+__all__ = ["build"]
+
+AnyPath: TypeAlias = "str | os.PathLike[str]"
+
+THREADS = min(16, (os.cpu_count() or 2) + 1)
+"""That read and decode pictures, where nobody says how many."""
+
+
+def build(
+    archive: AnyPath,
+    sources: AnyPath | Iterable[AnyPath],
+    *,
+    encoder: str | EncoderSettings | None = None,
+    store: str | StoreSettings | None = None,
+    catalog: str | CatalogSettings | None = None,
+    where: Mapping[str, str | Sequence[str]] | None = None,
+    batch_size: int = 32,
+    threads: int = THREADS,
+    on: Progress = silent,
+) -> BuildReport:
+    """Index sources as the archive's next version: it then holds exactly these cases.
+
+    Pictures that were embedded before are not again. A build that was stopped resumes.
+
+    Args:
+        archive: its folder; made if need be.
+        sources: folders of pictures, or .csv or .parquet manifests of cases.
+        encoder: by a short name or as settings; by default the archive's own, or COIN_ENCODER, or
+            the starter.
+        store: by a short name such as ``hnsw?ef=256`` or as settings; by default the archive's own,
+            or an exact one.
+        catalog: likewise; by default the archive's own, or SQLite.
+        where: only rows that fit: fields and the values that they may have.
+        on: told how far it is.
+
+    Raises:
+        ArchiveBusyError: another process builds it.
+        ArchiveSchemaError: a newer program wrote it; it is left alone.
+        ArchiveError: the disk is full, or may not be written.
+        CaseTableError, FilterError, InputError: sources that cannot be used as they are.
+        SettingsError, ModelError: an encoder or a store that cannot be.
+    """
+    from coin_retrieval.factory import make_encoder
+    from coin_retrieval.files import as_path
+    from indexer import building, choices
+    from indexer.rows import read_sources
+
+    root = as_path(archive)
+    paths = [as_path(source) for source in _each(sources)]
+    wanted = {name: (v,) if isinstance(v, str) else tuple(v) for name, v in (where or {}).items()}
+    settings = building.BuildSettings(
+        choices.choose_encoder(root, encoder),
+        choices.choose_store(root, store),
+        batch_size,
+        threads,
+        choices.choose_catalog(root, catalog),
+    )
+    batch = read_sources(paths, archive=root, where=wanted)
+    building.refuse_foreign_folder(root)
+    on("loading the encoder", 0, 1)
+    loaded = make_encoder(settings.encoder)
+    on("loading the encoder", 1, 1)
+    return building.build(root, batch, encoder=loaded, settings=settings, where=wanted, on=on)
+
+
+def _each(sources: AnyPath | Iterable[AnyPath]) -> Iterable[AnyPath]:
+    if isinstance(sources, (str, os.PathLike)) or not isinstance(sources, Iterable):
+        return (sources,)
+    return sources

@@ -1,23 +1,27 @@
-"""``coin-index``: build an archive, say what it holds, check it."""
+"""``coin-index``: build an archive, say what it holds, check it, bring it up to date."""
 
 from __future__ import annotations
 
-import os
+import sys
 import time
 import warnings
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from coin_retrieval.cli.errors import CoinGroup, JsonOption, run
+from coin_retrieval.console.errors import CoinGroup, JsonOption, run
+from coin_retrieval.setting_forms import CATALOG_FORMS, ENCODER_FORMS, STORE_FORMS
+from indexer import THREADS
+from indexer import build as build_archive
 
 app = typer.Typer(
     cls=CoinGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
-    help="Archives of cases: build, info, verify.",
+    help="Archives of cases: build, info, verify, upgrade.",
 )
 
 ArchiveArgument = Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive's folder.")]
@@ -35,12 +39,17 @@ def build(
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="What embeds; by default the archive's own, or COIN_ENCODER, or starter."
+            help="What embeds; by default the archive's own, or COIN_ENCODER, or starter. "
+            f"One of {ENCODER_FORMS}."
         ),
     ] = None,
     store: Annotated[
         str | None,
-        typer.Option(help="flat (exact), ivf or hnsw; by default the archive's own, or flat."),
+        typer.Option(help=f"{STORE_FORMS}; by default the archive's own, or flat (exact)."),
+    ] = None,
+    catalog: Annotated[
+        str | None,
+        typer.Option(help=f"{CATALOG_FORMS}; by default the archive's own, or sqlite."),
     ] = None,
     where: Annotated[
         list[str] | None,
@@ -49,38 +58,33 @@ def build(
     batch_size: Annotated[int, typer.Option(min=1, max=4096, help="Pictures a batch.")] = 32,
     threads: Annotated[
         int, typer.Option(min=1, max=256, help="That read and decode pictures.")
-    ] = min(16, (os.cpu_count() or 2) + 1),
+    ] = THREADS,
     as_json: JsonOption = False,
 ) -> None:
     """Index SOURCE… as ARCHIVE's next version: it then holds exactly these cases.
 
     Pictures that were embedded before are not again. A build that was stopped resumes.
     """
-    from coin_retrieval.cli.inputs import parse_where
-    from coin_retrieval.cli.session import print_json, working
-    from indexer.choices import choose_encoder, choose_store
-    from indexer.progress import showing_progress
-    from indexer.rows import read_sources
+    from coin_retrieval.console.bars import showing
+    from coin_retrieval.console.inputs import parse_where
+    from coin_retrieval.console.session import print_json
     from indexer.tables import report_object, show_report
 
     # a torn TIFF says so on every tag
     warnings.filterwarnings("ignore", module="PIL")
     started = time.perf_counter()
-    wanted = parse_where(where or [])
-    store_settings = choose_store(archive, store)
-    encoder_settings = choose_encoder(archive, encoder)
-    batch = read_sources(sources, archive=archive, where=wanted)
-    with working("loading the encoder"):
-        from coin_retrieval.factory import make_encoder
-        from indexer.build import BuildSettings, refuse_foreign_folder
-        from indexer.build import build as build_archive
-
-        refuse_foreign_folder(archive)
-        loaded = make_encoder(encoder_settings)
-    settings = BuildSettings(encoder_settings, store_settings, batch_size, threads)
-    with showing_progress(len(batch.rows), quiet=as_json) as advance:
+    # what a library prints while it loads is no part of the answer
+    with showing(quiet=as_json) as on, redirect_stdout(sys.stderr):
         report = build_archive(
-            archive, batch, encoder=loaded, settings=settings, where=wanted, advance=advance
+            archive,
+            sources,
+            encoder=encoder,
+            store=store,
+            catalog=catalog,
+            where=parse_where(where or []),
+            batch_size=batch_size,
+            threads=threads,
+            on=on,
         )
     elapsed_s = time.perf_counter() - started
     if as_json:
@@ -92,7 +96,7 @@ def build(
 @app.command()
 def info(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
     """What ARCHIVE holds: its manifest, and the fields that searches can be filtered by."""
-    from coin_retrieval.cli.session import print_json
+    from coin_retrieval.console.session import print_json
     from indexer.tables import info_object, show_info
 
     if as_json:
@@ -104,7 +108,7 @@ def info(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
 @app.command()
 def verify(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
     """Check ARCHIVE: checksums, ids, vectors, thumbnails, pictures; exit code 1 on an error."""
-    from coin_retrieval.cli.session import print_json, working
+    from coin_retrieval.console.session import print_json, working
     from indexer.tables import findings_object, show_findings
 
     with working("verifying"):
@@ -119,6 +123,26 @@ def verify(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
         show_findings(archive, findings)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def upgrade(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
+    """Write ARCHIVE, which an earlier program built, as this one does; nothing is embedded.
+
+    It becomes the next version, and the version before stays as it is. Archives of earlier programs
+    are read without it, too.
+    """
+    from coin_retrieval.console.session import print_json, working
+    from indexer.tables import show_upgrade, upgrade_object
+
+    with working("upgrading"):
+        from indexer.upgrading import upgrade as upgrade_archive
+
+        report = upgrade_archive(archive)
+    if as_json:
+        print_json(upgrade_object(report, archive))
+    else:
+        show_upgrade(report, archive)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -11,13 +11,14 @@ import numpy as np
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.errors import ModelError
+from coin_retrieval.progress import Progress, silent
 from coin_retrieval.types import RgbImage
 from indexer.contents import EmbeddedContents
 from indexer.journal import Journal
-from indexer.pictures import Picture, PictureReader, Unreadable
+from indexer.pictures import PictureReader, ReadPicture, Unreadable
 
 BATCH_PIXELS = 100_000_000
-"""A batch is embedded before its pictures exceed this, however few they are."""
+"""A batch is embedded as soon as its pictures exceed this, however few they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +66,21 @@ class RowEmbedder:
         self._waiting: dict[str, RgbImage] = {}
         self._refused: dict[str, str] = {}
 
-    def embed(self, rows: Sequence[CaseRow], advance: Callable[[], None]) -> Embedded:
-        """Embed what is not embedded yet; ``advance`` is called once a row.
+    def embed(self, rows: Sequence[CaseRow], on: Progress = silent) -> Embedded:
+        """Embed what is not embedded yet; ``on`` is told of every row.
 
         Raises:
             ModelError: the encoder fails on every picture of a batch.
         """
         done = Embedded()
-        pictures: list[Picture | Unreadable] = []
+        pictures: list[ReadPicture | Unreadable] = []
+        on("indexing", 0, len(rows))
         with closing(self._reader.read_all(row.image_path for row in rows)) as reading:
-            for picture in reading:
+            for number, picture in enumerate(reading, start=1):
                 pictures.append(self._take(picture))
                 if len(self._waiting) >= self._batch_size or self._waiting_pixels() > BATCH_PIXELS:
                     done.embedded += self._flush()
-                advance()
+                on("indexing", number, len(rows))
         done.embedded += self._flush()
         for row, picture in zip(rows, pictures, strict=True):
             if isinstance(picture, Unreadable):
@@ -89,7 +91,7 @@ class RowEmbedder:
                 done.indexed.append(IndexedRow(row, picture.content_hash))
         return done
 
-    def _take(self, picture: Picture | Unreadable) -> Picture | Unreadable:
+    def _take(self, picture: ReadPicture | Unreadable) -> ReadPicture | Unreadable:
         """Let a new picture wait for its batch; what is handed back holds no pixels."""
         if isinstance(picture, Unreadable) or picture.image is None:
             return picture

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from coin_retrieval.archive.layout import ArchiveLayout
-from coin_retrieval.archive.publish import replace_bytes
+from coin_retrieval.files import replace_file
 from coin_retrieval.types import Embeddings, EncoderSpec, content_digest
 from indexer.contents import EmbeddedContents, SizesPx
 
@@ -48,7 +48,6 @@ class Journal:
 
     def write(self, hashes: Sequence[str], sizes_px: SizesPx, embeddings: Embeddings) -> None:
         """Keep a batch: hashes in hex, int32 [n 2], float32 [n dim]."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         digests = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8)
         tensors: dict[str, np.ndarray] = {
             "content_hashes": digests.reshape(-1, _HASH_BYTES),
@@ -57,7 +56,7 @@ class Journal:
         }
         metadata = {"space": self._space, "sha256": _digest(tensors)}
         data = save(tensors, metadata=metadata)
-        replace_bytes(self._folder / f"{self._next:08d}.safetensors", data)
+        replace_file(self._folder / f"{self._next:08d}.safetensors", data, flush=True)
         self._next += 1
 
     def clear(self) -> None:

@@ -20,7 +20,7 @@ HELD_PIXELS = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ReadPicture:
     """A file that was read; ``image`` is ``None`` where its content was embedded before."""
 
     content_hash: str
@@ -48,10 +48,10 @@ class PictureReader:
         self._threads = threads
         self._ahead = ahead
 
-    def read_all(self, paths: Iterable[Path]) -> Generator[Picture | Unreadable, None, None]:
+    def read_all(self, paths: Iterable[Path]) -> Generator[ReadPicture | Unreadable, None, None]:
         """What became of each path, in order; closing the iterator stops the threads."""
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="picture")
-        waiting: deque[Future[Picture | Unreadable]] = deque()
+        waiting: deque[Future[ReadPicture | Unreadable]] = deque()
         coming = iter(paths)
         try:
             while True:
@@ -66,7 +66,7 @@ class PictureReader:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def read(self, path: Path) -> Picture | Unreadable:
+    def read(self, path: Path) -> ReadPicture | Unreadable:
         """Read one file, decode it if anything needs its pixels, and leave its thumbnail."""
         try:
             _refuse_odd_files(path)
@@ -75,7 +75,7 @@ class PictureReader:
             thumbnail = self._layout.thumbnail(digest)
             embedded = self._is_embedded(digest)
             if embedded and has_thumbnail(thumbnail):
-                return Picture(digest, None)
+                return ReadPicture(digest, None)
             image = decode_image(data, name=path.name)
         except ImageError as error:
             return Unreadable(str(error))
@@ -83,7 +83,7 @@ class PictureReader:
             return Unreadable("the picture does not fit into memory")
         if not has_thumbnail(thumbnail):
             write_thumbnail(thumbnail, image)
-        return Picture(digest, None if embedded else image)
+        return ReadPicture(digest, None if embedded else image)
 
 
 def _refuse_odd_files(path: Path) -> None:
@@ -106,12 +106,12 @@ def _refuse_odd_files(path: Path) -> None:
         )
 
 
-def _held_pixels(waiting: Iterable[Future[Picture | Unreadable]]) -> int:
+def _held_pixels(waiting: Iterable[Future[ReadPicture | Unreadable]]) -> int:
     held = 0
     for future in waiting:
         # done() first: an unfinished one would be waited for
         if future.done() and not future.cancelled() and future.exception() is None:
             picture = future.result()
-            if isinstance(picture, Picture) and picture.image is not None:
+            if isinstance(picture, ReadPicture) and picture.image is not None:
                 held += picture.image.shape[0] * picture.image.shape[1]
     return held

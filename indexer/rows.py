@@ -44,7 +44,7 @@ def read_sources(paths: Sequence[Path], *, archive: Path, where: Where) -> Batch
             earlier = seen_in.setdefault(row.case_id, number)
             if earlier != number and {earlier, number} & folders:
                 raise _same_case(row.case_id, paths[earlier], path)
-            if _fits(row, where):
+            if row.fits(where):
                 kept.append(row)
         rows += kept
         entries.append(source.entry(len(kept)))
@@ -63,19 +63,6 @@ def read_sources(paths: Sequence[Path], *, archive: Path, where: Where) -> Batch
             remedy="check the sources" + (" and --where" if where else ""),
         )
     return Batch(tuple(rows), tuple(entries))
-
-
-def _fits(row: CaseRow, where: Where) -> bool:
-    return all(
-        _value(row, field).casefold() in {value.casefold() for value in values}
-        for field, values in where.items()
-    )
-
-
-def _value(row: CaseRow, field: str) -> str:
-    if field in (*CASE_FIELDS, *IMAGE_FIELDS):
-        return str(getattr(row, field))
-    return row.attributes.get(field, "")
 
 
 def _same_case(case_id: str, one: Path, other: Path) -> InputError:

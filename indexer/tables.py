@@ -14,11 +14,12 @@ from rich.table import Table
 from coin_retrieval import factory
 from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
 from coin_retrieval.archive.calibration import CloseMatch
-from coin_retrieval.archive.layout import CATALOG, MANIFEST, NOTES, SKIPPED
+from coin_retrieval.archive.layout import MANIFEST, NOTES, SKIPPED
 from coin_retrieval.archive.manifest import check_sizes, read_manifest
 from coin_retrieval.archive.verify import Finding
-from coin_retrieval.retrieval.calibrated import images_notice
-from indexer.build import BuildReport
+from coin_retrieval.search.calibration_use import images_notice
+from indexer.building import BuildReport
+from indexer.upgrading import UpgradeReport
 
 _VALUES_SHOWN = 8
 _FINDINGS_SHOWN = 20
@@ -79,16 +80,17 @@ def info_object(archive: Path) -> dict[str, Any]:
             mode="json", exclude={"real_mean": True, "calibration": {"fusion": {"means"}}}
         ),
         "notices": list(images_notice(manifest)),
-        "fields": _fields(archive),
+        "fields": _fields(archive, manifest),
     }
 
 
 def show_info(archive: Path) -> None:
     """The same for people."""
     console = Console(soft_wrap=True, highlight=False)
-    console.print(_table(_manifest(archive)))
+    manifest = _manifest(archive)
+    console.print(_table(manifest))
     fields = Table("field", "values", "most frequent", title="What can be filtered by (--where)")
-    for field, values in _fields(archive).items():
+    for field, values in _fields(archive, manifest).items():
         shown = ", ".join(f"{value} ({n})" for value, n in list(values.items())[:_VALUES_SHOWN])
         more = ", …" if len(values) > _VALUES_SHOWN else ""
         fields.add_row(_plain(field), str(len(values)), _plain(shown + more))
@@ -128,6 +130,28 @@ def show_findings(archive: Path, findings: Sequence[Finding]) -> None:
     )
 
 
+def upgrade_object(report: UpgradeReport, archive: Path) -> dict[str, Any]:
+    """An upgrade's result, JSON-ready."""
+    return {
+        "archive": str(archive),
+        "version": report.manifest.version,
+        "from_schema": report.from_schema,
+        "schema": report.manifest.schema_version,
+        "upgraded": report.upgraded,
+    }
+
+
+def show_upgrade(report: UpgradeReport, archive: Path) -> None:
+    """An upgrade's result for people."""
+    version, schema = report.manifest.version, report.manifest.schema_version
+    said = (
+        f"version {version}, schema {report.from_schema} → {schema}; the version before stays"
+        if report.upgraded
+        else f"version {version} has schema {schema} already"
+    )
+    Console(soft_wrap=True, highlight=False).print(f"{archive}: {said}", markup=False)
+
+
 def _manifest(archive: Path) -> ArchiveManifest:
     folder = ArchiveLayout(archive).published()
     manifest = read_manifest(folder / MANIFEST)
@@ -135,9 +159,11 @@ def _manifest(archive: Path) -> ArchiveManifest:
     return manifest
 
 
-def _fields(archive: Path) -> dict[str, dict[str, int]]:
+def _fields(archive: Path, manifest: ArchiveManifest) -> dict[str, dict[str, int]]:
     """Without opening the store: it need not load FAISS to say what the archive holds."""
-    with closing(factory.open_catalog(ArchiveLayout(archive).published() / CATALOG)) as catalog:
+    folder = ArchiveLayout(archive).versions / manifest.version
+    opened = factory.open_catalog(manifest.catalog, folder, manifest.catalog_location)
+    with closing(opened) as catalog:
         return {field: catalog.values(field) for field in catalog.fields() if field != "case_id"}
 
 

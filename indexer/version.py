@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +15,12 @@ import numpy as np
 from coin_retrieval import __version__, factory
 from coin_retrieval.archive import ArchiveManifest
 from coin_retrieval.archive.calibration import Calibration
-from coin_retrieval.archive.layout import CATALOG, MANIFEST, NOTES, SKIPPED, VECTORS
+from coin_retrieval.archive.layout import MANIFEST, NOTES, SKIPPED
 from coin_retrieval.archive.manifest import Counts, SourceEntry, seal, write_manifest
 from coin_retrieval.catalog.base import Where
-from coin_retrieval.config import EncoderSettings, StoreSettings
+from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
 from coin_retrieval.encoding.base import Encoder
-from coin_retrieval.types import CaseRecord, ImageRecord, Origin
+from coin_retrieval.types import CaseRecord, ImageRecord, Location, Origin
 from indexer.contents import EmbeddedContents
 from indexer.embedding import SkippedRow
 from indexer.neighbours import measure_neighbours, real_mean
@@ -49,6 +50,7 @@ def write_version(
     encoder: Encoder,
     encoder_settings: EncoderSettings,
     store_settings: StoreSettings,
+    catalog_settings: CatalogSettings,
 ) -> ArchiveManifest:
     """Write vectors, catalog, lists and manifest; returns the manifest."""
     records = content.records
@@ -56,10 +58,11 @@ def write_version(
     ids = np.array(list(records.images), np.int64)
     hashes = (image.content_hash for image in records.images.values())
     store.add(ids, content.contents.embeddings(hashes))
-    store.save(folder / VECTORS)
-    _write_catalog(folder / CATALOG, records)
+    store_location = store.seal(folder)
+    catalog_location = _write_catalog(catalog_settings, folder, records)
     _write_lines(folder / SKIPPED, (_skipped_line(row) for row in content.skipped))
     _write_lines(folder / NOTES, records.notes)
+    files = (*store_location.files, *catalog_location.files, SKIPPED, NOTES)
     drawn = records.of_origin(Origin.GENERATED)
     manifest = ArchiveManifest(
         version=version,
@@ -68,6 +71,9 @@ def write_version(
         encoder=encoder.spec,
         encoder_settings=_portable(encoder_settings),
         store=store_settings,
+        store_location=store_location,
+        catalog=catalog_settings,
+        catalog_location=catalog_location,
         index_kind=store.kind,
         measured_recall=measure_recall(store, encoder, records),
         counts=Counts(
@@ -83,7 +89,7 @@ def write_version(
         sources=content.sources,
         where={field: tuple(values) for field, values in content.where.items()},
         demonstration=drawn == len(records.images),
-        files={name: seal(folder / name) for name in (VECTORS, CATALOG, SKIPPED, NOTES)},
+        files={name: seal(folder / name) for name in files},
         real_mean=real_mean(store, records),
         own_neighbours=measure_neighbours(store, records),
         calibration=content.calibration,
@@ -92,9 +98,8 @@ def write_version(
     return manifest
 
 
-def _write_catalog(path: Path, records: Records) -> None:
-    catalog = factory.make_catalog(path)
-    try:
+def _write_catalog(settings: CatalogSettings, folder: Path, records: Records) -> Location:
+    with closing(factory.make_catalog(settings, folder)) as catalog:
         cases: list[CaseRecord] = []
         images: list[ImageRecord] = []
         for case, of_case in records.by_case():
@@ -104,8 +109,7 @@ def _write_catalog(path: Path, records: Records) -> None:
                 catalog.put(cases, images)
                 cases, images = [], []
         catalog.put(cases, images)
-    finally:
-        catalog.close()
+        return catalog.seal()
 
 
 def _skipped_line(skipped: SkippedRow) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from coin_retrieval.retrieval.retriever import Retriever
+from coin_retrieval.search.retriever import Retriever
+from server.archive_view import ArchiveSummary
 from server.body_cap import BodyCap
 from server.error_answers import answer_errors
-from server.facts import ArchiveFacts
-from server.lanes import Lanes
 from server.limits import ServerLimits
 from server.loading import Loading
+from server.queues import Queues
 from server.request_log import RequestLog
 from server.routes import archive, cases, health, images, page, prototypes, search
 from server.security import SecurityHeaders
@@ -51,7 +51,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         loading = Loading(load, on_failure or _log_failure)
-        parts = Services(caps, loading, Lanes(caps), ArchiveFacts())
+        parts = Services(caps, loading, Queues(caps), ArchiveSummary())
         app.state.services = parts
         loading.start()
         yield

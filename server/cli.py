@@ -10,13 +10,13 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 from rich.console import Console
 
-from coin_retrieval.cli.errors import run, show_error
-from coin_retrieval.cli.settings import CoinEnvironment, read_environment
+from coin_retrieval.console.environment import CoinEnvironment, read_environment
+from coin_retrieval.console.errors import run, show_error
 from coin_retrieval.errors import CoinError
 from server.limits import ServerLimits
 
 if TYPE_CHECKING:
-    from coin_retrieval.retrieval.retriever import Retriever
+    from coin_retrieval.search.retriever import Retriever
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 

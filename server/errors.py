@@ -49,11 +49,11 @@ class BusyError(RequestError):
 
     status = 503
 
-    def __init__(self, lane: str, *, held: int, retry_after_s: int) -> None:
+    def __init__(self, queue: str, *, held: int, retry_after_s: int) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(
             "the server is busy",
-            value=f"{held} requests are {lane} or waiting",
+            value=f"{held} requests are {queue} or waiting",
             expected="a free place in the queue",
             remedy=f"ask again in {retry_after_s} s",
         )
@@ -96,10 +96,12 @@ STATUS: tuple[tuple[type[CoinError], int], ...] = (
     (coin.InputError, 400),
     (coin.NotFoundError, 404),
     (coin.UnsupportedError, 409),
+    (coin.ReplayError, 409),
     (coin.MissingDependencyError, 503),
     (coin.EncoderMismatchError, 409),
     (coin.ArchiveError, 503),
     (coin.ModelError, 503),
+    (coin.ServerError, 503),
 )
 """First match wins, so a class stands after those that inherit from it."""
 

@@ -6,10 +6,6 @@ from pydantic import Field
 
 from coin_retrieval.config import Settings
 
-MAX_CASES = 200
-MAX_PROTOTYPES = 16
-MAX_MARKS = 50
-MAX_SEED = 2**32 - 1
 MAX_SIZE_PX = 1024
 """Longer side of a served picture; up to the thumbnails' it comes from the archive itself."""
 
@@ -17,7 +13,7 @@ MAX_SIZE_PX = 1024
 class ServerLimits(Settings):
     """Caps of one server process.
 
-    A lane is a number of worker threads with a bounded queue before them. Drawing has its own, so
+    A queue is a number of worker threads with a bounded queue before them. Drawing has its own, so
     that reports waiting for the generator never hold up image searches or pictures; a request that
     finds its queue full is refused with 503 at once.
     """

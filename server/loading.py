@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from coin_retrieval.retrieval.query import Query
-from coin_retrieval.retrieval.retriever import Retriever
+from coin_retrieval.limits import MAX_SEED
+from coin_retrieval.search.query import Query
+from coin_retrieval.search.retriever import Retriever
 from server.errors import NotReadyError
-from server.limits import MAX_SEED
 
 log = logging.getLogger("coin.server")
 
@@ -97,6 +97,6 @@ def warm_up(retriever: Retriever) -> None:
     """Ask one question that passes every stage, so that the first user does not pay for it."""
     # a seed nobody asked for yet: what lies in the cache would not be drawn
     seed = secrets.randbelow(MAX_SEED)
-    result = retriever.search(Query(WARM_UP_REPORT, k=1, prototypes=1, seed=seed))
+    result = retriever.search(Query(report=WARM_UP_REPORT, k=1, prototypes=1, seed=seed))
     for prototype in result.prototypes:
         prototype.path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ CACHE_CONTROL = "private, max-age=3600"
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ServedPicture:
     """Encoded bytes; ``etag`` names their content. ``data`` ``None``: the client has it."""
 
     data: bytes | None

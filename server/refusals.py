@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from server.schemas import ErrorAnswer
+from coin_retrieval.presenting.views import ErrorAnswer
 
 _WHY = {
     400: "malformed, or a value out of range",

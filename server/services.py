@@ -1,4 +1,4 @@
-"""What every endpoint asks for: the retriever, if it is there, and the lanes of work."""
+"""What every endpoint asks for: the retriever, if it is there, and the queues of work."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from coin_retrieval.retrieval.retriever import Retriever
+from coin_retrieval.search.retriever import Retriever
+from server.archive_view import ArchiveSummary
 from server.errors import MediaTypeError
-from server.facts import ArchiveFacts
-from server.lanes import Lanes
 from server.limits import ServerLimits
 from server.loading import Loading
+from server.queues import Queues
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Services:
 
     limits: ServerLimits
     loading: Loading
-    lanes: Lanes
-    facts: ArchiveFacts
+    queues: Queues
+    archive: ArchiveSummary
 
 
 async def services(request: Request) -> Services:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import uvicorn
 
 from coin_retrieval.errors import SettingsError
-from coin_retrieval.retrieval.retriever import Retriever
+from coin_retrieval.search.retriever import Retriever
 from server.app import create_app
 from server.limits import ServerLimits
 
@@ -21,7 +21,7 @@ def serve_until_stopped(
 ) -> Exception | None:
     """Serve until a signal comes; returns what went wrong if the models could not be loaded.
 
-    One process: models are large, and the lanes of work already use its cores.
+    One process: models are large, and the queues of work already use its cores.
 
     Raises:
         SettingsError: the address cannot be listened on.

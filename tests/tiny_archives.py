@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from histogram_encoder import HistogramEncoder
 from PIL import Image
 
-from coin_retrieval.config import FaissStoreSettings, OpenClipEncoderSettings
+from coin_retrieval.config import OpenClipEncoderSettings
 from coin_retrieval.encoding.base import Encoder
-from indexer.build import BuildReport, BuildSettings, build
+from coin_retrieval.named_settings import read_catalog, read_store
+from coin_retrieval.testing.histogram_encoder import HistogramEncoder
+from indexer.building import BuildReport, BuildSettings, build
 from indexer.rows import read_sources
 
 LABEL = OpenClipEncoderSettings(model="histogram")
@@ -52,13 +53,12 @@ def build_archive(
     *sources: Path,
     encoder: Encoder | None = None,
     where: Mapping[str, Sequence[str]] | None = None,
-    kind: str = "flat",
+    store: str = "flat",
+    catalog: str = "sqlite",
     batch_size: int = 8,
 ) -> BuildReport:
-    """Build with histograms, unless another encoder is given."""
-    settings = BuildSettings(
-        LABEL, FaissStoreSettings.model_validate({"kind": kind}), batch_size, threads=2
-    )
+    """Build with histograms, unless another encoder is given; store and catalog by short names."""
+    settings = BuildSettings(LABEL, read_store(store), batch_size, 2, read_catalog(catalog))
     batch = read_sources(sources, archive=root, where=where or {})
     return build(
         root, batch, encoder=encoder or HistogramEncoder(), settings=settings, where=where or {}

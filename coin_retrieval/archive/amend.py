@@ -7,14 +7,9 @@ from pathlib import Path
 from coin_retrieval.archive.calibration import Calibration
 from coin_retrieval.archive.layout import MANIFEST, ArchiveLayout
 from coin_retrieval.archive.lock import building
-from coin_retrieval.archive.manifest import (
-    SCHEMA_VERSION,
-    ArchiveManifest,
-    manifest_text,
-    read_manifest,
-)
-from coin_retrieval.archive.publish import replace_text
+from coin_retrieval.archive.manifest import ArchiveManifest, manifest_text, read_manifest
 from coin_retrieval.errors import ArchiveError, EncoderMismatchError
+from coin_retrieval.files import replace_file
 from coin_retrieval.types import EncoderSpec
 
 
@@ -46,10 +41,8 @@ def put_calibration(
                     expected=str(manifest.encoder),
                     remedy="calibrate it again",
                 )
-            amended = manifest.model_copy(
-                update={"calibration": calibration, "schema_version": SCHEMA_VERSION}
-            )
-            replace_text(path, manifest_text(amended))
+            amended = manifest.model_copy(update={"calibration": calibration})
+            replace_file(path, manifest_text(amended), flush=True)
     except OSError as error:
         raise ArchiveError(
             f"the calibration cannot be written ({error.strerror or error})",

@@ -13,7 +13,7 @@ from coin_retrieval.archive.uris import to_path
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.errors import EncoderMismatchError
 from coin_retrieval.stores.base import VectorStore
-from coin_retrieval.types import EncoderSpec, ImageRecord
+from coin_retrieval.types import EncoderSpec, ImageRecord, content_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,12 @@ class Archive:
     def version(self) -> str:
         """The version's name, e.g. ``000002``."""
         return self.manifest.version
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over the checksums of the version's files: which archive this is."""
+        seals = {name: sealed.sha256 for name, sealed in self.manifest.files.items()}
+        return content_digest({"version": self.version, "files": seals})
 
     def require_encoder(self, spec: EncoderSpec) -> None:
         """Refuse an encoder whose space is another one.
@@ -68,6 +74,7 @@ class Archive:
 
     def close(self) -> None:
         """Release files and connections."""
+        self.store.close()
         self.catalog.close()
 
     def __enter__(self) -> Self:

@@ -5,10 +5,9 @@ Everything here is measured on this archive with its own encoder; none of it is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from math import floor
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from coin_retrieval.config import FusionSettings
@@ -22,7 +21,7 @@ PLACES = 3
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class CloseMatch(_Part):
@@ -62,7 +61,7 @@ class Calibration(_Part):
 
 
 def close_match_from(
-    scores: Sequence[float] | NDArray[np.floating],
+    scores: Iterable[float],
     *,
     false_alarm_rate: float = FALSE_ALARM_RATE,
     places: int = PLACES,
@@ -77,10 +76,10 @@ def close_match_from(
     Args:
         scores: of queries that do have matches, at least one.
     """
-    ordered = np.sort(np.asarray(scores, np.float64))
-    rank = max(1, int(np.floor(false_alarm_rate * (len(ordered) + 1))))
+    ordered = sorted(map(float, scores))
+    rank = max(1, floor(false_alarm_rate * (len(ordered) + 1)))
     return CloseMatch(
-        threshold=float(ordered[rank - 1]),
+        threshold=ordered[rank - 1],
         false_alarm_rate=rank / (len(ordered) + 1),
         queries=len(ordered),
         places=places,

@@ -2,7 +2,8 @@
 
 ARCHIVE/
     CURRENT                 the name of the published version; replaced last, in one step
-    versions/000002/        manifest.json vectors.faiss catalog.sqlite skipped.jsonl notes.jsonl
+    versions/000002/        manifest.json skipped.jsonl notes.jsonl, and what the manifest names:
+                            the files of its store and catalog (vectors.faiss catalog.sqlite)
     thumbnails/ab/ab12….webp    by content, shared between versions
     work/                   embeddings of a build that has not been published yet
     lock                    held by the process that builds
@@ -16,8 +17,6 @@ from pathlib import Path
 from coin_retrieval.errors import ArchiveCorruptError, NotFoundError
 
 MANIFEST = "manifest.json"
-VECTORS = "vectors.faiss"
-CATALOG = "catalog.sqlite"
 SKIPPED = "skipped.jsonl"
 NOTES = "notes.jsonl"
 

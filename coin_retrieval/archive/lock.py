@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
 
 from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.errors import ArchiveBusyError
@@ -19,18 +20,15 @@ def building(layout: ArchiveLayout) -> Iterator[None]:
         ArchiveBusyError: another process holds it.
     """
     layout.root.mkdir(parents=True, exist_ok=True)
-    with layout.lock.open("a+", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise ArchiveBusyError(
-                f"the archive {layout.root} is being built",
-                value=f"process {file.read().strip() or 'unknown'}",
-                expected="one build at a time",
-                remedy="wait until it ends, or stop it; the next build resumes what it embedded",
-            ) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+    try:
+        lock = FileLock(layout.lock, blocking=False).acquire()
+    except Timeout as error:
+        raise ArchiveBusyError(
+            f"the archive {layout.root} is being built",
+            value=f"process {layout.lock.read_text(encoding='ascii').strip() or 'unknown'}",
+            expected="one build at a time",
+            remedy="wait until it ends, or stop it; the next build resumes what it embedded",
+        ) from error
+    with lock:
+        layout.lock.write_text(str(os.getpid()), encoding="ascii")
         yield

@@ -6,19 +6,16 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from coin_retrieval.archive.calibration import Calibration, CloseMatch
-from coin_retrieval.config import EncoderSettings, StoreSettings
+from coin_retrieval.archive.schema import SCHEMA_VERSION, to_present
+from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
 from coin_retrieval.errors import ArchiveCorruptError, ArchiveSchemaError
 from coin_retrieval.starter import ENCODER
-from coin_retrieval.types import EncoderSpec
-
-SCHEMA_VERSION = 2
-"""Raised when an older program could misread what this one writes."""
-
+from coin_retrieval.types import EncoderSpec, Location
 
 _STARTER = "starter"
 _NUMBERS = re.compile(r"\[\n(?:\s+[-+.\deE]+,?\n)+\s*\]")
@@ -86,6 +83,9 @@ class ArchiveManifest(_Part):
     further setting. ``measured_recall`` is ``None`` for an exact index. ``demonstration``: every
     picture was drawn, no patient stands behind any of them.
 
+    ``store`` and ``catalog`` are settings, and their locations say where what they made lies;
+    ``files`` seals every file of the version.
+
     ``real_mean`` is the mean embedding of the real pictures (of all, where none is real), and
     ``own_neighbours`` how close the archive's own pictures are to other cases; archives of schema 1
     have neither, and one case has no neighbours. ``calibration`` is what ``coin calibrate`` found.
@@ -98,6 +98,9 @@ class ArchiveManifest(_Part):
     encoder: EncoderSpec
     encoder_settings: EncoderSettings
     store: StoreSettings
+    store_location: Location
+    catalog: CatalogSettings
+    catalog_location: Location
     index_kind: str
     measured_recall: MeasuredRecall | None
     counts: Counts
@@ -109,31 +112,48 @@ class ArchiveManifest(_Part):
     own_neighbours: CloseMatch | None = None
     calibration: Calibration | None = None
 
+    @model_validator(mode="after")
+    def _sealed(self) -> Self:
+        located = {*self.store_location.files, *self.catalog_location.files}
+        if lacking := located - self.files.keys():
+            raise ValueError(f"no checksum of {', '.join(sorted(lacking))}")
+        return self
+
 
 def read_manifest(path: Path) -> ArchiveManifest:
-    """Read ``manifest.json``.
+    """Read ``manifest.json``; what an earlier program wrote is read as the present schema.
 
     Raises:
         ArchiveSchemaError: written by a newer program.
         ArchiveCorruptError: missing, or not a manifest.
     """
+    payload = _read(path)
     try:
-        payload = json.loads(path.read_text(encoding="utf-8"))
-        schema = payload["schema_version"]
-        newer = int(schema) > SCHEMA_VERSION
+        manifest = ArchiveManifest.model_validate(to_present(payload))
+    except (ValidationError, LookupError, TypeError) as error:
+        raise _corrupt(path, error) from error
+    return _with_model(manifest, _STARTER, str(ENCODER))
+
+
+def written_schema(path: Path) -> int:
+    """The schema that ``manifest.json`` was written in. Raises as :func:`read_manifest` does."""
+    return int(_read(path)["schema_version"])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        payload: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        schema = int(payload["schema_version"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _corrupt(path, error) from error
-    if newer:
+    if schema > SCHEMA_VERSION:
         raise ArchiveSchemaError(
             f"{path} was written by a newer program",
             value=f"archive schema {schema}",
             expected=f"at most {SCHEMA_VERSION}",
             remedy="update coin-retrieval, or build the archive again",
         )
-    try:
-        return _with_model(ArchiveManifest.model_validate(payload), _STARTER, str(ENCODER))
-    except ValidationError as error:
-        raise _corrupt(path, error) from error
+    return payload
 
 
 def write_manifest(manifest: ArchiveManifest, path: Path) -> None:

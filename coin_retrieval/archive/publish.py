@@ -6,13 +6,13 @@ Everything is written aside, flushed to the disk, renamed into ``versions/``, an
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from coin_retrieval.archive.layout import ArchiveLayout
+from coin_retrieval.files import flush_to_disk, replace_file
 
 KEPT_VERSIONS = 2
 """The published version and the one before it, which running servers may still read."""
@@ -46,42 +46,18 @@ def staging(layout: ArchiveLayout, version: str) -> Iterator[Path]:
 def publish(layout: ArchiveLayout, staged: Path, version: str) -> Path:
     """Make a staged folder the archive's current version, and drop versions before the last two."""
     before = layout.current_name()
-    for path in staged.iterdir():
-        _flush(path)
-    _flush(staged)
+    for path in staged.rglob("*"):
+        flush_to_disk(path)
+    flush_to_disk(staged)
     folder = layout.versions / version
     staged.rename(folder)
-    _flush(layout.versions)
-    replace_text(layout.current, f"{version}\n")
+    flush_to_disk(layout.versions)
+    replace_file(layout.current, f"{version}\n", flush=True)
     for path in _versions(layout):
         if path.name not in (version, before):
             shutil.rmtree(path)
     return folder
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Replace a small file in one step, flushed to the disk."""
-    replace_bytes(path, text.encode())
-
-
-def replace_bytes(path: Path, data: bytes) -> None:
-    """Replace a file in one step, flushed to the disk."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    with aside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-    _flush(path.parent)
-
-
 def _versions(layout: ArchiveLayout) -> list[Path]:
     return [path for path in layout.versions.glob("*") if path.is_dir() and path.name.isdigit()]
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Set
 from pathlib import Path
-from threading import get_ident
 
 from coin_retrieval.archive.layout import ArchiveLayout
+from coin_retrieval.files import replace_file
 from coin_retrieval.images import encode_webp, thumbnail
 from coin_retrieval.types import RgbImage
 
@@ -24,10 +23,7 @@ def has_thumbnail(path: Path) -> bool:
 
 def write_thumbnail(path: Path, image: RgbImage) -> None:
     """Write the WebP thumbnail in one step: it is there as a whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(f".{os.getpid()}-{get_ident()}.partial")
-    aside.write_bytes(encode_webp(thumbnail(image, SIDE_PX)))
-    aside.replace(path)
+    replace_file(path, encode_webp(thumbnail(image, SIDE_PX)))
 
 
 def sweep_thumbnails(layout: ArchiveLayout, keep: Set[str]) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
 
-from coin_retrieval.types import CaseRecord, ImageId, ImageIds, ImageRecord
+from coin_retrieval.types import CaseRecord, ImageId, ImageIds, ImageRecord, Location
 
 Where = Mapping[str, Sequence[str]]
 """Field → allowed values; fields are joined by AND, values of a field by OR, compared exactly but
@@ -17,6 +19,21 @@ IMAGE_FIELDS = ("diagnosis", "finding", "origin")
 
 class Catalog(ABC):
     """Cases and images under stable ids."""
+
+    @classmethod
+    @abstractmethod
+    def create(cls, settings: Any, folder: Path) -> Self:
+        """An empty catalog to write to, as its own settings say; its files lie in ``folder``."""
+
+    @classmethod
+    @abstractmethod
+    def open(cls, settings: Any, folder: Path, location: Location) -> Self:
+        """What :meth:`seal` left in ``folder`` or on a server, for reading only.
+
+        Raises:
+            ArchiveCorruptError: missing, or not such a catalog.
+            ArchiveSchemaError: written by a newer program.
+        """
 
     @abstractmethod
     def put(self, cases: Iterable[CaseRecord], images: Iterable[ImageRecord]) -> None:
@@ -69,6 +86,10 @@ class Catalog(ABC):
     @abstractmethod
     def counts(self) -> tuple[int, int]:
         """How many cases and how many images."""
+
+    @abstractmethod
+    def seal(self) -> Location:
+        """Keep everything as it is now; says where, in files of the folder that it was made in."""
 
     @abstractmethod
     def close(self) -> None:

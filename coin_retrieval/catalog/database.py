@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import URL, Engine, QueuePool, create_engine, func, insert, select
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
-from coin_retrieval.catalog.tables import SCHEMA_VERSION, Base, MetaRow
+from coin_retrieval.catalog.tables import SCHEMA_VERSION, Base, MetaEntry
 from coin_retrieval.errors import (
     ArchiveCorruptError,
     ArchiveSchemaError,
@@ -34,9 +34,9 @@ def open_database(where: str | Path) -> Engine:
     location = engine.url.render_as_string(hide_password=True)
     with _refusing_others(location), engine.begin() as connection:
         Base.metadata.create_all(connection)
-        if not connection.scalar(select(func.count()).select_from(MetaRow)):
+        if not connection.scalar(select(func.count()).select_from(MetaEntry)):
             version = {"key": "schema_version", "value": str(SCHEMA_VERSION)}
-            connection.execute(insert(MetaRow), [version])
+            connection.execute(insert(MetaEntry), [version])
     _check_schema(engine, location)
     return engine
 
@@ -76,7 +76,7 @@ def _engine(url: URL | str) -> Engine:
 
 def _check_schema(engine: Engine, location: str) -> None:
     with _refusing_others(location), engine.connect() as connection:
-        text = connection.scalar(select(MetaRow.value).where(MetaRow.key == "schema_version"))
+        text = connection.scalar(select(MetaEntry.value).where(MetaEntry.key == "schema_version"))
     if text is None or not text.isdigit():
         raise ArchiveCorruptError(
             "the catalog does not say its version",

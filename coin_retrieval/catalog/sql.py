@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from sqlalchemy import Engine, func, select
@@ -12,7 +13,7 @@ from sqlalchemy.engine import Connection
 from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS, Catalog, Where
 from coin_retrieval.catalog.database import open_database, open_read_only
 from coin_retrieval.catalog.records import case_record, image_record
-from coin_retrieval.catalog.tables import CaseRow, ImageRow, ImageTermRow, TermRow
+from coin_retrieval.catalog.tables import CaseEntry, ImageEntry, ImageTermEntry, TermEntry
 from coin_retrieval.catalog.writing import (
     chunks,
     delete_images,
@@ -21,8 +22,11 @@ from coin_retrieval.catalog.writing import (
     put_cases,
     put_images,
 )
+from coin_retrieval.config import SqliteCatalogSettings
 from coin_retrieval.errors import FilterError, NotFoundError
-from coin_retrieval.types import CaseRecord, ImageId, ImageIds, ImageRecord
+from coin_retrieval.types import CaseRecord, ImageId, ImageIds, ImageRecord, Location
+
+_FILE = "catalog.sqlite"
 
 
 class SqlCatalog(Catalog):
@@ -32,24 +36,24 @@ class SqlCatalog(Catalog):
         self._engine = engine
 
     @classmethod
-    def create(cls, where: str | Path) -> SqlCatalog:
-        """Open a SQLAlchemy URL, or an SQLite file by its path; makes the tables if need be.
+    def create(cls, settings: SqliteCatalogSettings, folder: Path) -> Self:
+        """An SQLite file in ``folder``; makes the tables if need be.
 
         Raises:
             ArchiveSchemaError: written by a newer program.
             ArchiveCorruptError: not a database, or not a catalog.
         """
-        return cls(open_database(where))
+        return cls(open_database(folder / _FILE))
 
     @classmethod
-    def open_published(cls, path: Path) -> SqlCatalog:
+    def open(cls, settings: SqliteCatalogSettings, folder: Path, location: Location) -> Self:
         """Open a published SQLite file for reading only; it is never locked nor changed.
 
         Raises:
             ArchiveSchemaError: written by a newer program.
             ArchiveCorruptError: missing, not a database, or not a catalog.
         """
-        return cls(open_read_only(path))
+        return cls(open_read_only(folder.joinpath(*location.files)))
 
     def put(self, cases: Iterable[CaseRecord], images: Iterable[ImageRecord]) -> None:
         """Insert or replace records, all or none.
@@ -74,20 +78,20 @@ class SqlCatalog(Catalog):
     def images(self, ids: Iterable[ImageId]) -> dict[ImageId, ImageRecord]:
         """Records of the ids that exist."""
         found: dict[ImageId, ImageRecord] = {}
-        query = select(ImageRow.__table__)
+        query = select(ImageEntry.__table__)
         with self._engine.connect() as connection:
             for some in chunks(int(i) for i in ids):
-                for row in connection.execute(query.where(ImageRow.image_id.in_(some))):
+                for row in connection.execute(query.where(ImageEntry.image_id.in_(some))):
                     found[ImageId(row.image_id)] = image_record(row)
         return found
 
     def cases(self, case_ids: Iterable[str]) -> dict[str, CaseRecord]:
         """Records of the cases that exist."""
         found: dict[str, CaseRecord] = {}
-        query = select(CaseRow.__table__)
+        query = select(CaseEntry.__table__)
         with self._engine.connect() as connection:
             for some in chunks(case_ids):
-                for row in connection.execute(query.where(CaseRow.case_id.in_(some))):
+                for row in connection.execute(query.where(CaseEntry.case_id.in_(some))):
                     found[row.case_id] = case_record(row)
         return found
 
@@ -105,10 +109,10 @@ class SqlCatalog(Catalog):
     def images_of(self, case_ids: Iterable[str]) -> dict[str, list[ImageRecord]]:
         """All images of each case that exists, by id."""
         found: dict[str, list[ImageRecord]] = {}
-        query = select(ImageRow.__table__).order_by(ImageRow.image_id)
+        query = select(ImageEntry.__table__).order_by(ImageEntry.image_id)
         with self._engine.connect() as connection:
             for some in chunks(case_ids):
-                for row in connection.execute(query.where(ImageRow.case_id.in_(some))):
+                for row in connection.execute(query.where(ImageEntry.case_id.in_(some))):
                     found.setdefault(row.case_id, []).append(image_record(row))
         return found
 
@@ -121,7 +125,7 @@ class SqlCatalog(Catalog):
         self._check_fields(where)
         with self._engine.connect() as connection:
             if not where:
-                query = select(ImageRow.image_id).order_by(ImageRow.image_id)
+                query = select(ImageEntry.image_id).order_by(ImageEntry.image_id)
                 return np.fromiter(connection.scalars(query), np.int64)
             fitting = [_having(connection, name, values) for name, values in where.items()]
         ids = fitting[0]
@@ -133,7 +137,7 @@ class SqlCatalog(Catalog):
         """What can be filtered on: case fields, image fields and the attributes in use."""
         known = (*CASE_FIELDS, *IMAGE_FIELDS)
         with self._engine.connect() as connection:
-            used = connection.scalars(select(TermRow.field).distinct().order_by(TermRow.field))
+            used = connection.scalars(select(TermEntry.field).distinct().order_by(TermEntry.field))
             return (*known, *(name for name in used if name not in known))
 
     def values(self, field: str) -> dict[str, int]:
@@ -145,11 +149,11 @@ class SqlCatalog(Catalog):
         self._check_fields([field])
         count = func.count().label("images")
         query = (
-            select(TermRow.value, count)
-            .join(ImageTermRow, ImageTermRow.term_id == TermRow.term_id)
-            .where(TermRow.field == field)
-            .group_by(TermRow.value)
-            .order_by(count.desc(), TermRow.value)
+            select(TermEntry.value, count)
+            .join(ImageTermEntry, ImageTermEntry.term_id == TermEntry.term_id)
+            .where(TermEntry.field == field)
+            .group_by(TermEntry.value)
+            .order_by(count.desc(), TermEntry.value)
         )
         with self._engine.connect() as connection:
             return {value: int(images) for value, images in connection.execute(query)}
@@ -157,9 +161,16 @@ class SqlCatalog(Catalog):
     def counts(self) -> tuple[int, int]:
         """How many cases and how many images."""
         with self._engine.connect() as connection:
-            cases = connection.scalar(select(func.count()).select_from(CaseRow))
-            images = connection.scalar(select(func.count()).select_from(ImageRow))
+            cases = connection.scalar(select(func.count()).select_from(CaseEntry))
+            images = connection.scalar(select(func.count()).select_from(ImageEntry))
         return int(cases or 0), int(images or 0)
+
+    def seal(self) -> Location:
+        """The SQLite file, which every transaction has reached; of a server the database."""
+        database = self._engine.url.database or ""
+        if self._engine.dialect.name == "sqlite":
+            return Location(files=(Path(database).name,))
+        return Location(collection=database)
 
     def close(self) -> None:
         """Release files and connections."""
@@ -176,16 +187,16 @@ class SqlCatalog(Catalog):
 
 def _having(connection: Connection, field: str, values: Sequence[str]) -> ImageIds:
     """Images that have one of the values in this field, ascending."""
-    of_field = select(TermRow.term_id).where(TermRow.field == field)
+    of_field = select(TermEntry.term_id).where(TermEntry.field == field)
     terms = [
         term
         for some in chunks({value.casefold() for value in values})
-        for term in connection.scalars(of_field.where(TermRow.folded.in_(some)))
+        for term in connection.scalars(of_field.where(TermEntry.folded.in_(some)))
     ]
-    query = select(ImageTermRow.image_id)
+    query = select(ImageTermEntry.image_id)
     found = [
         image_id
         for some_terms in chunks(terms)
-        for image_id in connection.scalars(query.where(ImageTermRow.term_id.in_(some_terms)))
+        for image_id in connection.scalars(query.where(ImageTermEntry.term_id.in_(some_terms)))
     ]
     return np.unique(np.array(found, np.int64))

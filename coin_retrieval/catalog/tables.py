@@ -22,7 +22,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {str: Text, dict[str, str]: JSON, list[Any]: JSON}  # noqa: RUF012
 
 
-class MetaRow(Base):
+class MetaEntry(Base):
     """Facts about the catalog itself, such as its schema version."""
 
     __tablename__ = "meta"
@@ -30,7 +30,7 @@ class MetaRow(Base):
     value: Mapped[str]
 
 
-class CaseRow(Base):
+class CaseEntry(Base):
     """A case; ``codes`` is a list of (system, edition, code)."""
 
     __tablename__ = "cases"
@@ -42,7 +42,7 @@ class CaseRow(Base):
     codes: Mapped[list[Any]]
 
 
-class ImageRow(Base):
+class ImageEntry(Base):
     """An image of a case."""
 
     __tablename__ = "images"
@@ -59,7 +59,7 @@ class ImageRow(Base):
     attributes: Mapped[dict[str, str]]
 
 
-class TermRow(Base):
+class TermEntry(Base):
     """A distinct value of a field; ``folded`` is how filters compare it."""
 
     __tablename__ = "terms"
@@ -73,7 +73,7 @@ class TermRow(Base):
     folded: Mapped[str]
 
 
-class ImageTermRow(Base):
+class ImageTermEntry(Base):
     """An image has a term."""
 
     __tablename__ = "image_terms"

@@ -16,7 +16,7 @@ from coin_retrieval.catalog.records import (
     image_terms,
     image_values,
 )
-from coin_retrieval.catalog.tables import CaseRow, ImageRow, ImageTermRow, TermRow
+from coin_retrieval.catalog.tables import CaseEntry, ImageEntry, ImageTermEntry, TermEntry
 from coin_retrieval.errors import InputError
 from coin_retrieval.types import CaseRecord, ImageRecord
 
@@ -36,14 +36,14 @@ def chunks(items: Iterable[T], size: int = _CHUNK) -> Iterator[list[T]]:
 def put_cases(connection: Connection, cases: Mapping[str, CaseRecord]) -> None:
     """Insert or replace cases; their images stay."""
     for some in chunks(cases):
-        query = select(CaseRow.case_id).where(CaseRow.case_id.in_(some))
+        query = select(CaseEntry.case_id).where(CaseEntry.case_id.in_(some))
         present = set(connection.scalars(query))
         for case_id in present:
-            change = update(CaseRow).where(CaseRow.case_id == case_id)
+            change = update(CaseEntry).where(CaseEntry.case_id == case_id)
             connection.execute(change.values(case_values(cases[case_id])))
         new = [case_values(cases[case_id]) for case_id in some if case_id not in present]
         if new:
-            connection.execute(insert(CaseRow), new)
+            connection.execute(insert(CaseEntry), new)
 
 
 def put_images(connection: Connection, images: Mapping[int, ImageRecord]) -> set[str]:
@@ -55,7 +55,7 @@ def put_images(connection: Connection, images: Mapping[int, ImageRecord]) -> set
     cases = {image.case_id for image in images.values()}
     present: set[str] = set()
     for some in chunks(cases):
-        query = select(CaseRow.case_id).where(CaseRow.case_id.in_(some))
+        query = select(CaseEntry.case_id).where(CaseEntry.case_id.in_(some))
         present.update(connection.scalars(query))
     if orphans := sorted(cases - present):
         raise InputError(
@@ -65,7 +65,7 @@ def put_images(connection: Connection, images: Mapping[int, ImageRecord]) -> set
         )
     delete_images(connection, images)
     for some_images in chunks(images.values()):
-        connection.execute(insert(ImageRow), [image_values(image) for image in some_images])
+        connection.execute(insert(ImageEntry), [image_values(image) for image in some_images])
     return cases
 
 
@@ -73,16 +73,16 @@ def delete_images(connection: Connection, ids: Iterable[int]) -> int:
     """Remove images and their terms; returns how many were there."""
     removed = 0
     for some in chunks(ids):
-        connection.execute(delete(ImageTermRow).where(ImageTermRow.image_id.in_(some)))
-        result = connection.execute(delete(ImageRow).where(ImageRow.image_id.in_(some)))
+        connection.execute(delete(ImageTermEntry).where(ImageTermEntry.image_id.in_(some)))
+        result = connection.execute(delete(ImageEntry).where(ImageEntry.image_id.in_(some)))
         removed += result.rowcount
     return removed
 
 
 def delete_unused(connection: Connection) -> None:
     """Remove cases without images and terms that no image has."""
-    of_case = select(ImageRow.image_id).where(ImageRow.case_id == CaseRow.case_id)
-    connection.execute(delete(CaseRow).where(~of_case.exists()))
+    of_case = select(ImageEntry.image_id).where(ImageEntry.case_id == CaseEntry.case_id)
+    connection.execute(delete(CaseEntry).where(~of_case.exists()))
     _delete_unused_terms(connection)
 
 
@@ -93,17 +93,17 @@ def index_terms(connection: Connection, case_ids: Iterable[str]) -> None:
         cases = {
             row.case_id: case_record(row)
             for row in connection.execute(
-                select(CaseRow.__table__).where(CaseRow.case_id.in_(some))
+                select(CaseEntry.__table__).where(CaseEntry.case_id.in_(some))
             )
         }
         images = [
             image_record(row)
             for row in connection.execute(
-                select(ImageRow.__table__).where(ImageRow.case_id.in_(some))
+                select(ImageEntry.__table__).where(ImageEntry.case_id.in_(some))
             )
         ]
         for few in chunks(image.image_id for image in images):
-            connection.execute(delete(ImageTermRow).where(ImageTermRow.image_id.in_(few)))
+            connection.execute(delete(ImageTermEntry).where(ImageTermEntry.image_id.in_(few)))
         pairs = [
             (image.image_id, term)
             for image in images
@@ -112,7 +112,7 @@ def index_terms(connection: Connection, case_ids: Iterable[str]) -> None:
         _number_terms(connection, {term for _, term in pairs}, known)
         rows = [{"term_id": known[term], "image_id": image_id} for image_id, term in pairs]
         if rows:
-            connection.execute(insert(ImageTermRow), rows)
+            connection.execute(insert(ImageTermEntry), rows)
     _delete_unused_terms(connection)
 
 
@@ -125,7 +125,7 @@ def _number_terms(
     new = sorted(unknown - known.keys())
     if new:
         rows = [{"field": f, "value": v, "folded": v.casefold()} for f, v in new]
-        connection.execute(insert(TermRow), rows)
+        connection.execute(insert(TermEntry), rows)
         _look_up(connection, set(new), known)
 
 
@@ -133,12 +133,12 @@ def _look_up(
     connection: Connection, terms: set[tuple[str, str]], known: dict[tuple[str, str], int]
 ) -> None:
     for field in {field for field, _ in terms}:
-        query = select(TermRow.value, TermRow.term_id).where(TermRow.field == field)
+        query = select(TermEntry.value, TermEntry.term_id).where(TermEntry.field == field)
         for some in chunks(value for name, value in terms if name == field):
-            for value, number in connection.execute(query.where(TermRow.value.in_(some))):
+            for value, number in connection.execute(query.where(TermEntry.value.in_(some))):
                 known[field, value] = number
 
 
 def _delete_unused_terms(connection: Connection) -> None:
-    of_term = select(ImageTermRow.image_id).where(ImageTermRow.term_id == TermRow.term_id)
-    connection.execute(delete(TermRow).where(~of_term.exists()))
+    of_term = select(ImageTermEntry.image_id).where(ImageTermEntry.term_id == TermEntry.term_id)
+    connection.execute(delete(TermEntry).where(~of_term.exists()))

@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from coin_retrieval.cli.errors import JsonOption
-from coin_retrieval.cli.labelled import QUERIES_HELP
-from coin_retrieval.cli.limits import MAX_SEED
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from coin_retrieval.evaluation.case_ranking import Pictures
-    from coin_retrieval.evaluation.query_bank import EmbeddedQuery
-    from coin_retrieval.evaluation.retrieval import LabelledReport
-    from coin_retrieval.retrieval.retriever import Retriever
-    from coin_retrieval.types import SearchMode
-
-K = 10
+from coin_retrieval.cli import options
+from coin_retrieval.console.errors import JsonOption
+from coin_retrieval.limits import MAX_SEED
 
 
 def calibrate(
-    archive: Annotated[Path, typer.Argument(help="An archive that coin-index built.")],
-    queries: Annotated[Path | None, typer.Option(help=QUERIES_HELP)] = None,
-    by: Annotated[str, typer.Option(help="The label: finding or diagnosis.")] = "finding",
-    where: Annotated[
-        list[str] | None, typer.Option(help="FIELD=VALUE, repeatable: search only these.")
-    ] = None,
+    archive: options.ArchivePath,
+    queries: options.Queries = None,
+    by: options.By = "finding",
+    where: options.SearchWhere = None,
     folds: Annotated[int, typer.Option(min=2, help="Of cross-validation.")] = 5,
-    prototypes: Annotated[
-        int,
-        typer.Option(min=1, max=64, help="Pictures drawn a report: up to 1, 2, 4, 8 are tried."),
-    ] = 8,
+    prototypes: options.TriedPrototypes = 8,
     seed: Annotated[
         int, typer.Option(min=0, max=MAX_SEED, help="Of the first picture, and of the folds.")
     ] = 0,
-    generator: Annotated[
-        str | None, typer.Option(help="Which generator; default COIN_GENERATOR, else starter.")
-    ] = None,
+    generator: options.GeneratorName = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the figures; leave the archive as it is.")
     ] = False,
@@ -52,81 +33,26 @@ def calibrate(
     measured on the others.
     """
     from coin_retrieval.archive.amend import put_calibration
-    from coin_retrieval.cli.inputs import parse_where
-    from coin_retrieval.cli.labelled import labelled_reports
-    from coin_retrieval.cli.progress import showing_bars
-    from coin_retrieval.cli.session import print_json, working
-    from coin_retrieval.evaluation.calibration import calibrate as choose
-    from coin_retrieval.types import SearchMode
+    from coin_retrieval.calibrating import calibrate as choose
+    from coin_retrieval.cli.calibration_tables import show_calibration
+    from coin_retrieval.cli.opening import open_retriever
+    from coin_retrieval.console.bars import showing
+    from coin_retrieval.console.inputs import parse_where
+    from coin_retrieval.console.session import print_json
+    from coin_retrieval.wordings.labelled_reports import labelled_reports
 
-    asked = labelled_reports(queries, by=by)
-    allowed = parse_where(where or [])
-    with working("loading the models"):
-        retriever = open_uncalibrated(archive, generator)
-    modes = [mode for mode in SearchMode if mode in retriever.modes]
-    with showing_bars(quiet=as_json) as bars:
-        bank, pictures = embed(
-            retriever, asked, allowed, by=by, modes=modes, prototypes=prototypes, seed=seed,
-            bars=bars,
-        )  # fmt: skip
+    asked, allowed = labelled_reports(queries, by=by), parse_where(where or [])
+    retriever = open_retriever(archive, generator=generator)
+    with retriever.archive as opened, showing(quiet=as_json) as on:
         calibration, figures = choose(
-            retriever, bank, pictures, modes=modes, where=allowed, by=by, folds=folds, seed=seed,
-            k=K, done=bars("trying", len(bank)),
+            retriever, asked, by=by, where=allowed, folds=folds, prototypes=prototypes, seed=seed,
+            on=on,
         )  # fmt: skip
-    retriever.archive.close()
+        encoder = opened.manifest.encoder
     if not dry_run:
-        put_calibration(archive, calibration, encoder=retriever.archive.manifest.encoder)
+        put_calibration(archive, calibration, encoder=encoder)
     if as_json:
         kept = calibration.model_dump(mode="json", exclude={"fusion": {"means"}})
         print_json(figures.model_dump(mode="json") | {"calibration": kept, "written": not dry_run})
-        return
-    from coin_retrieval.cli.calibration_tables import show_calibration
-
-    show_calibration(calibration, figures, archive=archive, written=not dry_run)
-
-
-def open_uncalibrated(archive: Path, generator: str | None) -> Retriever:
-    """A retriever that knows nothing of an earlier calibration: what is tried must not lean on it.
-
-    Raises as :func:`~coin_retrieval.factory.make_retriever` does.
-    """
-    from coin_retrieval.cli.settings import read_environment
-    from coin_retrieval.config import FusionSettings
-    from coin_retrieval.factory import make_retriever, open_archive, parse_generator
-
-    environment = read_environment()
-    return make_retriever(
-        open_archive(archive),
-        cache_dir=environment.prototype_dir,
-        generator=parse_generator(generator or environment.generator),
-        fusion=FusionSettings(),
-    )
-
-
-def embed(
-    retriever: Retriever,
-    asked: Sequence[LabelledReport],
-    allowed: dict[str, list[str]],
-    *,
-    by: str,
-    modes: Sequence[SearchMode],
-    prototypes: int,
-    seed: int,
-    bars: Callable[[str, int], Callable[[], None]],
-) -> tuple[list[EmbeddedQuery], Pictures]:
-    """What every candidate is tried on: answerable queries, embedded once, and the pictures.
-
-    Raises:
-        InputError: no picture fits the filter, or no query's label is there.
-    """
-    from coin_retrieval.evaluation.case_ranking import read_pictures
-    from coin_retrieval.evaluation.query_bank import embed_queries
-    from coin_retrieval.evaluation.retrieval import RetrievalEvaluation
-
-    answerable = RetrievalEvaluation(retriever, where=allowed, by=by, k=K).answerable(asked)
-    pictures = read_pictures(retriever.archive, where=allowed, by=by)
-    bank = embed_queries(
-        retriever, answerable, modes=modes, prototypes=prototypes, seed=seed,
-        done=bars("embedding", len(answerable)),
-    )  # fmt: skip
-    return bank, pictures
+    else:
+        show_calibration(calibration, figures, archive=archive, written=not dry_run)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coin_retrieval.archive.calibration import Calibration
-from coin_retrieval.evaluation.calibration import CalibrationFigures, ChoiceFigures
+from coin_retrieval.calibrating.figures import CalibrationFigures
 
 
 def show_calibration(
@@ -24,13 +24,14 @@ def show_calibration(
     for heading in ("choice", f"P@{figures.k} (95 %)", "calibrated − it", "chosen", "same in"):
         table.add_column(heading)
     for choice in figures.choices:
+        found = choice.difference
         table.add_row(
             choice.name,
             str(choice.precision),
-            _difference(choice),
+            Text(found.signed, "bold" if found.is_clear else "") if found else "",
             Text(choice.chosen),
             f"{choice.agreeing_folds} of {figures.folds} folds",
-            style="bold" if choice.difference is None else "",
+            style="" if found else "bold",
         )
     console.print(table)
     for mode, close in calibration.close_match.items():
@@ -41,14 +42,3 @@ def show_calibration(
         )
     said = f"searches of {archive} now use {figures.choices[0].chosen}"
     console.print(said if written else "nothing was written (--dry-run)", markup=False)
-
-
-def _difference(choice: ChoiceFigures) -> Text:
-    """Bold where the interval holds no 0."""
-    found = choice.difference
-    if found is None:
-        return Text("")
-    clear = found.low > 0 or found.high < 0
-    return Text(
-        f"{found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f})", "bold" if clear else ""
-    )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from coin_retrieval.cli.errors import JsonOption
+from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import CoinError
 
 PACKAGES = (
@@ -34,7 +34,7 @@ class Check:
 
 def doctor(as_json: JsonOption = False) -> None:
     """Check versions, devices, weights and the cache; exit code 1 if something needs care."""
-    from coin_retrieval.cli.session import print_json, working
+    from coin_retrieval.console.session import print_json, working
 
     with working("examining"):
         checks = list(_examine())
@@ -129,7 +129,7 @@ def _sha256(path: Path) -> str:
 
 
 def _cache() -> Check:
-    from coin_retrieval.cli.settings import read_environment
+    from coin_retrieval.console.environment import read_environment
 
     try:
         directory = read_environment().prototype_dir

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import InputError
 
 if TYPE_CHECKING:
-    from coin_retrieval.evaluation.drawn_set import DrawnSet
+    from coin_retrieval.prototypes.sets import DrawnSet
 
 
 def cases_to_draw(
@@ -32,7 +31,7 @@ def cases_to_draw(
         FilterError: an unknown field.
     """
     if reports is not None:
-        from coin_retrieval.evaluation.report_table import read_report_table
+        from coin_retrieval.wordings.report_table import read_report_table
 
         if where:
             raise InputError(
@@ -42,28 +41,30 @@ def cases_to_draw(
                 remedy="keep the rows to draw in the file",
             )
         return read_report_table(reports)
-    from numpy.random import default_rng
+    from coin_retrieval.cli.picture_options import select
+    from coin_retrieval.console.inputs import parse_where
+    from coin_retrieval.evaluation.pictures.picture_sets import require_real
+    from coin_retrieval.wordings.captions import compose_reports, finding_rows
 
-    from coin_retrieval.training.captions import compose_report
-
-    random = default_rng(seed)
-    rows = _of_pictures(like, where) if like else _of_findings(composed or 1, where)
-    return [replace(row, report=compose_report(row, random)) for row in rows]
+    if like:
+        return compose_reports(require_real(select(like, where)).labelled("finding").rows, seed)
+    rows = finding_rows(parse_where(where or []))
+    return compose_reports([row for row in rows for _ in range(composed or 1)], seed)
 
 
 def draw_cases(
     cases: Sequence[CaseRow], out: Path, *, generator: str, n: int, seed: int, quiet: bool
 ) -> DrawnSet:
     """Draw a set into ``out``, with a bar; what is there already is not drawn again."""
-    from coin_retrieval.cli.progress import showing_bars
-    from coin_retrieval.cli.session import working
-    from coin_retrieval.evaluation.drawn_set import IMAGES, draw_set
+    from coin_retrieval.console.bars import showing
+    from coin_retrieval.console.session import working
     from coin_retrieval.factory import make_drawer, parse_generator
+    from coin_retrieval.prototypes.sets import IMAGES, draw_set
 
     with working("loading the generator"):
         drawer = make_drawer(parse_generator(generator), cache_dir=out / IMAGES)
-    with showing_bars(quiet=quiet) as bars:
-        return draw_set(drawer, cases, out, n=n, seed=seed, done=bars("drawing", len(cases)))
+    with showing(quiet=quiet) as on:
+        return draw_set(drawer, cases, out, n=n, seed=seed, on=on)
 
 
 def show_set(drawn: DrawnSet) -> None:
@@ -73,42 +74,3 @@ def show_set(drawn: DrawnSet) -> None:
     typer.echo(f"{drawn.pictures} drawn pictures of {drawn.reports} reports: {drawn.manifest}")
     if drawn.partly_read:
         typer.echo(f"{drawn.partly_read} reports are longer than the generator reads.")
-
-
-def _of_pictures(sources: Sequence[Path], where: list[str] | None) -> list[CaseRow]:
-    from coin_retrieval.cli.measuring import select
-
-    return list(select(sources, where).labelled("finding").rows)
-
-
-def _of_findings(each: int, where: list[str] | None) -> list[CaseRow]:
-    from coin_retrieval.cli.inputs import parse_where
-    from coin_retrieval.training.captions import load_lexicon
-
-    rows = [
-        CaseRow(
-            Path(),
-            "",
-            site=words.site,
-            specimen=words.specimen,
-            stain=words.stain,
-            diagnosis=words.diagnosis,
-            finding=finding,
-        )
-        for finding, words in sorted(load_lexicon().findings.items())
-    ]
-    kept = [row for row in rows if _fits(row, parse_where(where or []))]
-    if not kept:
-        raise InputError(
-            "no finding is left to compose reports of",
-            value=where,
-            expected="a site, specimen, stain, diagnosis or finding of the training lexicon",
-        )
-    return [row for row in kept for _ in range(each)]
-
-
-def _fits(row: CaseRow, where: dict[str, list[str]]) -> bool:
-    return all(
-        str(getattr(row, field, "")).casefold() in {value.casefold() for value in values}
-        for field, values in where.items()
-    )

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from coin_retrieval.cli.errors import JsonOption
-from coin_retrieval.cli.limits import MAX_SEED
+from coin_retrieval.cli import options
+from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import InputError
+from coin_retrieval.limits import DEFAULT_PROTOTYPES, MAX_SEED
 
-_OF_A_REPORT = 4
+_OF_A_REPORT = DEFAULT_PROTOTYPES
 _OF_A_COMPOSED_REPORT = 1
 
 
@@ -51,16 +52,14 @@ def generate(
         Path | None, typer.Option(help="Where to put the pictures; else they stay in the cache.")
     ] = None,
     as_json: JsonOption = False,
-    generator: Annotated[
-        str | None, typer.Option(help="Which generator; default COIN_GENERATOR, else starter.")
-    ] = None,
+    generator: options.GeneratorName = None,
 ) -> None:
     """Draw synthetic prototypes of a report. They are nobody's cells, and are marked so.
 
     With --reports, --composed or --like a set is drawn: pictures and a cases.csv with their labels,
     as coin evaluate takes it. The same command resumes a set that was interrupted.
     """
-    from coin_retrieval.cli.settings import read_environment
+    from coin_retrieval.console.environment import read_environment
 
     _require_one(report=report, report_file=report_file, reports=reports, composed=composed,
                  like=like or None)  # fmt: skip
@@ -68,7 +67,7 @@ def generate(
     chosen = generator or environment.generator
     if report is None and report_file is None:
         from coin_retrieval.cli.drawing_sets import cases_to_draw, draw_cases, show_set
-        from coin_retrieval.cli.session import print_json
+        from coin_retrieval.console.session import print_json
 
         if out is None:
             raise InputError("a set needs a place", expected="--out DIRECTORY")
@@ -125,29 +124,32 @@ def _draw_one(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    from coin_retrieval.cli.inputs import report_text
-    from coin_retrieval.cli.session import print_json, working
+    from coin_retrieval.console.bars import showing
+    from coin_retrieval.console.inputs import report_text
+    from coin_retrieval.console.session import print_json, working
 
     text = report_text(report, report_file)
-    with working("drawing"):
+    with working("loading the generator"):
         from coin_retrieval.factory import make_drawer, parse_generator
 
         drawer = make_drawer(parse_generator(generator), cache_dir=cache_dir)
-        drawing = drawer.draw(text, n=n, seed=seed)
+    with showing(quiet=as_json) as on:
+        drawing = drawer.draw(text, n=n, seed=seed, on=on)
     if out is not None:
-        from coin_retrieval.cli.saving import save_prototypes
+        from coin_retrieval.presenting.saving import save_prototypes
 
         drawing = replace(drawing, prototypes=save_prototypes(out, drawing.prototypes))
-    if as_json:
-        from coin_retrieval.retrieval.answer import to_drawing_answer
+    from coin_retrieval.presenting.answer import to_drawing_answer
 
-        print_json(to_drawing_answer(drawing).model_dump(mode="json"))
+    answer = to_drawing_answer(drawing)
+    if as_json:
+        print_json(answer.model_dump(mode="json"))
         return
     from rich.console import Console
 
     from coin_retrieval.cli.tables import show_dropped, show_prototypes, show_timings
 
     console = Console()
-    show_prototypes(console, drawing.prototypes)
-    show_dropped(console, drawing.dropped_text)
-    show_timings(console, drawing.timings_ms)
+    show_prototypes(console, answer.prototypes)
+    show_dropped(console, answer.dropped_text)
+    show_timings(console, answer.timings_ms)

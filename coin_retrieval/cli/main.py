@@ -9,13 +9,13 @@ import typer
 from coin_retrieval import __version__
 from coin_retrieval.cli.calibrate import calibrate
 from coin_retrieval.cli.doctor import doctor
-from coin_retrieval.cli.errors import CoinGroup, run
-from coin_retrieval.cli.evaluate import evaluate_app
+from coin_retrieval.cli.evaluate.retrieval import evaluate_app
 from coin_retrieval.cli.generate import generate
 from coin_retrieval.cli.prototypes import prototypes_app
 from coin_retrieval.cli.report import report_app
 from coin_retrieval.cli.search import search
 from coin_retrieval.cli.train import train_app
+from coin_retrieval.console.errors import CoinGroup, run
 
 app = typer.Typer(
     cls=CoinGroup,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coin_retrieval.cli.errors import JsonOption
-from coin_retrieval.cli.limits import MAX_SEED
+from coin_retrieval.cli import options
+from coin_retrieval.console.errors import JsonOption
+from coin_retrieval.limits import MAX_SEED
 
 if TYPE_CHECKING:
-    from coin_retrieval.retrieval.prototypes import PrototypeCache
-    from coin_retrieval.retrieval.warming import Warmed
+    from coin_retrieval.prototypes.cache import PrototypeCache
+    from coin_retrieval.search.warming import Warmed
+    from coin_retrieval.types import Source
 
 prototypes_app = typer.Typer(
     help="Drawn pictures that are kept, so that nothing is drawn twice.", no_args_is_help=True
@@ -27,7 +28,7 @@ def _group() -> None: ...
 
 @prototypes_app.command()
 def warm(
-    archive: Annotated[Path, typer.Argument(help="An archive that coin-index built.")],
+    archive: options.ArchivePath,
     terms: Annotated[
         list[str],
         typer.Option(help="bethesda, blood or a YAML file of terms; repeatable."),
@@ -38,44 +39,24 @@ def warm(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="As of the searches to come.")] = 0,
     as_json: JsonOption = False,
-    encoder: Annotated[
-        str | None, typer.Option(help="Default: the encoder that built the archive.")
-    ] = None,
-    generator: Annotated[
-        str | None, typer.Option(help="Which generator; default COIN_GENERATOR, else starter.")
-    ] = None,
+    encoder: options.EncoderName = None,
+    generator: options.GeneratorName = None,
 ) -> None:
     """Draw and embed the prototypes of standard terms: a search by one of them then draws nothing.
 
     What is there already is kept; the same command resumes a run that was interrupted.
     """
-    from coin_retrieval.cli.progress import showing_bars
-    from coin_retrieval.cli.session import print_json, working
-    from coin_retrieval.cli.settings import read_environment
-    from coin_retrieval.factory import (
-        make_retriever,
-        open_archive,
-        parse_encoder,
-        parse_generator,
-    )
+    from coin_retrieval.cli.opening import open_retriever
+    from coin_retrieval.console.bars import showing
+    from coin_retrieval.console.session import print_json
     from coin_retrieval.reports.terms import load_terms
-    from coin_retrieval.retrieval.warming import warm as warm_wordings
+    from coin_retrieval.search.warming import warm as warm_wordings
 
     systems = [load_terms(name) for name in dict.fromkeys(terms)]
-    wordings = list(dict.fromkeys(w for s in systems for term in s.terms for w in term.wordings))
-    environment = read_environment()
-    with working("loading the models"):
-        named = encoder or environment.encoder
-        retriever = make_retriever(
-            open_archive(archive),
-            cache_dir=environment.prototype_dir,
-            encoder=parse_encoder(named) if named else None,
-            generator=parse_generator(generator or environment.generator),
-        )
-    with showing_bars(quiet=as_json) as bars:
-        warmed = warm_wordings(
-            retriever, wordings, prototypes=n, seed=seed, done=bars("drawing", len(wordings))
-        )
+    wordings = list(dict.fromkeys(wording for system in systems for wording in system.wordings))
+    retriever = open_retriever(archive, encoder=encoder, generator=generator)
+    with retriever.archive, showing(quiet=as_json) as on:
+        warmed = warm_wordings(retriever, wordings, prototypes=n, seed=seed, on=on)
     counts = {
         "wordings": len(warmed),
         "ready": sum(one.ready for one in warmed),
@@ -93,18 +74,18 @@ def warm(
 @prototypes_app.command("list")
 def list_kept(as_json: JsonOption = False) -> None:
     """Count what is kept, by generator. Reports are not shown: they may be of patients."""
-    from coin_retrieval.cli.session import print_json
+    from coin_retrieval.console.session import print_json
 
     cache = _cache()
     pictures: Counter[str] = Counter()
-    reports: dict[str, set[str]] = {}
+    sources: dict[str, set[Source]] = {}
     for prototype in cache:
         made = f"{prototype.provenance.generator} ({prototype.provenance.weights[:12]})"
         pictures[made] += 1
-        reports.setdefault(made, set()).add(prototype.provenance.prompt)
+        sources.setdefault(made, set()).add(prototype.provenance.source)
     size = sum(path.stat().st_size for path in cache.root.glob("??/*") if path.is_file())
     kept = [
-        {"generator": made, "pictures": count, "reports": len(reports[made])}
+        {"generator": made, "pictures": count, "reports": len(sources[made])}
         for made, count in pictures.most_common()
     ]
     if as_json:
@@ -121,7 +102,7 @@ def clear(
     as_json: JsonOption = False,
 ) -> None:
     """Delete all kept prototypes and their embeddings. Any of them can be drawn again."""
-    from coin_retrieval.cli.session import print_json
+    from coin_retrieval.console.session import print_json
 
     cache = _cache()
     if not yes:
@@ -134,8 +115,8 @@ def clear(
 
 
 def _cache() -> PrototypeCache:
-    from coin_retrieval.cli.settings import read_environment
-    from coin_retrieval.retrieval.prototypes import PrototypeCache
+    from coin_retrieval.console.environment import read_environment
+    from coin_retrieval.prototypes.cache import PrototypeCache
 
     return PrototypeCache(read_environment().prototype_dir)
 

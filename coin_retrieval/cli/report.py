@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coin_retrieval.cli.errors import JsonOption
-from coin_retrieval.cli.inputs import read_at_most
+from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,9 +40,10 @@ def read(
     as_json: JsonOption = False,
 ) -> None:
     """Site, procedure, conclusion and categories of a report; what was negated or doubted."""
+    from coin_retrieval.console.inputs import read_at_most
     from coin_retrieval.reports.fhir import MAX_BYTES, read_diagnostic_report
+    from coin_retrieval.reports.normalise import MAX_CHARACTERS
     from coin_retrieval.reports.reading import read_closely
-    from coin_retrieval.reports.tidying import MAX_CHARACTERS
 
     if (report is None) == (file is None):
         raise InputError(
@@ -61,7 +61,7 @@ def read(
     else:
         reading = read_closely(content)
     if as_json:
-        from coin_retrieval.cli.session import print_json
+        from coin_retrieval.console.session import print_json
 
         print_json(as_object(reading, codings))
         return

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coin_retrieval.cli.errors import JsonOption
-from coin_retrieval.cli.limits import MAX_SEED
+from coin_retrieval.cli import options
+from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import InputError
+from coin_retrieval.limits import DEFAULT_CASES, MAX_CASES, MAX_PROTOTYPES, MAX_SEED
 
 if TYPE_CHECKING:
-    from coin_retrieval.retrieval.query import Query
-    from coin_retrieval.retrieval.retriever import Retriever
+    from coin_retrieval.presenting.answer import SearchAnswer
+    from coin_retrieval.search.query import Query
 
 
 class ReportMode(StrEnum):
@@ -26,7 +27,9 @@ class ReportMode(StrEnum):
 
 
 def search(
-    archive: Annotated[Path, typer.Argument(help="An archive that coin-index built.")],
+    archive: Annotated[
+        Path | None, typer.Argument(help="An archive that coin-index built; or see --server.")
+    ] = None,
     report: Annotated[str | None, typer.Option(help="The report's text.")] = None,
     report_file: Annotated[
         Path | None, typer.Option(help="A text file with the report; - reads standard input.")
@@ -39,7 +42,9 @@ def search(
         ReportMode | None,
         typer.Option(help="Default: fused where the archive's encoder reads text, else prototype."),
     ] = None,
-    k: Annotated[int, typer.Option("-k", help="How many cases.")] = 10,
+    k: Annotated[
+        int, typer.Option("-k", min=1, max=MAX_CASES, help="How many cases.")
+    ] = DEFAULT_CASES,
     where: Annotated[
         list[str] | None,
         typer.Option(help="FIELD=VALUE, repeatable: fields are joined by AND, values by OR."),
@@ -65,105 +70,147 @@ def search(
     ] = False,
     prototypes: Annotated[
         int | None,
-        typer.Option(help="How many pictures to draw; default as calibrated, else 4."),
+        typer.Option(
+            min=1,
+            max=MAX_PROTOTYPES,
+            help="How many pictures to draw; default as calibrated, else 4.",
+        ),
     ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=MAX_SEED, help="Picture i is drawn from seed + i.")
     ] = 0,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Why each case: what each part of the query brings to its score."
+        ),
+    ] = False,
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            help="An answer.json of before: the same search again, or what has changed since."
+        ),
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Ask a running coin-serve; without ARCHIVE, COIN_SERVER names it."
+        ),
+    ] = None,
     as_json: JsonOption = False,
     save: Annotated[
         Path | None, typer.Option(help="Directory for sheet.png, answer.json, prototypes/.")
     ] = None,
-    encoder: Annotated[
-        str | None, typer.Option(help="Default: the encoder that built the archive.")
-    ] = None,
-    generator: Annotated[
-        str | None, typer.Option(help="Which generator; default COIN_GENERATOR, else starter.")
-    ] = None,
+    encoder: options.EncoderName = None,
+    generator: options.GeneratorName = None,
 ) -> None:
     """Find the real cases nearest to what a report describes, or to a picture."""
-    from coin_retrieval.cli.inputs import parse_where, report_text
-    from coin_retrieval.cli.session import print_json, working
-    from coin_retrieval.images import load_image
-    from coin_retrieval.retrieval.query import Query
-    from coin_retrieval.types import SearchMode
+    from coin_retrieval.console.inputs import parse_where, report_text
+    from coin_retrieval.console.server_address import asked_where
+    from coin_retrieval.search.query import Query
 
     asks = report is not None or report_file is not None
-    if not asks and image is None and not like:
+    place = asked_where(archive, server)
+    if isinstance(place, str):
+        from coin_retrieval.cli.served import refuse_local, search_served
+
+        refuse_local({"replay": replay, "save": save, "encoder": encoder, "generator": generator})
+    before = None
+    if replay is not None:
+        from coin_retrieval.presenting.replay import read_answer
+
+        before = read_answer(replay)
+    if before is not None and (asks or like):
+        raise InputError(
+            "a replay asks what was asked before",
+            value="--replay with a query",
+            expected="--replay FILE, and --image FILE if a picture was asked with",
+        )
+    if before is None and not asks and image is None and not like:
         raise InputError(
             "nothing to search with",
             expected="--report TEXT, --report-file FILE, --image FILE or --like CASE",
         )
-    query = Query(
-        report=report_text(report, report_file) if asks else "",
-        image=load_image(image) if image is not None else None,
-        mode=SearchMode(mode) if mode is not None else None,
-        k=k,
-        where=parse_where(where or []),
-        prototypes=prototypes,
-        seed=seed,
-        liked=tuple(like or ()),
-        disliked=tuple(unlike_case or ()),
-        unlike=unlike,
-        diversity=diversity,
-        near_duplicates=near_duplicates,
+    query = (
+        before.query.asked
+        if before is not None
+        else Query.of(
+            report=report_text(report, report_file) if asks else "",
+            mode=mode,
+            k=k,
+            where=parse_where(where or []),
+            prototypes=prototypes,
+            seed=seed,
+            liked=like or (),
+            disliked=unlike_case or (),
+            unlike=unlike,
+            diversity=diversity,
+            near_duplicates=near_duplicates,
+            explain=explain,
+        )
     )
-    with working("searching"):
-        retriever = _open(archive, query, encoder=encoder, generator=generator)
-        result = retriever.search(query)
-    demonstration = retriever.archive.manifest.demonstration
+    if explain and not query.explain:
+        query = query.model_copy(update={"explain": True})
+    if isinstance(place, str):
+        search_served(place, query, image=image, as_json=as_json)
+    else:
+        _search_here(
+            place,
+            query,
+            image=image,
+            before=before,
+            encoder=encoder,
+            generator=generator,
+            save=save,
+            as_json=as_json,
+        )
+
+
+def _search_here(
+    archive: Path,
+    query: Query,
+    *,
+    image: Path | None,
+    before: SearchAnswer | None,
+    encoder: str | None,
+    generator: str | None,
+    save: Path | None,
+    as_json: bool,
+) -> None:
+    """Plan, compare with an answer of ``before``, run, show."""
+    from coin_retrieval.cli.opening import open_retriever
+    from coin_retrieval.console.bars import showing
+    from coin_retrieval.console.session import print_json
+    from coin_retrieval.images import load_image
+    from coin_retrieval.presenting.answer import to_answer
+
+    picture = load_image(image) if image is not None else None
+    retriever = open_retriever(archive, encoder=encoder, generator=generator)
+    plan = retriever.plan(query, picture)
+    if before is not None:
+        from coin_retrieval.presenting.replay import require_same_cases, require_same_plan
+
+        require_same_plan(before, plan, retriever.cache)
+    with showing(quiet=as_json) as on:
+        result = retriever.run(plan, on)
+    if before is not None:
+        require_same_cases(before, result)
     sheet: Path | None = None
     if save is not None:
-        from coin_retrieval.cli.saving import save_search
+        from coin_retrieval.presenting.saving import save_search
 
-        result, sheet = save_search(
-            save,
-            result,
-            retriever.archive,
-            query_image=query.image,
-            demonstration=demonstration,
-        )
+        result, sheet = save_search(save, result, retriever.archive)
+    catalog = retriever.archive.catalog
+    answer = to_answer(result, sites=catalog.values("site"))
     if as_json:
-        from coin_retrieval.retrieval.answer import to_answer
-
-        answer = to_answer(result, sites=retriever.archive.catalog.values("site"))
         print_json(answer.model_dump(mode="json"))
         return
     from rich.console import Console
 
-    from coin_retrieval.cli.tables import show_no_match, show_search, show_site_hint
-    from coin_retrieval.reports.plain import read_report
+    from coin_retrieval.cli.tables import show_answer
 
     console = Console()
-    if query.where and not result.cases:
-        show_no_match(console, retriever.archive.catalog, query.where)
-    show_search(console, result, demonstration=demonstration)
-    if query.report and "site" not in query.where:
-        show_site_hint(console, read_report(query.report), retriever.archive.catalog)
+    demonstration = retriever.archive.manifest.demonstration
+    show_answer(console, answer, values=catalog.values, demonstration=demonstration)
     if sheet is not None:
         console.print(f"Contact sheet: {sheet}", soft_wrap=True, markup=False, highlight=False)
-
-
-def _open(archive: Path, query: Query, *, encoder: str | None, generator: str | None) -> Retriever:
-    """A retriever with no more than this query needs: a text or an image draws nothing."""
-    from coin_retrieval.cli.settings import read_environment
-    from coin_retrieval.factory import (
-        make_retriever,
-        open_archive,
-        parse_encoder,
-        parse_generator,
-    )
-    from coin_retrieval.types import SearchMode
-
-    environment = read_environment()
-    named = encoder or environment.encoder
-    opened = open_archive(archive)
-    calibrated = opened.manifest.calibration
-    mode = query.mode or (calibrated.mode if calibrated and not generator else None)
-    draws = bool(query.report or query.unlike) and mode is not SearchMode.TEXT
-    return make_retriever(
-        opened,
-        cache_dir=environment.prototype_dir,
-        encoder=parse_encoder(named) if named else None,
-        generator=parse_generator(generator or environment.generator) if draws else None,
-    )

@@ -3,68 +3,102 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from coin_retrieval.catalog.base import Catalog, Where
-from coin_retrieval.reports.filters import suggest_where
-from coin_retrieval.retrieval.query import Prototype, SearchResult
-from coin_retrieval.retrieval.sheet import BANNER, DEMONSTRATION_BANNER, FOOTER
-from coin_retrieval.retrieval.support import DiagnosisShare, Support
-from coin_retrieval.retrieval.wording import (
-    CAUTION,
+from coin_retrieval.presenting.answer import (
+    CaseAnswer,
+    PrototypeAnswer,
+    QueryAnswer,
+    SearchAnswer,
+    ShareAnswer,
+    SupportAnswer,
+)
+from coin_retrieval.presenting.explanation import explanation
+from coin_retrieval.presenting.phrases import (
+    BANNER,
+    DEMONSTRATION_BANNER,
+    FOOTER,
     NO_DIAGNOSIS,
-    closeness,
     percent,
     repeats_words,
-    shares_heading,
 )
-from coin_retrieval.types import CaseMatch, Origin, Report
 
+_REAL = "real"
 _MANY_IMAGES = 1
 
 _VALUES_SHOWN = 12
 _BAR_CHARACTERS = 21
 
 
-def show_search(console: Console, result: SearchResult, *, demonstration: bool) -> None:
+def show_answer(
+    console: Console,
+    answer: SearchAnswer,
+    *,
+    values: Callable[[str], Mapping[str, int]],
+    demonstration: bool,
+) -> None:
+    """All that a reader is told of a search.
+
+    Args:
+        values: of a field of the archive, and how many images have each.
+        demonstration: whether the archive has no patients.
+    """
+    asked = answer.query.asked
+    if asked.where and not answer.cases:
+        show_no_match(console, asked.where, values)
+    show_search(console, answer, demonstration=demonstration)
+    if asked.explain:
+        show_explanations(console, answer.cases)
+    if "site" not in asked.where:
+        show_site_hint(console, answer.query)
+
+
+def show_search(console: Console, answer: SearchAnswer, *, demonstration: bool) -> None:
     """A table of the cases, and below it what a reader must know of them."""
-    table = Table(title=f"Nearest cases, mode {result.mode}", title_justify="left")
+    table = Table(title=f"Nearest cases, mode {answer.query.mode}", title_justify="left")
     table.add_column("#", justify="right")
     table.add_column("similarity", justify="right")
     for name in ("diagnosis", "finding", "site", "case"):
         table.add_column(name, overflow="fold")
-    for rank, case in enumerate(result.cases, start=1):
+    for rank, case in enumerate(answer.cases, start=1):
         table.add_row(str(rank), f"{case.similarity:.3f}", *map(escape, _cells(case)))
-    if result.support is not None:
-        show_closeness(console, result.support)
+    if answer.support is not None:
+        show_closeness(console, answer.support)
     console.print(table)
-    if result.support is not None:
-        show_shares(console, result.support)
+    if answer.support is not None:
+        show_shares(console, answer.support)
     if demonstration:
         console.print(f"[bold yellow]{DEMONSTRATION_BANNER}[/]")
-    elif any(m.image.origin is not Origin.REAL for case in result.cases for m in case.matches):
+    elif any(image.origin != _REAL for case in answer.cases for image in case.images):
         console.print("[bold yellow]Pictures marked generated or translated are no patient's.[/]")
-    show_prototypes(console, result.prototypes)
-    show_dropped(console, result.dropped_text)
-    for notice in result.notices:
+    show_prototypes(console, answer.prototypes)
+    show_dropped(console, answer.query.dropped_text)
+    for notice in answer.notices:
         console.print(f"[bold yellow]Notice:[/] {escape(notice)}")
-    show_timings(console, result.timings_ms)
+    show_timings(console, answer.timings_ms)
     console.print(FOOTER, style="dim")
 
 
-def show_closeness(console: Console, support: Support) -> None:
+def show_explanations(console: Console, cases: Sequence[CaseAnswer]) -> None:
+    """Below each case's nearest picture, what each part of the query brought to its score."""
+    for place, case in enumerate(cases, start=1):
+        console.print(f"{place}. {case.case_id}: ", end="", markup=False, highlight=False)
+        console.print(explanation(case.images[0]), markup=False, highlight=False)
+
+
+def show_closeness(console: Console, support: SupportAnswer) -> None:
     """Whether any case is close: a warning stands before the cases."""
     style = "bold red" if support.close is False else "dim" if support.close is None else ""
-    console.print(closeness(support), style=style, highlight=False)
+    console.print(support.closeness, style=style, highlight=False)
 
 
-def show_shares(console: Console, support: Support) -> None:
+def show_shares(console: Console, support: SupportAnswer) -> None:
     """The shares of diagnoses with their n and intervals."""
-    console.print(shares_heading(support), highlight=False)
+    console.print(support.heading, highlight=False)
     if not support.shares:
         return
     table = Table()
@@ -81,43 +115,44 @@ def show_shares(console: Console, support: Support) -> None:
             _bar(share),
         )
     console.print(table)
-    console.print(CAUTION, style="dim", highlight=False)
+    console.print(support.caution, style="dim", highlight=False)
 
 
-def show_no_match(console: Console, catalog: Catalog, where: Where) -> None:
-    """That nothing fits a filter, and what its fields have."""
+def show_no_match(
+    console: Console, fields: Iterable[str], values: Callable[[str], Mapping[str, int]]
+) -> None:
+    """That nothing fits a filter, and what values its fields have in the archive."""
     console.print("[bold yellow]No image of the archive fits the filter.[/]")
-    for field in where:
-        counts = catalog.values(field)
+    for field in fields:
+        counts = values(field)
         known = ", ".join(f"{value} ({n})" for value, n in list(counts.items())[:_VALUES_SHOWN])
         more = f" and {len(counts) - _VALUES_SHOWN} more" if len(counts) > _VALUES_SHOWN else ""
         console.print(f"  {field} is one of: {known}{more}", markup=False, highlight=False)
 
 
-def show_site_hint(console: Console, report: Report, catalog: Catalog) -> None:
+def show_site_hint(console: Console, query: QueryAnswer) -> None:
     """One line that offers the report's site as a filter, in the archive's own words for it."""
-    if not report.site:
+    if not query.site:
         return
-    offered = suggest_where(report, known=catalog.values("site"))
     filters = " ".join(
         f"--where {shlex.quote(f'{field}={value}')}"
-        for field, values in offered.items()
+        for field, values in query.offered_where.items()
         for value in values
     )
     hint = f"add {filters} to search only there" if filters else "no case of the archive has it"
     console.print(
-        f"Site recognised: {report.site}; {hint}.", soft_wrap=True, markup=False, highlight=False
+        f"Site recognised: {query.site}; {hint}.", soft_wrap=True, markup=False, highlight=False
     )
 
 
-def show_prototypes(console: Console, prototypes: Sequence[Prototype]) -> None:
+def show_prototypes(console: Console, prototypes: Sequence[PrototypeAnswer]) -> None:
     """The banner that every prototype stands under, and their files."""
     if not prototypes:
         return
     console.print(f"[bold yellow]{BANNER}[/]")
     for prototype in prototypes:
         console.print(
-            f"  seed {prototype.provenance.seed}: {prototype.path}",
+            f"  seed {prototype.seed}: {prototype.path}",
             soft_wrap=True,
             markup=False,
             highlight=False,
@@ -139,7 +174,7 @@ def show_timings(console: Console, timings_ms: Mapping[str, float]) -> None:
     console.print(stages, style="dim", highlight=False, soft_wrap=True)
 
 
-def _bar(share: DiagnosisShare) -> str:
+def _bar(share: ShareAnswer) -> str:
     """A line from the interval's lower to its upper end, the share marked on it."""
     low, mark, high = (
         round(value * (_BAR_CHARACTERS - 1)) for value in (share.low, share.share, share.high)
@@ -148,17 +183,17 @@ def _bar(share: DiagnosisShare) -> str:
     return f"{line[:mark]}●{line[mark + 1 :]}"
 
 
-def _cells(match: CaseMatch) -> tuple[str, str, str, str]:
-    best = match.matches[0].image
-    others = sorted({m.image.diagnosis for m in match.matches} - {best.diagnosis, ""})
-    diagnosis = best.diagnosis or "–"
+def _cells(case: CaseAnswer) -> tuple[str, str, str, str]:
+    others = sorted({*case.diagnoses} - {case.diagnosis, ""})
+    diagnosis = case.diagnosis or "–"
     if others:
         diagnosis += f" (also {', '.join(others)})"
-    if best.origin is not Origin.REAL:
-        diagnosis += f" [{best.origin}]"
-    case_id = match.case.case_id
-    if len(match.matches) > _MANY_IMAGES:
-        case_id += f" ({len(match.matches)} images)"
-    if match.near_duplicates:
-        case_id += f"; {repeats_words(match.near_duplicates, best.diagnosis)}"
-    return diagnosis, best.finding or "–", match.case.site or "–", case_id
+    if case.images[0].origin != _REAL:
+        diagnosis += f" [{case.images[0].origin}]"
+    case_id = case.case_id
+    if len(case.images) > _MANY_IMAGES:
+        case_id += f" ({len(case.images)} images)"
+    if case.near_duplicates:
+        repeats = [repeat.diagnosis for repeat in case.near_duplicates]
+        case_id += f"; {repeats_words(repeats, case.diagnosis)}"
+    return diagnosis, case.finding or "–", case.site or "–", case_id

@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from coin_retrieval.training.workshop import Workshop
+    from coin_retrieval.training.run_folder import Workshop
 
     Recipe = TypeVar("Recipe", bound=BaseModel)
 
@@ -149,13 +149,13 @@ def demonstration(
 
 
 def _shop(data: Path, out: Path) -> Workshop:
-    from coin_retrieval.training.workshop import Workshop, find_tables
+    from coin_retrieval.training.run_folder import Workshop, find_tables
 
     return Workshop(find_tables(data), out)
 
 
 def _recipe(kind: type[Recipe], model: str, file: Path | None, size: Size) -> Recipe:
-    from coin_retrieval.training.workshop import load_recipe, recipe_path
+    from coin_retrieval.training.run_folder import load_recipe, recipe_path
 
     return load_recipe(kind, file or recipe_path(model, size=size))
 

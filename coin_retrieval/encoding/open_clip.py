@@ -16,7 +16,6 @@ from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_mod
 
 from coin_retrieval.config import OpenClipEncoderSettings
 from coin_retrieval.encoding.base import Encoder, unit_rows
-from coin_retrieval.encoding.model_card import model_name
 from coin_retrieval.encoding.open_clip_model import (
     CONFIG,
     WEIGHTS,
@@ -29,6 +28,7 @@ from coin_retrieval.encoding.preprocessing import BatchPreprocessing
 from coin_retrieval.encoding.texts import readable_tokens, unread_tail
 from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.nets.compute import pick_device
+from coin_retrieval.nets.model_card import model_name
 from coin_retrieval.nets.pretrained import hub_snapshot
 from coin_retrieval.starter import minilm
 from coin_retrieval.types import Embeddings, EncoderSpec, RgbImage, content_digest

@@ -16,11 +16,11 @@ from timm.models import get_pretrained_cfg, is_model
 
 from coin_retrieval.config import TimmEncoderSettings
 from coin_retrieval.encoding.base import Encoder
-from coin_retrieval.encoding.model_card import model_name
 from coin_retrieval.encoding.precision import place
 from coin_retrieval.encoding.preprocessing import BatchPreprocessing
 from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.nets.compute import pick_device
+from coin_retrieval.nets.model_card import model_name
 from coin_retrieval.nets.pretrained import (
     digest_file,
     hub_snapshot,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -14,19 +13,18 @@ from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.errors import GenerationError, InputError
-from coin_retrieval.generation.base import Generator
-from coin_retrieval.generation.pipeline import load_pipeline
-from coin_retrieval.generation.prompts import Reader, Windows, split_windows, unread_tail
-from coin_retrieval.generation.tokenizers import reader
-from coin_retrieval.types import GenerationRequest, Provenance, RgbImage
+from coin_retrieval.generation.pipeline import LoadedPipeline, load_pipeline
+from coin_retrieval.generation.prompts import TokenLimit, Windows, split_windows, unread_tail
+from coin_retrieval.generation.tokenizers import token_limit
+from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.types import Provenance, RgbImage, Source, content_digest
 
 _WINDOWED = (StableDiffusionPipeline, StableDiffusionXLPipeline)
 _SIZE_STEP_PX = 8
-_MAX_SEED = 2**63 - 1
 _MAX_STEPS, _MAX_GUIDANCE, _SIZE_RANGE_PX = 1000, 50, (8, 4096)
 
 
-class DiffusersGenerator(Generator):
+class DiffusersGenerator(Prototyper):
     """Draws with a diffusers pipeline (von Platen et al. 2022, github.com/huggingface/diffusers).
 
     Each picture's noise comes from its own CPU generator, so that it depends on its seed and not on
@@ -34,53 +32,68 @@ class DiffusersGenerator(Generator):
     """
 
     def __init__(self, settings: DiffusersGeneratorSettings) -> None:
-        """Load the pipeline; raises as :func:`.load_pipeline`."""
+        """Load the pipeline; raises as :func:`.load_pipeline`.
+
+        Raises:
+            InputError: the pipeline cannot draw the size, steps or guidance set.
+        """
         loaded = load_pipeline(settings)
         self.name = loaded.name
+        self.batch_size = settings.batch_size
         self._settings = settings
         self._pipeline = loaded.pipeline
-        self._card = loaded.card
-        self._weights = loaded.weights
         self._parameters = inspect.signature(loaded.pipeline.__call__).parameters
-        self._readers = self._all_readers()
+        self._limits = self._all_limits()
+        self._made_with = self._resolved(loaded)
+        self.identity = content_digest(self._made_with)
 
-    def _plan(self, request: GenerationRequest) -> list[Provenance]:
-        settings, card = self._settings, self._card
-        width_px = request.width_px or settings.width_px or card.width_px or self._side_px()
-        height_px = request.height_px or settings.height_px or card.height_px or self._side_px()
-        steps = request.steps or settings.steps or card.steps
-        guidance = _first(request.guidance, settings.guidance, card.guidance)
-        plan = Provenance(
+    def _resolved(self, loaded: LoadedPipeline) -> dict[str, Any]:
+        """What all its pictures share: the settings', else the directory's, else the pipeline's."""
+        settings, card = self._settings, loaded.card
+        steps = settings.steps or card.steps or self._default("num_inference_steps", 50)
+        guidance = _first(settings.guidance, card.guidance, self._default("guidance_scale", 0.0))
+        made_with: dict[str, Any] = {
+            "weights": loaded.weights,
+            "steps": int(steps),
+            "guidance": float(guidance or 0.0),
+            "width_px": settings.width_px or card.width_px or self._side_px(),
+            "height_px": settings.height_px or card.height_px or self._side_px(),
+        }
+        _check(**made_with)
+        return made_with
+
+    def _plan(self, source: Source) -> Provenance:
+        return Provenance(
             generator=self.name,
-            weights=self._weights,
-            prompt=request.prompt,
-            seed=request.seed,
-            steps=int(steps or self._default("num_inference_steps", 50)),
-            guidance=float(_first(guidance, self._default("guidance_scale", 0.0)) or 0.0),
-            width_px=width_px,
-            height_px=height_px,
-            dropped_text=self._windows(request.prompt).dropped_text,
+            source=source,
+            seed=0,
+            dropped_text=self._windows(source.text).dropped_text,
+            **self._made_with,
         )
-        _check(plan, request)
-        return [replace(plan, seed=request.seed + i) for i in range(request.n)]
 
-    def _draw(self, plans: Sequence[Provenance]) -> list[RgbImage]:
-        images: list[RgbImage] = []
-        with torch.inference_mode():
-            for start in range(0, len(plans), self._settings.batch_size):
-                for batch in self._drawable(plans[start : start + self._settings.batch_size]):
-                    images += self._draw_batch(batch)
-        return images
+    def _batches(self, plans: Sequence[Provenance]) -> list[Sequence[Provenance]]:
+        """Reports that need several windows differ in length: each is a batch of its own."""
+        batches: list[Sequence[Provenance]] = []
+        for batch in super()._batches(plans):
+            if all(len(self._windows(plan.source.text).texts) == 1 for plan in batch):
+                batches.append(batch)
+            else:
+                batches += [list(alike) for _, alike in groupby(batch, key=lambda p: p.source)]
+        return batches
 
-    def _drawable(self, plans: Sequence[Provenance]) -> list[list[Provenance]]:
-        """One batch if every prompt fits one window, else one a prompt: they differ in length."""
-        if all(len(self._windows(plan.prompt).texts) == 1 for plan in plans):
-            return [list(plans)]
-        return [list(alike) for _, alike in groupby(plans, key=lambda plan: plan.prompt)]
-
-    def _draw_batch(self, plans: Sequence[Provenance]) -> list[RgbImage]:
+    def _draw(self, plans: Sequence[Provenance], on_step: Callable[[int], None]) -> list[RgbImage]:
         first = plans[0]
-        mixed = any(plan.prompt != first.prompt for plan in plans)
+        mixed = any(plan.source != first.source for plan in plans)
+        stepped = False
+
+        def step_end(_: Any, step: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            nonlocal stepped
+            stepped = True
+            # some schedulers call the network twice a step
+            if step + 1 < first.steps:
+                on_step(step + 1)
+            return tensors
+
         options = {
             "num_images_per_prompt": 1 if mixed else len(plans),
             "num_inference_steps": first.steps,
@@ -89,15 +102,19 @@ class DiffusersGenerator(Generator):
             "height": first.height_px,
             "generator": [torch.Generator("cpu").manual_seed(plan.seed) for plan in plans],
             "output_type": "np",
+            "callback_on_step_end": step_end,
         }
         taken = {name: value for name, value in options.items() if name in self._parameters}
         try:
-            prompt = self._prompts(plans) if mixed else self._prompt(first)
-            drawn = self._pipeline(**prompt, **taken).images
+            with torch.inference_mode():
+                prompt = self._prompts(plans) if mixed else self._prompt(first)
+                drawn = self._pipeline(**prompt, **taken).images
         except ValueError as error:
+            if stepped:  # the settings were fine: what the listener raises is its own
+                raise
             raise InputError(
                 f"the pipeline refuses these settings ({error})",
-                value={name: taken[name] for name in taken if name != "generator"},
+                value=self._made_with,
                 expected="settings that its scheduler and size allow",
                 remedy="change steps, guidance or size",
             ) from error
@@ -108,11 +125,11 @@ class DiffusersGenerator(Generator):
 
     def _prompts(self, plans: Sequence[Provenance]) -> dict[str, Any]:
         """Of different reports, each of which fits one window."""
-        return {"prompt": [self._windows(plan.prompt).texts[0] for plan in plans]}
+        return {"prompt": [self._windows(plan.source.text).texts[0] for plan in plans]}
 
     def _prompt(self, plan: Provenance) -> dict[str, Any]:
         """The prompt's arguments: the text itself if one window holds it, else its embeddings."""
-        texts = self._windows(plan.prompt).texts
+        texts = self._windows(plan.source.text).texts
         pipeline = self._pipeline
         if len(texts) == 1:
             return {"prompt": texts[0]}
@@ -136,15 +153,17 @@ class DiffusersGenerator(Generator):
         return embeds
 
     def _windows(self, prompt: str) -> Windows:
-        if isinstance(self._pipeline, _WINDOWED) and self._readers:
-            return split_windows(prompt, self._readers, chunks=self._settings.chunks)
-        return Windows((prompt,), unread_tail(prompt, self._readers))
+        if isinstance(self._pipeline, _WINDOWED) and self._limits:
+            return split_windows(prompt, self._limits, chunks=self._settings.chunks)
+        return Windows((prompt,), unread_tail(prompt, self._limits))
 
-    def _all_readers(self) -> list[Reader]:
+    def _all_limits(self) -> list[TokenLimit]:
         longest = self._default("max_sequence_length", None)
         components = self._pipeline.components
         names = [name for name in components if name.startswith("tokenizer")]
-        return [reader(components[name], longest) for name in names if components[name] is not None]
+        return [
+            token_limit(components[name], longest) for name in names if components[name] is not None
+        ]
 
     def _default(self, parameter: str, otherwise: Any) -> Any:
         found = self._parameters.get(parameter)
@@ -162,23 +181,21 @@ def _first(*values: float | None) -> float | None:
     return next((value for value in values if value is not None), None)
 
 
-def _check(plan: Provenance, request: GenerationRequest) -> None:
+def _check(*, steps: int, guidance: float, width_px: int, height_px: int, weights: str) -> None:
     low, high = _SIZE_RANGE_PX
-    for side in (plan.width_px, plan.height_px):
+    for side in (width_px, height_px):
         if not low <= side <= high or side % _SIZE_STEP_PX:
             raise InputError(
                 "picture size out of range",
-                value=f"{plan.width_px} × {plan.height_px} px",
+                value=f"{width_px} × {height_px} px",
                 expected=f"multiples of {_SIZE_STEP_PX} from {low} to {high}",
             )
-    if not 1 <= plan.steps <= _MAX_STEPS or not 0 <= plan.guidance <= _MAX_GUIDANCE:
+    if not 1 <= steps <= _MAX_STEPS or not 0 <= guidance <= _MAX_GUIDANCE:
         raise InputError(
             "steps or guidance out of range",
-            value=f"{plan.steps} steps, guidance {plan.guidance}",
+            value=f"{steps} steps, guidance {guidance}",
             expected=f"1 to {_MAX_STEPS} steps, guidance 0 to {_MAX_GUIDANCE}",
         )
-    if not 0 <= request.seed <= _MAX_SEED - request.n:
-        raise InputError("seed out of range", value=request.seed, expected=f"0 to {_MAX_SEED}")
 
 
 def _refuse_non_finite(picture: np.ndarray, plan: Provenance) -> None:

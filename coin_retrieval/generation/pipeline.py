@@ -11,13 +11,13 @@ from typing import Any
 import diffusers
 import torch
 from diffusers import DiffusionPipeline, SchedulerMixin
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from transformers import AutoTokenizer
 
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.errors import MissingDependencyError, SettingsError, WeightsError
 from coin_retrieval.generation.lora import find_lora, load_lora
 from coin_retrieval.nets.compute import pick_device, pick_dtype
+from coin_retrieval.nets.model_card import ModelCard, read_card
 from coin_retrieval.nets.pretrained import (
     digest_file,
     digest_files,
@@ -30,22 +30,10 @@ from coin_retrieval.nets.sentence import SentenceBert
 from coin_retrieval.starter import minilm
 from coin_retrieval.types import content_digest
 
-INDEX, CARD, READER = "model_index.json", "coin.json", "reader"
+INDEX, READER = "model_index.json", "reader"
 _WEIGHTS = re.compile(r"(diffusion_pytorch_model|model)(\.\w+)?(-\d+-of-\d+)?\.safetensors")
 _DRAWS_TEXT = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
 _TOKENIZER_FILES = ("vocab.txt", "merges.txt", "spiece.model")
-
-
-class ModelCard(BaseModel):
-    """``coin.json``: what a pipeline's directory recommends; all of it optional."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str | None = None
-    steps: int | None = Field(default=None, ge=1)
-    guidance: float | None = Field(default=None, ge=0)
-    width_px: int | None = Field(default=None, ge=8)
-    height_px: int | None = Field(default=None, ge=8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +79,7 @@ def load_pipeline(settings: DiffusersGeneratorSettings) -> LoadedPipeline:
             parts |= {"lora": digest_file(file), "lora_scale": settings.lora_scale}
     pipeline.to(device)
     pipeline.set_progress_bar_config(disable=True)
-    card = _card(directory)
+    card = read_card(directory)
     name = card.name or (settings.model if not Path(settings.model).is_dir() else directory.name)
     return LoadedPipeline(pipeline, name, card, content_digest(parts))
 
@@ -127,20 +115,6 @@ def _read_json(path: Path) -> dict[str, Any]:
             remedy="finish the copy, or correct the path",
         ) from error
     return dict(content)
-
-
-def _card(directory: Path) -> ModelCard:
-    path = directory / CARD
-    if not path.is_file():
-        return ModelCard()
-    try:
-        return ModelCard.model_validate(_read_json(path))
-    except ValidationError as error:
-        raise WeightsError(
-            f"{path} is not valid ({error})",
-            expected=", ".join(ModelCard.model_fields),
-            remedy="correct or remove it",
-        ) from error
 
 
 def _sentence_encoder(dtype: torch.dtype, reader: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ Spans = Callable[[str], Sequence[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class TokenLimit:
     """One tokenizer: where its tokens lie, and how many of them its encoder takes."""
 
     spans: Spans
@@ -29,48 +29,48 @@ class Windows:
     dropped_text: str
 
 
-def split_windows(text: str, readers: Sequence[Reader], *, chunks: int) -> Windows:
-    """Cut a report into at most ``chunks`` windows, each within the room of every reader.
+def split_windows(text: str, limits: Sequence[TokenLimit], *, chunks: int) -> Windows:
+    """Cut a report into at most ``chunks`` windows, each within the room of every tokenizer.
 
     A text that fits into one window is returned as it is. A word longer than a whole window is cut
     inside.
     """
-    if all(len(reader.spans(text)) <= reader.room for reader in readers):
+    if all(len(limit.spans(text)) <= limit.room for limit in limits):
         return Windows((text,), "")
     rest = text.strip()
     texts: list[str] = []
     while rest and len(texts) < chunks:
-        end = _fit(rest, readers)
+        end = _fit(rest, limits)
         texts.append(rest[:end].rstrip())
         rest = rest[end:].lstrip()
     return Windows(tuple(texts), rest)
 
 
-def unread_tail(text: str, readers: Sequence[Reader]) -> str:
-    """The end of a text that no reader reads when each simply cuts at its room."""
+def unread_tail(text: str, limits: Sequence[TokenLimit]) -> str:
+    """The end of a text that no tokenizer takes when each simply cuts at its room."""
     tails = []
-    for reader in readers:
-        spans = reader.spans(text)
-        tails.append(text[spans[reader.room][0] :] if len(spans) > reader.room else "")
+    for limit in limits:
+        spans = limit.spans(text)
+        tails.append(text[spans[limit.room][0] :] if len(spans) > limit.room else "")
     return min(tails, key=len, default="")
 
 
-def _fit(text: str, readers: Sequence[Reader]) -> int:
+def _fit(text: str, limits: Sequence[TokenLimit]) -> int:
     """How many characters of ``text`` make the longest window; at least one."""
     end = len(text)
     while True:
-        shorter = min(_cut(text[:end], reader) for reader in readers)
+        shorter = min(_cut(text[:end], limit) for limit in limits)
         if shorter >= end:
             return end
         end = shorter
 
 
-def _cut(text: str, reader: Reader) -> int:
-    spans = reader.spans(text)
-    if len(spans) <= reader.room:
+def _cut(text: str, limit: TokenLimit) -> int:
+    spans = limit.spans(text)
+    if len(spans) <= limit.room:
         return len(text)
-    limit = spans[reader.room][0]
-    space = max((i for i in range(limit + 1) if text[i].isspace()), default=0)
+    full = spans[limit.room][0]
+    space = max((i for i in range(full + 1) if text[i].isspace()), default=0)
     word = len(text[:space].rstrip())
     # tokens of a cut word can need more room than they did in the whole: one fewer, and look again
-    return word or max(1, min(limit, len(text) - 1))
+    return word or max(1, min(full, len(text) - 1))

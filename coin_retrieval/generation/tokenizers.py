@@ -1,26 +1,32 @@
-"""A tokenizer of transformers as a :class:`.Reader`: where its tokens lie, and how many fit."""
+"""A tokenizer of transformers as a :class:`.TokenLimit`: where its tokens lie, and how many fit."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from coin_retrieval.generation.prompts import Reader
+from tokenizers import Tokenizer
+
+from coin_retrieval.generation.prompts import Spans, TokenLimit
 
 _UNSET = 1_000_000  # transformers writes 1e30 where a tokenizer names no limit
 
 
-def reader(tokenizer: Any, longest: int | None) -> Reader:
+def token_limit(tokenizer: Any, longest: int | None) -> TokenLimit:
     """A tokenizer and the room that its encoder has for tokens of the text itself.
+
+    Several threads may read with it, also while a pipeline tokenizes.
 
     Args:
         tokenizer: any of transformers'.
         longest: the pipeline's own ``max_sequence_length``, for tokenizers that have no limit or
             a larger one.
     """
-    limit = min(tokenizer.model_max_length, longest or _UNSET, _UNSET)
-    return Reader(lambda text: _spans(tokenizer, text), limit - special_tokens(tokenizer))
+    most = min(tokenizer.model_max_length, longest or _UNSET, _UNSET)
+    spans = _fast_spans(tokenizer) if tokenizer.is_fast else partial(_word_spans, tokenizer)
+    return TokenLimit(spans, most - special_tokens(tokenizer))
 
 
 def special_tokens(tokenizer: Any) -> int:
@@ -28,13 +34,16 @@ def special_tokens(tokenizer: Any) -> int:
     return len(tokenizer("", verbose=False)["input_ids"])
 
 
-def _spans(tokenizer: Any, text: str) -> Sequence[tuple[int, int]]:
-    if tokenizer.is_fast:
-        encoded = tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-        )
-        return [(int(start), int(end)) for start, end in encoded["offset_mapping"]]
-    # a slow tokenizer does not say where its tokens lie; its words do
+def _fast_spans(tokenizer: Any) -> Spans:
+    # a copy: whoever tokenizes with truncation sets it for everybody who holds the same one
+    own = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    own.no_truncation()
+    own.no_padding()
+    return lambda text: own.encode(text, add_special_tokens=False).offsets
+
+
+def _word_spans(tokenizer: Any, text: str) -> Sequence[tuple[int, int]]:
+    """A slow tokenizer does not say where its tokens lie; its words do."""
     return [
         word.span() for word in re.finditer(r"\S+", text) for _ in tokenizer.tokenize(word.group())
     ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from coin_retrieval.reports.contexts import Assertion, Contexts, Scope
 from coin_retrieval.reports.sections import Part
 from coin_retrieval.reports.terminology import Holds, Meaning, category_book
-from coin_retrieval.reports.words import Found, Span, Token, span_of
+from coin_retrieval.reports.words import Occurrence, Span, Token, span_of
 from coin_retrieval.types import DiagnosisCode
 
 _TIERS = (
@@ -40,7 +40,7 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    found: Found[Meaning]
+    found: Occurrence[Meaning]
     meaning: Meaning
     part: Part
 
@@ -99,7 +99,9 @@ def find_categories(
     return Categories(mentions, tuple(contexts.scopes))
 
 
-def _meaning(found: Found[Meaning], part: Part, site: str, *, concluded: bool) -> Meaning | None:
+def _meaning(
+    found: Occurrence[Meaning], part: Part, site: str, *, concluded: bool
+) -> Meaning | None:
     """What a phrase means here, if it means one thing."""
     meanings = found.meanings
     if site:

@@ -20,10 +20,10 @@ from pydantic import BaseModel, ValidationError
 from coin_retrieval.errors import ReportError
 from coin_retrieval.reports.fhir_models import DiagnosticReport, Observation, Specimen
 from coin_retrieval.reports.lexicons import load_sites
+from coin_retrieval.reports.normalise import MAX_CHARACTERS
 from coin_retrieval.reports.pseudonyms import identifiers_in, strike_out
 from coin_retrieval.reports.reading import Reading, read_closely
 from coin_retrieval.reports.sites import names_a_specimen
-from coin_retrieval.reports.tidying import MAX_CHARACTERS
 from coin_retrieval.reports.words import tokenize
 from coin_retrieval.types import DiagnosisCode
 

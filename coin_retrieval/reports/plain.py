@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from coin_retrieval.reports.normalise import MAX_CHARACTERS
 from coin_retrieval.reports.reading import read_closely
-from coin_retrieval.reports.tidying import MAX_CHARACTERS
 from coin_retrieval.types import Report
 
 __all__ = ["MAX_CHARACTERS", "read_report"]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from coin_retrieval.reports.categories import Mention, find_categories
 from coin_retrieval.reports.contexts import Assertion, Contexts, Scope
+from coin_retrieval.reports.normalise import tidy
 from coin_retrieval.reports.sections import Part, lay_out
 from coin_retrieval.reports.sites import Named, find_procedure, find_site
-from coin_retrieval.reports.tidying import tidy
 from coin_retrieval.reports.words import Span, Token, span_of, tokenize
 from coin_retrieval.types import Report
 

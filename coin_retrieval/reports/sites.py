@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from coin_retrieval.reports.contexts import Assertion, Contexts
 from coin_retrieval.reports.lexicons import book_of, load_sites
-from coin_retrieval.reports.words import Found, PhraseBook, Span, Token, fold, span_of
+from coin_retrieval.reports.words import Occurrence, PhraseBook, Span, Token, fold, span_of
 
 _HEADER, _NEAR, _ELSEWHERE = 2, 1, 0
 _VAGUE = frozenset({"aspiration", "smear", "cell block", "washing", "brushing"})
@@ -39,7 +39,7 @@ class Named:
 class _Candidate(NamedTuple):
     rank: tuple[bool, bool, int]
     site: str
-    found: Found[_Naming]
+    found: Occurrence[_Naming]
 
 
 def find_site(
@@ -128,7 +128,7 @@ def _candidates(
     return candidates
 
 
-def _is_origin(tokens: Sequence[Token], found: Found[_Naming]) -> bool:
+def _is_origin(tokens: Sequence[Token], found: Occurrence[_Naming]) -> bool:
     origins = _origin_keys()
     for token in tokens[found.end : found.end + _WORDS_TO_ORIGIN]:
         if not token.is_word:
@@ -138,7 +138,7 @@ def _is_origin(tokens: Sequence[Token], found: Found[_Naming]) -> bool:
     return _is_metastatic(tokens, found)
 
 
-def _is_metastatic(tokens: Sequence[Token], found: Found[_Naming]) -> bool:
+def _is_metastatic(tokens: Sequence[Token], found: Occurrence[_Naming]) -> bool:
     first = max(0, found.start - _WORDS_TO_ORIGIN)
     return any(
         before is not None and before.end == found.start
@@ -146,7 +146,7 @@ def _is_metastatic(tokens: Sequence[Token], found: Found[_Naming]) -> bool:
     )
 
 
-def _beside(tokens: Sequence[Token], found: Found[_Naming], procedures: set[int]) -> bool:
+def _beside(tokens: Sequence[Token], found: Occurrence[_Naming], procedures: set[int]) -> bool:
     for step, edge in ((1, found.end - 1), (-1, found.start)):
         for distance in range(_WORDS_TO_PROCEDURE + 1):
             place = edge + step * distance

@@ -8,7 +8,6 @@ such as organisms, stand beside the category of the case.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -124,15 +123,6 @@ def category_book(folder: Path = FOLDER) -> PhraseBook[Meaning]:
                 for pattern in getattr(category, holds.value):
                     _add(book, pattern, meaning)
     return book
-
-
-def category_names(folder: Path = FOLDER) -> Mapping[DiagnosisCode, str]:
-    """The name of every category."""
-    return {
-        DiagnosisCode(system.system, system.edition, category.code): category.name
-        for system in load_terminologies(folder)
-        for category in system.categories
-    }
 
 
 def _add(book: PhraseBook[Meaning], pattern: str, meaning: Meaning) -> None:

@@ -38,9 +38,14 @@ class StandardTerms(Words):
     source: str = Field(min_length=20)
     terms: tuple[StandardTerm, ...] = Field(min_length=1)
 
+    @property
+    def wordings(self) -> tuple[str, ...]:
+        """Of all terms."""
+        return tuple(wording for term in self.terms for wording in term.wordings)
+
     @model_validator(mode="after")
     def _says_nothing_twice(self) -> Self:
-        wordings = [wording for term in self.terms for wording in term.wordings]
+        wordings = self.wordings
         twice = {wording for wording in wordings if wordings.count(wording) > 1}
         if twice:
             raise ValueError(f"{self.system}: twice the wording {', '.join(sorted(twice))}")

@@ -59,7 +59,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[T]):
+class Occurrence(Generic[T]):
     """A phrase at tokens ``start`` to ``end``, and what it may mean."""
 
     start: int
@@ -159,9 +159,9 @@ class PhraseBook(Generic[T]):
             if meaning not in node.meanings:
                 node.meanings.append(meaning)
 
-    def at(self, tokens: Sequence[Token], start: int) -> Found[T] | None:
+    def at(self, tokens: Sequence[Token], start: int) -> Occurrence[T] | None:
         """The longest phrase that begins at a token."""
-        best: Found[T] | None = None
+        best: Occurrence[T] | None = None
         nodes = [self._root]
         for place in range(start, len(tokens)):
             token = tokens[place]
@@ -173,10 +173,10 @@ class PhraseBook(Generic[T]):
                 break
             meanings = tuple(dict.fromkeys(m for node in nodes for m in node.meanings))
             if meanings:
-                best = Found(start, place + 1, meanings)
+                best = Occurrence(start, place + 1, meanings)
         return best
 
-    def find(self, tokens: Sequence[Token]) -> Iterator[Found[T]]:
+    def find(self, tokens: Sequence[Token]) -> Iterator[Occurrence[T]]:
         """All phrases from left to right, none within another."""
         place = 0
         while place < len(tokens):

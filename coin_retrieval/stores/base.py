@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
 from coin_retrieval.errors import InputError
-from coin_retrieval.types import Embeddings, Hit, ImageId, ImageIds
+from coin_retrieval.types import Embeddings, Hit, ImageId, ImageIds, Location
 
 _TIE = 1e-6
 """Similarities this close are the same: summing in another order changes the last digits."""
@@ -18,6 +19,20 @@ class VectorStore(ABC):
     """Embeddings under stable ids. Similarity is cosine: the inner product of unit rows."""
 
     dim: int
+
+    @classmethod
+    @abstractmethod
+    def create(cls, settings: Any, *, dim: int) -> Self:
+        """An empty store of ``dim``-wide rows, as its own settings say."""
+
+    @classmethod
+    @abstractmethod
+    def open(cls, settings: Any, folder: Path, location: Location, *, dim: int) -> Self:
+        """What :meth:`seal` left in ``folder`` or on a server; searched as the settings say now.
+
+        Raises:
+            ArchiveCorruptError: not such a store, or one of another width.
+        """
 
     @property
     def exact(self) -> bool:
@@ -117,8 +132,11 @@ class VectorStore(ABC):
         """
 
     @abstractmethod
-    def save(self, path: Path) -> None:
-        """Write everything to one file."""
+    def seal(self, folder: Path) -> Location:
+        """Keep everything as it is now, in files of ``folder`` or on a server; says where."""
+
+    def close(self) -> None:  # noqa: B027  most have nothing to release
+        """Release files and connections."""
 
     @abstractmethod
     def _add(self, ids: ImageIds, embeddings: Embeddings) -> None: ...

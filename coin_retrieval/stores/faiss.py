@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Self
 
 import numpy as np
 
+from coin_retrieval.config import FaissStoreSettings, HnswIndex, IvfIndex
 from coin_retrieval.errors import ArchiveCorruptError, NotFoundError
 from coin_retrieval.stores.base import VectorStore, to_hits
 from coin_retrieval.stores.faiss_module import faiss
-from coin_retrieval.types import Embeddings, Hit, ImageIds
+from coin_retrieval.types import Embeddings, Hit, ImageIds, Location
 
-Kind = Literal["flat", "ivf", "hnsw"]
-
-TRAIN_FROM = 10_000
-"""Rows from which inverted lists are worth training; below, an exact scan takes under 2 ms."""
-
-_HNSW_LINKS = 32
-_HNSW_EF_CONSTRUCTION = 200
-_HNSW_EF_SEARCH = 128
+_EXACT = FaissStoreSettings()
+_FILE = "vectors.faiss"
 _PROBED_SHARE = 1 / 16
 _ROWS_A_LIST = 39
 """FAISS's k-means wants at least 39 training points a centroid (``ClusteringParameters``)."""
@@ -28,27 +23,35 @@ _ROWS_A_LIST = 39
 class FaissStore(VectorStore):
     """Inner product over unit rows; ``flat`` scans all rows, ``ivf`` and ``hnsw`` approximate.
 
-    ``ivf`` stays flat until ``train_from`` rows are there. A filter never costs hits: ``flat`` and
-    ``ivf`` scan exactly the allowed rows, and so does ``hnsw``, whose graph walk would lose them
-    (faiss issues 3186, 5504). A search that comes back short is repeated as an exact scan.
+    ``ivf`` stays flat while it has few rows: an exact scan of 10,000 takes under 2 ms. A filter
+    never costs hits: ``flat`` and ``ivf`` scan exactly the allowed rows, and so does ``hnsw``,
+    whose graph walk would lose them (faiss issues 3186, 5504). A search that comes back short is
+    repeated as an exact scan.
 
     Reading is thread-safe, changing is not.
     """
 
-    def __init__(self, dim: int, *, kind: Kind = "flat", train_from: int = TRAIN_FROM) -> None:
+    def __init__(self, dim: int, settings: FaissStoreSettings = _EXACT) -> None:
         self.dim = dim
-        self._wanted = kind
-        self._train_from = train_from
-        self._index: Any = _hnsw_index(dim) if kind == "hnsw" else _flat_index(dim)
+        self._wanted = settings.index
+        self._index = self._empty_index()
         self._positions = _Positions(_index_ids(self._index))
 
     @classmethod
-    def load(cls, path: Path, *, dim: int, kind: Kind = "flat") -> FaissStore:
-        """Open what :meth:`save` wrote.
+    def create(cls, settings: FaissStoreSettings, *, dim: int) -> Self:
+        """An empty index of ``dim``-wide rows."""
+        return cls(dim, settings)
+
+    @classmethod
+    def open(
+        cls, settings: FaissStoreSettings, folder: Path, location: Location, *, dim: int
+    ) -> Self:
+        """Open what :meth:`seal` wrote; how widely it searches is what the settings say.
 
         Raises:
             ArchiveCorruptError: no FAISS index, or one of another width or metric.
         """
+        path = folder.joinpath(*location.files)
         try:
             index = faiss.read_index(str(path))
         except RuntimeError as error:
@@ -65,9 +68,10 @@ class FaissStore(VectorStore):
                 expected=f"{dim}-d, inner product",
                 remedy="build the archive again",
             )
-        store = cls(dim, kind=kind)
+        store = cls(dim, settings)
         store._index = index
         store._positions = _Positions(_index_ids(store._index))
+        store._set_search_width()
         return store
 
     @property
@@ -84,7 +88,8 @@ class FaissStore(VectorStore):
             return "flat"
         if self._is_ivf:
             return f"ivf ({self._index.nlist} lists, {self._index.nprobe} probed)"
-        return f"hnsw ({_HNSW_LINKS} links, ef {self._rows.hnsw.efSearch})"
+        graph = self._rows.hnsw
+        return f"hnsw ({graph.nb_neighbors(1)} links, ef {graph.efSearch})"
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -112,17 +117,20 @@ class FaissStore(VectorStore):
             self._index.reconstruct_batch(wanted, rows)
         return rows
 
-    def save(self, path: Path) -> None:
+    def seal(self, folder: Path) -> Location:
         """Write everything to one file, in FAISS's own format."""
-        faiss.write_index(self._index, str(path))
+        faiss.write_index(self._index, str(folder / _FILE))
+        return Location(files=(_FILE,))
 
     def _add(self, ids: ImageIds, embeddings: Embeddings) -> None:
         self._index.add_with_ids(embeddings, ids)
-        if self._wanted == "ivf" and not self._is_ivf and len(self) >= self._train_from:
+        wanted = self._wanted
+        if isinstance(wanted, IvfIndex) and not self._is_ivf and len(self) >= wanted.train_from:
             present = _index_ids(self._index)
             rows = np.empty((len(present), self.dim), np.float32)
             self._index.reconstruct_batch(present, rows)
-            self._index = _ivf_index(rows, present)
+            self._index = _ivf_index(rows, present, wanted.lists)
+            self._set_search_width()
         self._positions = _Positions(_index_ids(self._index))
 
     def _remove(self, ids: ImageIds) -> int:
@@ -133,7 +141,7 @@ class FaissStore(VectorStore):
             # HNSW has no remove (faiss issue 3339): link the rows that stay anew
             kept = np.setdiff1d(self._positions.ids, present)
             rows = self.vectors(kept)
-            self._index = _hnsw_index(self.dim)
+            self._index = self._empty_index()
             if len(kept):
                 self._index.add_with_ids(rows, kept)
         else:
@@ -174,6 +182,22 @@ class FaissStore(VectorStore):
         )
         return similarities, np.where(positions < 0, -1, self._positions.ids[positions])
 
+    def _empty_index(self) -> Any:
+        if isinstance(self._wanted, HnswIndex):
+            graph = faiss.IndexHNSWFlat(self.dim, self._wanted.m, faiss.METRIC_INNER_PRODUCT)
+            graph.hnsw.efConstruction = self._wanted.ef_construction
+            graph.hnsw.efSearch = self._wanted.ef
+            return faiss.IndexIDMap2(graph)
+        return faiss.IndexIDMap2(faiss.IndexFlatIP(self.dim))
+
+    def _set_search_width(self) -> None:
+        if self._is_ivf and isinstance(self._wanted, IvfIndex):
+            lists = self._index.nlist
+            probes = self._wanted.probes or max(8, round(lists * _PROBED_SHARE))
+            self._index.nprobe = min(probes, lists)
+        elif self._is_hnsw and isinstance(self._wanted, HnswIndex):
+            self._rows.hnsw.efSearch = self._wanted.ef
+
     @property
     def _rows(self) -> Any:
         """The index under the id map."""
@@ -210,24 +234,14 @@ class _Positions:
         return positions.astype(np.int64)
 
 
-def _flat_index(dim: int) -> Any:
-    return faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
-
-
-def _hnsw_index(dim: int) -> Any:
-    graph = faiss.IndexHNSWFlat(dim, _HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
-    graph.hnsw.efConstruction = _HNSW_EF_CONSTRUCTION
-    graph.hnsw.efSearch = _HNSW_EF_SEARCH
-    return faiss.IndexIDMap2(graph)
-
-
-def _ivf_index(rows: Embeddings, ids: ImageIds) -> Any:
-    lists = max(1, min(round(4 * len(rows) ** 0.5), len(rows) // _ROWS_A_LIST))
+def _ivf_index(rows: Embeddings, ids: ImageIds, lists: int | None) -> Any:
+    if lists is None:
+        lists = max(1, min(round(4 * len(rows) ** 0.5), len(rows) // _ROWS_A_LIST))
+    lists = min(lists, len(rows))
     dim = rows.shape[1]
     quantizer = faiss.IndexFlatIP(dim)
     index = faiss.IndexIVFFlat(quantizer, dim, lists, faiss.METRIC_INNER_PRODUCT)
     index.cp.spherical = True  # unit rows deserve unit centroids
-    index.nprobe = max(min(8, lists), round(lists * _PROBED_SHARE))
     index.train(rows)
     index.set_direct_map_type(faiss.DirectMap.Hashtable)
     index.add_with_ids(rows, ids)

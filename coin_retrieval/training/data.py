@@ -14,6 +14,7 @@ from torch import Tensor
 
 from coin_retrieval.case_table import CaseRow, read_case_table
 from coin_retrieval.errors import CaseTableError
+from coin_retrieval.files import replacing
 from coin_retrieval.images import fit_square, load_image
 from coin_retrieval.types import content_digest
 
@@ -51,10 +52,8 @@ def load_cases(tables: Sequence[Path], *, side_px: int, split: str, cache: Path)
     stamps = [[str(row.image_path), row.image_path.stat().st_size] for row in rows]
     file = cache / f"{content_digest({'side_px': side_px, 'files': stamps})[:16]}.npy"
     if not file.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(".partial.npy")
-        np.save(partial, _decode(rows, side_px))
-        partial.rename(file)
+        with replacing(file) as aside, aside.open("wb") as opened:
+            np.save(opened, _decode(rows, side_px))
     return PackedCases(rows, np.load(file, mmap_mode="r"))
 
 

@@ -11,9 +11,9 @@ from PIL import Image
 from rich.progress import track
 
 from coin_retrieval.case_table import CaseRow
-from coin_retrieval.generation.base import Generator
-from coin_retrieval.training.captions import compose_report, load_lexicon
-from coin_retrieval.types import GenerationRequest, Origin, RgbImage
+from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.types import Origin, ReportSource, RgbImage
+from coin_retrieval.wordings.captions import compose_report, load_lexicon
 
 _COLUMNS = (
     "image_path",
@@ -29,7 +29,7 @@ _COLUMNS = (
 )
 
 
-def draw_demonstration(generator: Generator, out: Path, *, per_finding: int, seed: int) -> Path:
+def draw_demonstration(generator: Prototyper, out: Path, *, per_finding: int, seed: int) -> Path:
     """Draw ``per_finding`` pictures of each finding, each from another report.
 
     Returns:
@@ -50,7 +50,7 @@ def draw_demonstration(generator: Generator, out: Path, *, per_finding: int, see
 
 
 def _draw(
-    generator: Generator, out: Path, finding: str, number: int, random: np.random.Generator
+    generator: Prototyper, out: Path, finding: str, number: int, random: np.random.Generator
 ) -> dict[str, str]:
     case_id = f"demo-{number:04d}"
     words = load_lexicon().findings[finding]
@@ -65,7 +65,7 @@ def _draw(
     )
     # a vague report may be drawn as another site's cell, which would demonstrate nothing
     report = f"({row.site}, {row.specimen}) {words.names[0]}. {compose_report(row, random)}"
-    (sample,) = generator.generate(GenerationRequest(report, n=1, seed=number))
+    (sample,) = generator.draw(generator.plan(ReportSource(report), n=1, seed=number))
     (out / row.image_path).write_bytes(_webp(sample.image))
     return {
         "image_path": row.image_path.as_posix(),

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from coin_retrieval.files import replacing
 from coin_retrieval.images import encode_png
 from coin_retrieval.types import RgbImage
 
@@ -167,11 +168,10 @@ def _checkpoint(
     tensors |= {f"average.{key}": value for key, value in averaged.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
-    partial = out / "checkpoint.partial"
     whole = {key: value.detach().clone().contiguous() for key, value in tensors.items()}
     state = {"step": step, "spent_s": round(spent_s, 1), "figures": figures}
-    save_file(whole, partial, {"state": json.dumps(state)})
-    partial.rename(out / "checkpoint.safetensors")
+    with replacing(out / "checkpoint.safetensors") as aside:
+        save_file(whole, aside, {"state": json.dumps(state)})
     (out / "progress.json").write_text(json.dumps(state, indent=2) + "\n")
 
 

@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.nets.reader import ConceptReader, ReaderConfig
-from coin_retrieval.training.captions import (
+from coin_retrieval.training.loop import LoopSettings, Task, device
+from coin_retrieval.training.texts import embed_texts
+from coin_retrieval.wordings.captions import (
     Composed,
     compose,
     compose_elsewhere,
@@ -26,9 +28,7 @@ from coin_retrieval.training.captions import (
     held_out_reports,
     whole_reports,
 )
-from coin_retrieval.training.concepts import Concepts
-from coin_retrieval.training.loop import LoopSettings, Task, device
-from coin_retrieval.training.texts import embed_texts
+from coin_retrieval.wordings.concepts import Concepts
 
 
 class ReaderRecipe(BaseModel):

@@ -17,7 +17,6 @@ from coin_retrieval.training.autoencoder import (
     standardise_latents,
 )
 from coin_retrieval.training.clip import ClipRecipe, ClipTask, save_clip
-from coin_retrieval.training.concepts import concepts_of
 from coin_retrieval.training.data import PackedCases, load_cases
 from coin_retrieval.training.decoder import DecoderRecipe, DecoderTask
 from coin_retrieval.training.diffusion import DiffusionRecipe, DiffusionTask
@@ -35,11 +34,12 @@ from coin_retrieval.training.reader import (
     held_out_scope,
     reports_to_read,
 )
+from coin_retrieval.training.run_folder import Workshop, finished, run_once
 from coin_retrieval.training.starter import save_generator
 from coin_retrieval.training.text_head import TextHeadTask, embed_pictures
 from coin_retrieval.training.texts import caption_pool
-from coin_retrieval.training.workshop import Workshop, finished, run_once
 from coin_retrieval.types import content_digest
+from coin_retrieval.wordings.concepts import concepts_of
 
 
 def train_autoencoder(

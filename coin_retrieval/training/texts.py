@@ -14,9 +14,9 @@ from transformers import AutoTokenizer, BertModel
 
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.starter import minilm
-from coin_retrieval.training.captions import TRAINED_WORDINGS, compose_report
 from coin_retrieval.training.loop import device
 from coin_retrieval.types import content_digest
+from coin_retrieval.wordings.captions import TRAINED_WORDINGS, compose_report
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from functools import partial
 
 from fastapi import APIRouter, Request
 
+from coin_retrieval.presenting.views import ArchiveView
 from server.refusals import refusals
-from server.schemas import ArchiveView
 from server.services import RetrieverHere, ServicesHere
 
 router = APIRouter(prefix="/v1", tags=["archive"])
@@ -16,4 +16,4 @@ router = APIRouter(prefix="/v1", tags=["archive"])
 @router.get("/archive", summary="What the archive holds", responses=refusals(503))
 async def archive(request: Request, retriever: RetrieverHere, parts: ServicesHere) -> ArchiveView:
     """Counts, encoder, generator, modes, and the fields and values that `where` can name."""
-    return await parts.lanes.pictures.run(request, partial(parts.facts.view, retriever))
+    return await parts.queues.pictures.run(request, partial(parts.archive.view, retriever))

@@ -7,8 +7,9 @@ from functools import partial
 from fastapi import APIRouter, Request
 
 from coin_retrieval.archive import Archive
+from coin_retrieval.presenting.views import CaseView
 from server.refusals import refusals
-from server.schemas import CaseView, case_view
+from server.schemas import case_view
 from server.services import RetrieverHere, ServicesHere
 
 router = APIRouter(prefix="/v1", tags=["archive"])
@@ -23,7 +24,7 @@ async def case(
     case_id: str, request: Request, retriever: RetrieverHere, parts: ServicesHere
 ) -> CaseView:
     """The record of a case and of every picture it has, found or not."""
-    return await parts.lanes.pictures.run(request, partial(_read, retriever.archive, case_id))
+    return await parts.queues.pictures.run(request, partial(_read, retriever.archive, case_id))
 
 
 def _read(archive: Archive, case_id: str) -> CaseView:

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Response
 
-from server.schemas import HealthView, ReadyView
+from coin_retrieval.presenting.views import HealthView, ReadyView
 from server.services import ServicesHere
 
 router = APIRouter(tags=["health"])

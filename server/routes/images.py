@@ -19,7 +19,7 @@ from coin_retrieval.images import (
 )
 from coin_retrieval.types import ImageId, ImageRecord
 from server.limits import MAX_SIZE_PX
-from server.pictures import Picture, quoted, tags_known
+from server.pictures import ServedPicture, quoted, tags_known
 from server.refusals import refusals
 from server.services import RetrieverHere, ServicesHere
 
@@ -55,10 +55,10 @@ async def image(
     the source has gone or is not the file that was indexed; small sizes are still served then.
     """
     read = partial(_read, retriever.archive, image_id, size, tags_known(request))
-    return (await parts.lanes.pictures.run(request, read)).response()
+    return (await parts.queues.pictures.run(request, read)).response()
 
 
-def _read(archive: Archive, image_id: int, size_px: int, known: frozenset[str]) -> Picture:
+def _read(archive: Archive, image_id: int, size_px: int, known: frozenset[str]) -> ServedPicture:
     record = archive.catalog.images([ImageId(image_id)]).get(ImageId(image_id))
     if record is None:
         raise NotFoundError("no such image", value=image_id, expected="an image_id of this archive")
@@ -66,9 +66,9 @@ def _read(archive: Archive, image_id: int, size_px: int, known: frozenset[str]) 
     media_type = "image/webp" if small else "image/png"
     etag = f"{record.content_hash}-{size_px}"
     if quoted(etag) in known:
-        return Picture(None, media_type, etag)
+        return ServedPicture(None, media_type, etag)
     data = _small(archive, record, size_px) if small else _large(archive, record, size_px)
-    return Picture(data, media_type, etag)
+    return ServedPicture(data, media_type, etag)
 
 
 def _small(archive: Archive, record: ImageRecord, size_px: int) -> bytes:

@@ -7,10 +7,11 @@ from functools import partial
 from fastapi import APIRouter, Depends, Request, Response
 
 from coin_retrieval.errors import NotFoundError
-from coin_retrieval.retrieval.retriever import Retriever
-from server.pictures import Picture, quoted, tags_known
+from coin_retrieval.presenting.answer import DrawingAnswer
+from coin_retrieval.search.retriever import Retriever
+from server.pictures import ServedPicture, quoted, tags_known
 from server.refusals import refusals
-from server.schemas import GenerateAnswer, GenerateRequest, generate_answer
+from server.schemas import GenerateRequest, generate_answer
 from server.services import RetrieverHere, ServicesHere, json_only
 
 router = APIRouter(prefix="/v1", tags=["prototypes"])
@@ -24,10 +25,10 @@ router = APIRouter(prefix="/v1", tags=["prototypes"])
 )
 async def generate(
     asked: GenerateRequest, request: Request, retriever: RetrieverHere, parts: ServicesHere
-) -> GenerateAnswer:
+) -> DrawingAnswer:
     """Draw synthetic pictures of a report without searching; never a patient's cells."""
     draw = partial(retriever.draw, asked.report, n=asked.n, seed=asked.seed)
-    return generate_answer(await parts.lanes.drawing.run(request, draw))
+    return generate_answer(await parts.queues.drawing.run(request, draw))
 
 
 @router.get(
@@ -47,10 +48,10 @@ async def prototype(
     The metadata carries the report that it was drawn from, so it is only for who asked.
     """
     read = partial(_read, retriever, prototype_id, tags_known(request))
-    return (await parts.lanes.pictures.run(request, read)).response()
+    return (await parts.queues.pictures.run(request, read)).response()
 
 
-def _read(retriever: Retriever, prototype_id: str, known: frozenset[str]) -> Picture:
+def _read(retriever: Retriever, prototype_id: str, known: frozenset[str]) -> ServedPicture:
     found = retriever.cache.find(prototype_id)
     try:
         data = None if quoted(prototype_id) in known else found.path.read_bytes()
@@ -58,4 +59,4 @@ def _read(retriever: Retriever, prototype_id: str, known: frozenset[str]) -> Pic
         raise NotFoundError(
             "the prototype has left the cache", value=prototype_id, remedy="generate it again"
         ) from error
-    return Picture(data, media_type="image/png", etag=prototype_id)
+    return ServedPicture(data, media_type="image/png", etag=prototype_id)

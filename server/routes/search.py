@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Request, UploadFile
+from fastapi import APIRouter, Depends, Form, Request
 
 from coin_retrieval.images import decode_image
-from coin_retrieval.retrieval.answer import SearchAnswer
-from coin_retrieval.retrieval.query import Query
-from coin_retrieval.retrieval.retriever import Retriever
-from coin_retrieval.types import SearchMode
-from server.lanes import Lane
-from server.questions import picture_query, report_query
+from coin_retrieval.presenting.answer import SearchAnswer
+from coin_retrieval.search.plan import SearchPlan
+from coin_retrieval.search.query import Query
+from coin_retrieval.search.retriever import Retriever
+from server.questions import PictureQuery
 from server.refusals import refusals
-from server.schemas import SearchRequest, search_answer
+from server.schemas import search_answer
 from server.services import RetrieverHere, Services, ServicesHere, form_only, json_only
 
 router = APIRouter(prefix="/v1", tags=["search"])
-
-_DRAWN = (SearchMode.PROTOTYPE, SearchMode.FUSED)
 
 
 @router.post(
@@ -31,18 +27,17 @@ _DRAWN = (SearchMode.PROTOTYPE, SearchMode.FUSED)
     responses=refusals(400, 404, 409, 413, 415, 422, 503),
 )
 async def search(
-    asked: SearchRequest, request: Request, retriever: RetrieverHere, parts: ServicesHere
+    asked: Query, request: Request, retriever: RetrieverHere, parts: ServicesHere
 ) -> SearchAnswer:
     """Draw what the report describes, and find the real cases nearest to the drawings.
 
     The answer is the command line's (`coin search --json`), with URL paths instead of files. It is
     reference and decision support, not a diagnosis: `support` has the diagnoses of the nearest
-    cases with their intervals, and says when no case is close. To ask again after a look at the
-    cases, send the same question with `liked` and `disliked`.
+    cases with their intervals, and says when no case is close. `plan` has every decision of the
+    search. To ask again after a look at the cases, send the same question with `liked` and
+    `disliked`.
     """
-    query = report_query(asked)
-    look = partial(_search, query, retriever, parts)
-    return await _lane(query, retriever, parts).run(request, look)
+    return await _answered(asked, None, request, retriever, parts)
 
 
 @router.post(
@@ -52,35 +47,42 @@ async def search(
     responses=refusals(400, 404, 409, 413, 415, 422, 503),
 )
 async def search_by_image(
+    asked: Annotated[PictureQuery, Form(media_type="multipart/form-data")],
     request: Request,
     retriever: RetrieverHere,
     parts: ServicesHere,
-    image: Annotated[UploadFile, File(description="JPEG, PNG, TIFF, WebP, BMP or GIF")],
-    query: Annotated[Query, Depends(picture_query)],
 ) -> SearchAnswer:
     """Find the real cases nearest to a picture, alone or together with a report.
 
     Without a report nothing is drawn. The picture is searched with and forgotten.
     """
-    data = await image.read()
+    return await _answered(asked.plain(), await asked.image.read(), request, retriever, parts)
 
-    def look() -> SearchAnswer:
+
+async def _answered(
+    query: Query, data: bytes | None, request: Request, retriever: Retriever, parts: Services
+) -> SearchAnswer:
+    """Only a search that must draw waits with the drawings: its plan says whether it must."""
+    begin = partial(_begin, query, data, retriever, parts)
+    begun = await parts.queues.search.run(request, begin)
+    if isinstance(begun, SearchAnswer):
+        return begun
+    finish = partial(_finish, begun, retriever, parts)
+    return await parts.queues.drawing.run(request, finish)
+
+
+def _begin(
+    query: Query, data: bytes | None, retriever: Retriever, parts: Services
+) -> SearchAnswer | SearchPlan:
+    """The answer, or the plan of a search that has to draw first."""
+    picture = None
+    if data is not None:
         picture = decode_image(
             data, name="the uploaded picture", max_pixels=parts.limits.upload_pixels
         )
-        return _search(replace(query, image=picture), retriever, parts)
-
-    return await _lane(query, retriever, parts).run(request, look)
-
-
-def _search(query: Query, retriever: Retriever, parts: Services) -> SearchAnswer:
-    return search_answer(retriever.search(query), sites=parts.facts.sites(retriever))
+    plan = retriever.plan(query, picture)
+    return plan if retriever.must_draw(plan) else _finish(plan, retriever, parts)
 
 
-def _lane(query: Query, retriever: Retriever, parts: Services) -> Lane:
-    """Only a search that draws waits with the drawings."""
-    of_report = bool(query.report) and retriever.mode_of(query) in _DRAWN
-    # what is not looked for is drawn too where the encoder reads no text
-    of_unlike = bool(query.unlike) and not retriever.reads_text
-    draws = retriever.draws and (of_report or of_unlike)
-    return parts.lanes.drawing if draws else parts.lanes.search
+def _finish(plan: SearchPlan, retriever: Retriever, parts: Services) -> SearchAnswer:
+    return search_answer(retriever.run(plan), sites=parts.archive.sites(retriever))

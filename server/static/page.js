@@ -3,6 +3,7 @@
 import { $, counted, el, joined, number, words } from "/static/dom.js";
 import { clearMarks, markButtons, marked, showMarks } from "/static/marks.js";
 import { showSupport } from "/static/support.js";
+import { showWhy } from "/static/why.js";
 
 const EXAMPLES = [
   ["Red granules", "Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules."],
@@ -433,7 +434,7 @@ function viewPrototype(prototype) {
   $("viewer-note").hidden = true;
   $("viewer-report").hidden = false;
   $("viewer-report-title").textContent = "Drawn from";
-  $("viewer-report-text").textContent = made.prompt;
+  $("viewer-report-text").textContent = made.source.text;
   $("viewer-siblings").hidden = true;
   facts([
     ["Seed", prototype.seed],
@@ -442,6 +443,7 @@ function viewPrototype(prototype) {
     ["Guidance", made.guidance],
     ["Size", `${made.width_px} × ${made.height_px} px`],
   ]);
+  showWhy(null);
   shown = { siblings: [], index: 0, blobFrom: prototype.path };
   openViewer();
 }
@@ -503,6 +505,7 @@ function viewImage() {
     ["Scale", image.mpp_um ? `${image.mpp_um} µm a pixel` : ""],
     ...Object.entries(image.attributes ?? {}).map(([name, value]) => [words(name), value]),
   ]);
+  showWhy(image);
   $("viewer-report").hidden = !whole?.report;
   $("viewer-report-title").textContent = "Report of this case";
   $("viewer-report-text").textContent = whole?.report ?? "";

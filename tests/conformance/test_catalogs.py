@@ -1,24 +1,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
-from conformance.catalog_suite import CatalogSuite
 from sqlalchemy import create_engine
 
 from coin_retrieval.catalog.base import Catalog
+from coin_retrieval.catalog.database import open_database
 from coin_retrieval.catalog.sql import SqlCatalog
 from coin_retrieval.catalog.tables import Base
+from coin_retrieval.config import SqliteCatalogSettings
+from coin_retrieval.testing.catalog_suite import CatalogSuite
+from coin_retrieval.types import Location
 
 
 class TestSqlite(CatalogSuite):
-    @pytest.fixture
-    def catalog(self, tmp_path: Path) -> Iterator[Catalog]:
-        catalog = SqlCatalog.create(tmp_path / "catalog.sqlite")
-        yield catalog
-        catalog.close()
+    settings = SqliteCatalogSettings()
 
 
 if POSTGRES := os.environ.get("COIN_TEST_POSTGRES"):
@@ -31,6 +30,9 @@ if POSTGRES := os.environ.get("COIN_TEST_POSTGRES"):
             engine = create_engine(POSTGRES)
             Base.metadata.drop_all(engine)
             engine.dispose()
-            catalog = SqlCatalog.create(POSTGRES)
-            yield catalog
-            catalog.close()
+            with closing(SqlCatalog(open_database(POSTGRES))) as catalog:
+                yield catalog
+
+        @pytest.fixture
+        def reopen(self) -> Callable[[Location], Catalog]:
+            return lambda _: SqlCatalog(open_database(POSTGRES))

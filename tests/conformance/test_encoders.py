@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conformance.encoder_suite import EncoderSuite
 
 from coin_retrieval.config import OpenClipEncoderSettings, TimmEncoderSettings
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.factory import make_encoder
+from coin_retrieval.testing.encoder_suite import EncoderSuite
 
 
 class TestOpenClipEncoder(EncoderSuite):

@@ -1,40 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
-import pytest
-from conformance.store_suite import DIM, StoreSuite
-
-from coin_retrieval.stores.base import VectorStore
-from coin_retrieval.stores.faiss import FaissStore
+from coin_retrieval.config import FaissStoreSettings, HnswIndex, IvfIndex
+from coin_retrieval.testing.store_suite import StoreSuite
 
 
 class TestFaissFlat(StoreSuite):
-    @pytest.fixture
-    def store(self) -> VectorStore:
-        return FaissStore(DIM)
-
-    @pytest.fixture
-    def reopen(self) -> Callable[[Path], VectorStore]:
-        return lambda path: FaissStore.load(path, dim=DIM)
+    settings = FaissStoreSettings()
 
 
 class TestFaissIvf(StoreSuite):
-    @pytest.fixture
-    def store(self) -> VectorStore:
-        return FaissStore(DIM, kind="ivf", train_from=200)
-
-    @pytest.fixture
-    def reopen(self) -> Callable[[Path], VectorStore]:
-        return lambda path: FaissStore.load(path, dim=DIM, kind="ivf")
+    settings = FaissStoreSettings(index=IvfIndex(train_from=200))
 
 
 class TestFaissHnsw(StoreSuite):
-    @pytest.fixture
-    def store(self) -> VectorStore:
-        return FaissStore(DIM, kind="hnsw")
-
-    @pytest.fixture
-    def reopen(self) -> Callable[[Path], VectorStore]:
-        return lambda path: FaissStore.load(path, dim=DIM, kind="hnsw")
+    settings = FaissStoreSettings(index=HnswIndex())

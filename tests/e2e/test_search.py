@@ -119,7 +119,7 @@ def test_the_json_answer_has_the_promised_shape(archive: Path) -> None:
     assert found["query"]["report"] == REPORT
     assert (found["query"]["mode"], found["query"]["dropped_text"]) == ("fused", "")
     assert [p["seed"] for p in found["prototypes"]] == [3, 4]
-    assert all(p["provenance"]["prompt"] == REPORT for p in found["prototypes"])
+    assert all(p["provenance"]["source"]["text"] == REPORT for p in found["prototypes"])
     assert {case["case_id"] for case in found["cases"]} == {"A", "B", "C", "D"}
     similarities = [case["similarity"] for case in found["cases"]]
     assert similarities == sorted(similarities, reverse=True)

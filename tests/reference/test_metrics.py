@@ -14,10 +14,10 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from coin_retrieval.encoding.base import unit_rows
-from coin_retrieval.evaluation.frechet import frechet_distance
-from coin_retrieval.evaluation.kernel_distance import cmmd, kernel_distance
-from coin_retrieval.evaluation.neighbours import nearest, support
-from coin_retrieval.evaluation.ranking import average_precision_at, majority_vote_at, ndcg_at
+from coin_retrieval.metrics.frechet import frechet_distance
+from coin_retrieval.metrics.kernel_distance import cmmd, kernel_distance
+from coin_retrieval.metrics.neighbours import nearest, overlap
+from coin_retrieval.metrics.ranking import average_precision_at, majority_vote_at, ndcg_at
 
 lists = st.lists(st.booleans(), min_size=2, max_size=40)
 labels = st.lists(st.sampled_from("abcd"), min_size=1, max_size=15)
@@ -171,7 +171,7 @@ def frozen_support(real: np.ndarray, fake: np.ndarray) -> tuple[float, float, fl
 @given(st.integers(0, 10_000))
 def test_precision_recall_density_and_coverage_are_the_papers(seed: int) -> None:
     real, fake = clouds(seed, n=14, dim=3)
-    found = support(real, fake)
+    found = overlap(real, fake)
     assert (found.precision, found.recall, found.density, found.coverage) == pytest.approx(
         frozen_support(real, fake)
     )

@@ -9,8 +9,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from coin_retrieval import images
 from coin_retrieval.errors import ImageError
-from coin_retrieval.images import decode_image, encode_png, load_image
+from coin_retrieval.images import (
+    ImageLike,
+    as_rgb,
+    content_hash,
+    decode_image,
+    encode_png,
+    encode_webp,
+    fit_square,
+    load_image,
+    resize,
+    thumbnail,
+)
 
 RED = np.broadcast_to(np.array([200, 30, 40], np.uint8), (12, 20, 3))
 
@@ -49,6 +61,27 @@ def test_a_decompression_bomb_is_refused_from_its_header(side_px: int) -> None:
         decode_image(bomb(side_px))
 
 
+def test_a_picture_may_have_exactly_as_many_pixels_as_are_allowed() -> None:
+    data = encode_png(RED)
+    assert decode_image(data, max_pixels=240).shape == RED.shape
+    with pytest.raises(ImageError, match=r"20 × 12.*at most 239"):
+        decode_image(data, max_pixels=239)
+
+
+def test_a_file_may_have_exactly_as_many_bytes_as_are_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = encode_png(RED)
+    monkeypatch.setattr(images, "MAX_BYTES", len(data))
+    assert decode_image(data).shape == RED.shape
+    with pytest.raises(ImageError, match="too large a file"):
+        decode_image(data + b"\0")
+
+
+def test_a_content_is_known_by_its_sha_256() -> None:
+    assert content_hash(b"abc").startswith("ba7816bf8f01cfea")
+
+
 @pytest.mark.parametrize("data", [b"", b"not a picture", b"%PDF-1.7\n", b"<svg/>"])
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
     with pytest.raises(ImageError, match="JPEG, PNG"):
@@ -69,6 +102,28 @@ def test_a_16_bit_picture_keeps_its_range(top: int) -> None:
     np.testing.assert_allclose(picture[0, :, 0], np.arange(256), atol=1)
 
 
+@pytest.mark.parametrize(
+    ("values", "grey"),
+    [
+        ([0.0, 255.0], [0, 255]),  # an 8-bit picture in a deep file
+        ([255.0, 256.0], [15, 15]),  # one level more: 12 bits
+        ([2048.0, 4095.0], [127, 255]),
+        ([4095.0, 4096.0], [15, 15]),  # one level more: 16 bits
+        ([32768.0, 65535.0], [127, 255]),
+        ([50_000.0, 100_000.0], [127, 255]),  # beyond 16 bits: by its own brightest
+        ([-40.0, 255.0], [0, 255]),
+        ([float("nan"), 255.0], [0, 255]),
+        ([float("inf"), 255.0], [0, 255]),
+    ],
+)
+def test_a_deep_picture_is_scaled_by_the_bits_that_it_uses(
+    values: list[float], grey: list[int]
+) -> None:
+    deep = Image.fromarray(np.array([values], np.float32))
+    picture = decode_image(encoded(deep, "TIFF"))
+    assert picture.tolist() == [[[level] * 3 for level in grey]]
+
+
 def test_of_an_animation_the_first_frame_is_taken() -> None:
     frames = [Image.fromarray(np.full((8, 8, 3), value, np.uint8)) for value in (10, 200)]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
@@ -78,6 +133,13 @@ def test_of_an_animation_the_first_frame_is_taken() -> None:
 def test_transparency_lies_over_white() -> None:
     clear = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
     assert decode_image(encoded(clear, "PNG")).min() == 255
+
+
+@pytest.mark.parametrize("mode", ["LA", "P"])
+def test_transparency_of_grey_and_of_palettes_lies_over_white(mode: str) -> None:
+    clear = Image.new(mode, (4, 4), 0)
+    options = {"transparency": 0} if mode == "P" else {}
+    assert decode_image(encoded(clear, "PNG", **options)).min() == 255
 
 
 def test_the_cameras_orientation_is_applied() -> None:
@@ -95,3 +157,125 @@ def test_a_missing_file_is_told_with_its_path(tmp_path: Path) -> None:
 def test_png_text_survives_in_any_script() -> None:
     with Image.open(io.BytesIO(encode_png(RED, text={"report": "Kerne ≈ 宫颈"}))) as image:
         assert image.info["report"] == "Kerne ≈ 宫颈"
+
+
+def test_png_needs_no_text() -> None:
+    np.testing.assert_array_equal(decode_image(encode_png(RED)), RED)
+
+
+def test_a_thumbnail_is_a_webp_of_the_quality_asked_for() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    assert encode_webp(noise)[8:12] == b"WEBP"
+    assert encode_webp(noise) == encode_webp(noise, quality=85)
+    assert len(encode_webp(noise, quality=20)) < len(encode_webp(noise))
+
+
+def test_a_resize_names_the_width_first_and_keeps_what_fits() -> None:
+    assert resize(RED, 5, 7).shape == (7, 5, 3)
+    same = resize(RED, 20, 12)
+    assert same.flags.c_contiguous
+    np.testing.assert_array_equal(same, RED)
+
+
+def test_a_resize_of_another_shape_with_one_equal_side_is_one() -> None:
+    assert resize(RED, 20, 6).shape == (6, 20, 3)
+    assert resize(RED, 10, 12).shape == (12, 10, 3)
+
+
+def test_shrinking_averages_instead_of_leaving_out() -> None:
+    stripes = np.zeros((32, 32, 3), np.uint8)
+    stripes[:, ::2] = 255
+    assert abs(int(resize(stripes, 8, 8)[4, 4, 0]) - 127) < 20
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((12, 20), (6, 10)), ((20, 12), (10, 6)), ((4, 8), (4, 8)), ((1, 100), (1, 10))],
+)
+def test_a_thumbnail_shrinks_the_longer_side_and_never_enlarges(
+    size: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    assert thumbnail(np.zeros((*size, 3), np.uint8), 10).shape == (*shown, 3)
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_a_square_is_cut_from_the_middle_and_stretched_by_a_quarter_at_most(upright: bool) -> None:
+    ramp = np.arange(200, dtype=np.uint8)
+    wide = np.broadcast_to(ramp[None, :, None], (40, 200, 3))
+    square = fit_square(wide.swapaxes(0, 1) if upright else wide, 50)
+    line = square[:, 25, 0] if upright else square[25, :, 0]
+    assert square.shape == (50, 50, 3)
+    np.testing.assert_allclose(line, ramp[75:125], atol=2)  # 40 px high: 50 px wide are kept
+
+
+def test_what_is_nearly_square_is_not_cut() -> None:
+    ramp = np.arange(0, 250, 2, dtype=np.uint8)
+    wide = np.broadcast_to(ramp[None, :, None], (100, 125, 3))
+    square = fit_square(wide, 125)
+    np.testing.assert_allclose(square[60, :, 0], ramp, atol=2)
+
+
+def test_a_square_may_be_cut_without_stretching() -> None:
+    ramp = np.arange(200, dtype=np.uint8)
+    wide = np.broadcast_to(ramp[None, :, None], (40, 200, 3))
+    np.testing.assert_allclose(
+        fit_square(wide, 40, max_stretch=1.0)[20, :, 0], ramp[80:120], atol=2
+    )
+
+
+@pytest.mark.parametrize("held", ["str", "path", "bytes", "pillow", "array", "rgba", "pillow L"])
+def test_a_picture_is_the_same_however_python_holds_it(held: str, tmp_path: Path) -> None:
+    grey = np.repeat(np.arange(60, dtype=np.uint8).reshape(6, 10, 1), 3, axis=2)
+    file = tmp_path / "picture.png"
+    file.write_bytes(encode_png(grey))
+    ways: dict[str, ImageLike] = {
+        "str": str(file),
+        "path": file,
+        "bytes": file.read_bytes(),
+        "pillow": Image.open(file),
+        "array": grey,
+        "rgba": np.dstack([grey, np.full((6, 10), 255, np.uint8)]),
+        "pillow L": Image.fromarray(grey[..., 0]),
+    }
+    assert np.array_equal(as_rgb(ways[held]), grey)
+
+
+def test_transparent_pixels_of_an_array_are_white() -> None:
+    assert as_rgb(np.zeros((2, 3, 4), np.uint8)).min() == 255
+
+
+def test_a_greyscale_array_of_sixteen_bits_keeps_its_range() -> None:
+    picture = as_rgb(np.array([[0, 65535]], np.uint16))
+    assert picture.shape == (1, 2, 3)
+    assert picture.min() == 0
+    assert picture.max() == 255
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((3, 8, 9), np.uint8),
+        np.zeros((8, 9, 3), np.float32),
+        np.zeros((8, 9, 3), np.uint16),
+        np.zeros((0, 9, 3), np.uint8),
+        np.zeros(9, np.uint8),
+        np.zeros((8, 9), bool),
+    ],
+)
+def test_an_array_that_is_no_picture_is_refused_with_what_to_do(array: np.ndarray) -> None:
+    with pytest.raises(ImageError, match=r"uint8 \[height width 3\].*moveaxis"):
+        as_rgb(array)
+
+
+@pytest.mark.parametrize("thing", [None, 7, object(), ["a.png"]])
+def test_a_thing_that_is_no_picture_is_refused(thing: object) -> None:
+    with pytest.raises(ImageError, match="not a picture"):
+        as_rgb(thing)  # type: ignore[arg-type]
+
+
+def test_a_pillow_image_of_a_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    data = encoded(Image.fromarray(noise), "PNG")
+    opened = Image.open(io.BytesIO(data[: len(data) // 2]))
+    with pytest.raises(ImageError, match="cannot be decoded"):
+        as_rgb(opened)

@@ -8,7 +8,13 @@ import pytest
 from coin_retrieval import starter
 from coin_retrieval.config import (
     DiffusersGeneratorSettings,
+    FaissIndex,
+    FaissStoreSettings,
+    FlatIndex,
+    HnswIndex,
+    IvfIndex,
     OpenClipEncoderSettings,
+    SqliteCatalogSettings,
     TimmEncoderSettings,
 )
 from coin_retrieval.errors import CoinError, SettingsError, WeightsError
@@ -20,6 +26,7 @@ from coin_retrieval.factory import (
     starter_encoder_settings,
     starter_generator_settings,
 )
+from coin_retrieval.named_settings import read_catalog, read_store
 
 
 def test_the_starter_is_the_embedded_default() -> None:
@@ -162,3 +169,54 @@ def test_errors_show_value_expectation_and_remedy() -> None:
     assert refused.value.value == "ViT-B-32"
     assert refused.value.expected
     assert refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "index"),
+    [
+        ("flat", FlatIndex()),
+        ("ivf", IvfIndex()),
+        ("ivf?probes=32", IvfIndex(probes=32)),
+        ("ivf?lists=100&train_from=500", IvfIndex(lists=100, train_from=500)),
+        ("hnsw?ef=256", HnswIndex(ef=256)),
+        ("hnsw?m=16&ef_construction=100", HnswIndex(m=16, ef_construction=100)),
+    ],
+)
+def test_a_store_is_read_from_its_short_name(text: str, index: FaissIndex) -> None:
+    assert read_store(text) == FaissStoreSettings(index=index)
+
+
+def test_a_store_and_a_catalog_are_read_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("backend: faiss\nindex: {kind: hnsw, ef: 64}\n")
+    (tmp_path / "c.json").write_text('{"backend": "sqlite"}')
+    assert read_store(str(tmp_path / "s.yaml")) == FaissStoreSettings(index=HnswIndex(ef=64))
+    assert read_catalog(str(tmp_path / "c.json")) == SqliteCatalogSettings()
+    assert read_catalog("sqlite") == SqliteCatalogSettings()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "annoy", "flat?ef=3", "hnsw?ef=0", "hnsw?ef=many", "ivf?m=32"],
+)
+def test_a_store_that_does_not_fit_is_refused_with_the_forms_there_are(text: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_store(text)
+    assert refused.value.value == text
+    assert "hnsw" in str(refused.value.expected)
+
+
+@pytest.mark.parametrize("text", ["hnsw?ef", "no.yaml"])
+def test_a_store_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        read_store(text)
+
+
+@pytest.mark.parametrize("text", ["", "oracle", "sqlite?path=x"])
+def test_a_catalog_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="sqlite"):
+        read_catalog(text)
+
+
+def test_an_unknown_encoder_is_answered_with_every_form_there_is() -> None:
+    with pytest.raises(SettingsError, match=r"hf-hub:.*timm:hf-hub:"):
+        parse_encoder("nonsense")

@@ -13,6 +13,7 @@ from coin_retrieval.archive import Archive, ArchiveLayout, ArchiveManifest
 from coin_retrieval.archive.lock import building
 from coin_retrieval.archive.manifest import read_manifest, write_manifest
 from coin_retrieval.archive.publish import next_version, publish, staging
+from coin_retrieval.archive.schema import SCHEMA_VERSION
 from coin_retrieval.archive.thumbnails import sweep_thumbnails
 from coin_retrieval.archive.uris import to_path, to_uri
 from coin_retrieval.archive.verify import verify
@@ -91,7 +92,8 @@ class TestOpening:
     def test_a_newer_schema_is_refused_even_where_nothing_else_is_understood(
         self, version: Path, root: Path
     ) -> None:
-        (version / "manifest.json").write_text('{"schema_version": 3, "new": true}')
+        newer = {"schema_version": SCHEMA_VERSION + 1, "new": True}
+        (version / "manifest.json").write_text(json.dumps(newer))
         with pytest.raises(ArchiveSchemaError, match="update coin-retrieval"):
             open_archive(root)
 
@@ -213,6 +215,32 @@ class TestPublishing:
             assert archive.thumbnail_path(_any_image(archive)).is_file()
         with open_archive(root) as archive:
             assert len(archive.catalog.select({})) == 9
+
+    def test_what_is_no_version_is_neither_counted_nor_removed(
+        self, root: Path, tmp_path: Path
+    ) -> None:
+        layout = ArchiveLayout(root)
+        (layout.versions / "kept by hand").mkdir()
+        (layout.versions / "000009").write_text("a file, no version")
+        assert next_version(layout) == "000002"
+        for _ in range(2):
+            build_archive(root, tmp_path / "pictures")
+        names = sorted(path.name for path in layout.versions.iterdir())
+        assert names == ["000002", "000003", "000009", "kept by hand"]
+
+    def test_files_in_folders_of_a_version_are_flushed_too(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        layout = ArchiveLayout(root)
+        flushed: list[Path] = []
+        monkeypatch.setattr("coin_retrieval.archive.publish.flush_to_disk", flushed.append)
+        with staging(layout, "000002") as staged:
+            (staged / "vectors").mkdir()
+            (staged / "vectors" / "0.bin").write_bytes(b"x")
+            publish(layout, staged, "000002")
+        assert {path.name for path in flushed} == {
+            "vectors", "0.bin", ".staging-000002", "versions",
+        }  # fmt: skip
 
     def test_the_pointer_changes_last(self, root: Path) -> None:
         layout = ArchiveLayout(root)

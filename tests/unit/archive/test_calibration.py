@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ from coin_retrieval.archive import ArchiveLayout
 from coin_retrieval.archive.amend import put_calibration
 from coin_retrieval.archive.calibration import Calibration, close_match_from
 from coin_retrieval.archive.lock import building
-from coin_retrieval.archive.manifest import SCHEMA_VERSION, manifest_text, read_manifest
+from coin_retrieval.archive.manifest import manifest_text, read_manifest
 from coin_retrieval.archive.verify import verify
 from coin_retrieval.config import FusionSettings, ModalityMeans
 from coin_retrieval.errors import ArchiveBusyError, ArchiveError, EncoderMismatchError
@@ -120,17 +119,3 @@ def test_vectors_stand_on_one_line_and_are_read_back(root: Path) -> None:
     assert max(len(line) for line in text.splitlines()) > 500
     assert len(text.splitlines()) < 150
     assert manifest_text(read_manifest(manifest_file(root))) == text
-
-
-def test_an_archive_of_the_first_schema_opens_and_can_be_calibrated(root: Path) -> None:
-    payload = json.loads(manifest_file(root).read_text())
-    for name in ("real_mean", "own_neighbours", "calibration"):
-        del payload[name]
-    manifest_file(root).write_text(json.dumps(payload | {"schema_version": 1}))
-    with open_archive(root) as archive:
-        assert archive.manifest.schema_version == 1
-        assert archive.manifest.own_neighbours is None
-    calibrate(root)
-    manifest = read_manifest(manifest_file(root))
-    assert manifest.calibration == CALIBRATION
-    assert manifest.schema_version == SCHEMA_VERSION, "a program that knows no calibration says so"

@@ -5,16 +5,25 @@ import sys
 from pathlib import Path
 
 import pytest
-from conformance.catalog_suite import BLOOD, CERVIX, DRAWN, EOSINOPHIL, HSIL, LSIL
 from sqlalchemy.exc import OperationalError
 
+from coin_retrieval.catalog.database import open_database
 from coin_retrieval.catalog.sql import SqlCatalog
+from coin_retrieval.config import SqliteCatalogSettings
 from coin_retrieval.errors import (
     ArchiveCorruptError,
     ArchiveSchemaError,
     MissingDependencyError,
     SettingsError,
 )
+from coin_retrieval.testing.catalog_suite import BLOOD, CERVIX, DRAWN, EOSINOPHIL, HSIL, LSIL
+from coin_retrieval.types import Location
+
+SETTINGS = SqliteCatalogSettings()
+
+
+def _open(file: Path) -> SqlCatalog:
+    return SqlCatalog.open(SETTINGS, file.parent, Location(files=(file.name,)))
 
 
 @pytest.fixture
@@ -22,21 +31,20 @@ def file(tmp_path: Path) -> Path:
     """A published catalog in a folder whose name SQLite's URIs must have quoted."""
     folder = tmp_path / "50 % done? #1 für Ärzte"
     folder.mkdir()
-    path = folder / "catalog.sqlite"
-    catalog = SqlCatalog.create(path)
+    catalog = SqlCatalog.create(SETTINGS, folder)
     catalog.put([CERVIX, BLOOD], [LSIL, HSIL, EOSINOPHIL, DRAWN])
     catalog.close()
-    return path
+    return folder / "catalog.sqlite"
 
 
 def test_a_published_catalog_opens_from_a_folder_with_odd_characters(file: Path) -> None:
-    catalog = SqlCatalog.open_published(file)
+    catalog = _open(file)
     assert catalog.counts() == (2, 4)
     catalog.close()
 
 
 def test_a_published_catalog_cannot_be_changed(file: Path) -> None:
-    catalog = SqlCatalog.open_published(file)
+    catalog = _open(file)
     with pytest.raises(OperationalError, match="readonly"):
         catalog.remove([LSIL.image_id])
     catalog.close()
@@ -47,7 +55,7 @@ def test_a_published_catalog_opens_where_nothing_may_be_written(file: Path) -> N
     file.chmod(0o444)
     file.parent.chmod(0o555)
     try:
-        catalog = SqlCatalog.open_published(file)
+        catalog = _open(file)
         assert len(catalog.select({"site": ["cervix"]})) == 2
         catalog.close()
     finally:
@@ -56,7 +64,7 @@ def test_a_published_catalog_opens_where_nothing_may_be_written(file: Path) -> N
 
 def test_a_missing_catalog_is_refused_and_not_made(tmp_path: Path) -> None:
     with pytest.raises(ArchiveCorruptError, match="build the archive again"):
-        SqlCatalog.open_published(tmp_path / "none.sqlite")
+        _open(tmp_path / "none.sqlite")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -65,7 +73,7 @@ def test_a_file_that_is_no_catalog_is_refused(tmp_path: Path, content: bytes) ->
     path = tmp_path / "catalog.sqlite"
     path.write_bytes(content)
     with pytest.raises(ArchiveCorruptError):
-        SqlCatalog.open_published(path)
+        _open(path)
 
 
 def test_a_catalog_of_a_newer_program_is_refused(file: Path) -> None:
@@ -73,13 +81,13 @@ def test_a_catalog_of_a_newer_program_is_refused(file: Path) -> None:
         connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
     connection.close()
     with pytest.raises(ArchiveSchemaError, match="update coin-retrieval"):
-        SqlCatalog.open_published(file)
+        _open(file)
     with pytest.raises(ArchiveSchemaError):
-        SqlCatalog.create(file)
+        SqlCatalog.create(SETTINGS, file.parent)
 
 
 def test_opening_an_existing_database_again_keeps_what_is_in_it(file: Path) -> None:
-    catalog = SqlCatalog.create(file)
+    catalog = SqlCatalog.create(SETTINGS, file.parent)
     assert catalog.counts() == (2, 4)
     catalog.close()
 
@@ -97,10 +105,10 @@ def test_a_filter_reads_an_index_and_not_every_image(file: Path) -> None:
 @pytest.mark.parametrize("url", ["no url", "oracledb2://host/name", "://"])
 def test_what_is_no_database_url_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="postgresql"):
-        SqlCatalog.create(url)
+        open_database(url)
 
 
 def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingDependencyError, match="psycopg"):
-        SqlCatalog.create("postgresql+psycopg://nobody@127.0.0.1:9/none")
+        open_database("postgresql+psycopg://nobody@127.0.0.1:9/none")

@@ -17,7 +17,7 @@ from coin_retrieval.config import FaissStoreSettings, OpenClipEncoderSettings
 from coin_retrieval.factory import make_encoder
 from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.types import Provenance, RgbImage
-from indexer.build import BuildSettings, build
+from indexer.building import BuildSettings, build
 from indexer.rows import read_sources
 
 Coin = Callable[..., Any]
@@ -76,9 +76,11 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Drawn:
     seen: Drawn = []
     draw = DiffusersGenerator._draw
 
-    def watched(self: DiffusersGenerator, plans: list[Provenance]) -> list[RgbImage]:
-        seen.extend((plan.prompt, plan.seed) for plan in plans)
-        return draw(self, plans)
+    def watched(
+        self: DiffusersGenerator, plans: list[Provenance], on_step: Callable[[int], None]
+    ) -> list[RgbImage]:
+        seen.extend((plan.source.text, plan.seed) for plan in plans)
+        return draw(self, plans, on_step)
 
     monkeypatch.setattr(DiffusersGenerator, "_draw", watched)
     return seen
@@ -124,8 +126,11 @@ def test_a_term_that_comes_out_blank_is_told_and_the_others_are_drawn(
 ) -> None:
     draw = DiffusersGenerator._draw
 
-    def blank(self: DiffusersGenerator, plans: list[Provenance]) -> list[RgbImage]:
-        return [image * (plans[0].prompt != "LSIL") for image in draw(self, plans)]
+    def blank(
+        self: DiffusersGenerator, plans: list[Provenance], on_step: Callable[[int], None]
+    ) -> list[RgbImage]:
+        kept = plans[0].source.text != "LSIL"
+        return [image * kept for image in draw(self, plans, on_step)]
 
     monkeypatch.setattr(DiffusersGenerator, "_draw", blank)
     said = coin("prototypes", "warm", archive, "--terms", terms, "-n", 1)

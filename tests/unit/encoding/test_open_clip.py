@@ -10,7 +10,6 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from conformance.encoder_suite import pictures
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
@@ -21,6 +20,7 @@ from coin_retrieval.encoding.open_clip import OpenClipEncoder
 from coin_retrieval.encoding.open_clip_model import load_open_clip_directory
 from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.starter import minilm
+from coin_retrieval.testing.encoder_suite import pictures
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conformance.encoder_suite import pictures
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from timm.data import create_transform
@@ -11,6 +10,7 @@ from torchvision.transforms import Compose, Normalize, Resize, ToTensor
 
 from coin_retrieval.encoding.preprocessing import BatchPreprocessing
 from coin_retrieval.errors import ModelError
+from coin_retrieval.testing.encoder_suite import pictures
 
 OPEN_CLIP = [
     image_transform_v2(PreprocessCfg(size=size, resize_mode=mode, mean=mean), is_train=False)

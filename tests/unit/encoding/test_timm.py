@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import timm
 import torch
-from conformance.encoder_suite import pictures
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -16,6 +15,7 @@ from coin_retrieval.config import TimmEncoderSettings
 from coin_retrieval.encoding.timm import TimmEncoder
 from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.images import load_image
+from coin_retrieval.testing.encoder_suite import pictures
 
 
 def encoder(model: Path | str, **settings: Any) -> TimmEncoder:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny_models
 import torch
 from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
@@ -16,7 +15,8 @@ from safetensors.torch import load_file, save_file
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.errors import GenerationError, InputError, SettingsError, WeightsError
 from coin_retrieval.generation.diffusers import DiffusersGenerator
-from coin_retrieval.types import GenerationRequest
+from coin_retrieval.testing import tiny_models
+from coin_retrieval.types import Provenance, ReportSource, Sample
 
 LONG = "Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules. " * 3
 
@@ -29,6 +29,16 @@ def sdxl(directory: Path, **settings: Any) -> DiffusersGenerator:
 def sentence(directory: Path, **settings: Any) -> DiffusersGenerator:
     fields = {"text_encoder": "minilm", "dtype": "float32", "device": "cpu"} | settings
     return DiffusersGenerator(DiffusersGeneratorSettings(model=str(directory), **fields))
+
+
+def plan(generator: DiffusersGenerator, text: str, seed: int = 0) -> Provenance:
+    (one,) = generator.plan(ReportSource(text), n=1, seed=seed)
+    return one
+
+
+def draw(generator: DiffusersGenerator, text: str, seed: int = 0) -> Sample:
+    (sample,) = generator.draw([plan(generator, text, seed)])
+    return sample
 
 
 @pytest.fixture
@@ -51,23 +61,22 @@ def test_a_short_report_is_drawn_bit_for_bit_as_the_plain_pipeline_draws_it(
         generator=torch.Generator().manual_seed(3),
         output_type="np",
     ).images[0]
-    request = GenerationRequest("nuclei", n=1, seed=3, guidance=7.5)
-    (sample,) = sdxl(tiny_sdxl_dir).generate(request)
+    sample = draw(sdxl(tiny_sdxl_dir, guidance=7.5), "nuclei", seed=3)
     np.testing.assert_array_equal(sample.image, (expected * 255).round().astype(np.uint8))
 
 
 def test_a_long_report_is_read_beyond_the_first_window(tiny_sdxl_dir: Path) -> None:
     generator = sdxl(tiny_sdxl_dir, chunks=8)
-    first = generator.generate(GenerationRequest(LONG + "blood", n=1))[0]
-    other = generator.generate(GenerationRequest(LONG + "urine", n=1))[0]
+    first = draw(generator, LONG + "blood")
+    other = draw(generator, LONG + "urine")
     assert first.provenance.dropped_text == ""
     assert np.any(first.image != other.image)
 
 
 def test_what_a_long_report_drops_is_told_and_changes_no_pixel(tiny_sdxl_dir: Path) -> None:
     generator = sdxl(tiny_sdxl_dir, chunks=1)
-    first = generator.generate(GenerationRequest(LONG + "blood", n=1))[0]
-    other = generator.generate(GenerationRequest(LONG + "urine", n=1))[0]
+    first = draw(generator, LONG + "blood")
+    other = draw(generator, LONG + "urine")
     assert first.provenance.dropped_text.endswith("granules. blood")
     assert (LONG + "blood").endswith(first.provenance.dropped_text)
     np.testing.assert_array_equal(first.image, other.image)
@@ -79,40 +88,49 @@ def test_a_long_report_is_guided_with_a_negative_of_its_length(
 ) -> None:
     directory = copied(tiny_sdxl_dir)
     change_json(directory / "model_index.json", force_zeros_for_empty_prompt=zeros)
-    generator = sdxl(directory, chunks=3)
-    weak = generator.generate(GenerationRequest(LONG, n=1, guidance=1.0))[0]
-    strong = generator.generate(GenerationRequest(LONG, n=1, guidance=9.0))[0]
+    weak, strong = (
+        draw(sdxl(directory, chunks=3, guidance=guidance), LONG) for guidance in (1.0, 9.0)
+    )
     assert np.any(weak.image != strong.image)
 
 
 def test_a_long_report_is_read_by_the_sentence_encoder_too(tiny_pipeline_dir: Path) -> None:
     generator = sentence(tiny_pipeline_dir, chunks=2)
-    (sample,) = generator.generate(GenerationRequest("granules " * 400, n=1))
+    sample = draw(generator, "granules " * 400)
     # 254 tokens a window, one token a word at least
     assert 0 < len(sample.provenance.dropped_text.split()) < 400
 
 
 def test_a_consistency_model_takes_its_guidance_as_a_number(tiny_pipeline_dir: Path) -> None:
-    generator = sentence(tiny_pipeline_dir)
-    (weak,) = generator.generate(GenerationRequest("an eosinophil", n=1, guidance=1.0))
-    (strong,) = generator.generate(GenerationRequest("an eosinophil", n=1, guidance=8.0))
+    weak, strong = (
+        draw(sentence(tiny_pipeline_dir, guidance=guidance), "an eosinophil")
+        for guidance in (1.0, 8.0)
+    )
     assert np.any(weak.image != strong.image)
 
 
-def test_the_directory_recommends_and_the_request_decides(tiny_pipeline_dir: Path) -> None:
-    generator = sentence(tiny_pipeline_dir)
-    (plan,) = generator.plan(GenerationRequest("x", n=1))
-    assert (plan.generator, plan.steps, plan.guidance) == ("tiny", 2, 1.0)
-    assert (plan.width_px, plan.height_px) == (32, 32)
-    (plan,) = sentence(tiny_pipeline_dir, steps=3, width_px=40).plan(GenerationRequest("x", n=1))
-    assert (plan.steps, plan.width_px, plan.height_px) == (3, 40, 32)
-    (plan,) = generator.plan(GenerationRequest("x", n=1, steps=5, guidance=0.0, height_px=48))
-    assert (plan.steps, plan.guidance, plan.height_px) == (5, 0.0, 48)
+def test_the_directory_recommends_and_the_settings_decide(tiny_pipeline_dir: Path) -> None:
+    recommended = plan(sentence(tiny_pipeline_dir), "x")
+    assert (recommended.generator, recommended.steps, recommended.guidance) == ("tiny", 2, 1.0)
+    assert (recommended.width_px, recommended.height_px) == (32, 32)
+    chosen = plan(sentence(tiny_pipeline_dir, steps=5, guidance=0.0, width_px=40), "x")
+    assert (chosen.steps, chosen.guidance) == (5, 0.0)
+    assert (chosen.width_px, chosen.height_px) == (40, 32)
+
+
+def test_the_size_that_the_settings_ask_for_is_drawn(tiny_pipeline_dir: Path) -> None:
+    sample = draw(sentence(tiny_pipeline_dir, width_px=48, height_px=32), "x")
+    assert sample.image.shape == (32, 48, 3)
+
+
+def test_a_size_that_a_pipeline_cannot_draw_is_refused(tiny_pipeline_dir: Path) -> None:
+    with pytest.raises(InputError, match="33"):
+        sentence(tiny_pipeline_dir, width_px=33)
 
 
 def test_without_recommendations_the_pipelines_own_defaults_hold(tiny_sdxl_dir: Path) -> None:
-    (plan,) = sdxl(tiny_sdxl_dir, steps=None).plan(GenerationRequest("x", n=1))
-    assert (plan.steps, plan.guidance, plan.width_px, plan.height_px) == (50, 5.0, 32, 32)
+    made = plan(sdxl(tiny_sdxl_dir, steps=None), "x")
+    assert (made.steps, made.guidance, made.width_px, made.height_px) == (50, 5.0, 32, 32)
 
 
 @pytest.mark.parametrize(
@@ -123,8 +141,8 @@ def test_the_index_may_name_the_sentence_encoder_or_nothing(
 ) -> None:
     directory = copied(tiny_pipeline_dir)
     change_json(directory / "model_index.json", text_encoder=component)
-    (sample,) = sentence(directory).generate(GenerationRequest("an eosinophil", n=1))
-    (expected,) = sentence(tiny_pipeline_dir).generate(GenerationRequest("an eosinophil", n=1))
+    sample = draw(sentence(directory), "an eosinophil")
+    expected = draw(sentence(tiny_pipeline_dir), "an eosinophil")
     np.testing.assert_array_equal(sample.image, expected.image)
 
 
@@ -132,7 +150,7 @@ def test_provenance_names_all_that_shapes_a_picture(
     tiny_sdxl_dir: Path, tiny_lora_file: Path, copied: Callable[[Path], Path]
 ) -> None:
     def weights(directory: Path = tiny_sdxl_dir, **settings: Any) -> str:
-        return sdxl(directory, **settings).plan(GenerationRequest("x", n=1))[0].weights
+        return plan(sdxl(directory, **settings), "x").weights
 
     directory = copied(tiny_sdxl_dir)
     assert weights() == weights(directory)
@@ -149,9 +167,8 @@ def test_provenance_names_all_that_shapes_a_picture(
 
 
 def test_another_scheduler_draws_another_picture(tiny_sdxl_dir: Path) -> None:
-    request = GenerationRequest("nuclei", n=1)
-    (euler,) = sdxl(tiny_sdxl_dir).generate(request)
-    (ddim,) = sdxl(tiny_sdxl_dir, scheduler="DDIMScheduler").generate(request)
+    euler = draw(sdxl(tiny_sdxl_dir), "nuclei")
+    ddim = draw(sdxl(tiny_sdxl_dir, scheduler="DDIMScheduler"), "nuclei")
     assert np.any(euler.image != ddim.image)
 
 
@@ -164,9 +181,8 @@ def test_an_unknown_scheduler_is_refused_with_a_few_that_exist(
 
 
 def test_bfloat16_draws_nearly_the_same_picture(tiny_pipeline_dir: Path) -> None:
-    request = GenerationRequest("an eosinophil", n=1)
-    (exact,) = sentence(tiny_pipeline_dir).generate(request)
-    (half,) = sentence(tiny_pipeline_dir, dtype="bfloat16").generate(request)
+    exact = draw(sentence(tiny_pipeline_dir), "an eosinophil")
+    half = draw(sentence(tiny_pipeline_dir, dtype="bfloat16"), "an eosinophil")
     correlation = np.corrcoef(exact.image.ravel(), half.image.ravel())[0, 1]
     # the noise itself is drawn in the pipeline's number format
     assert correlation > 0.9
@@ -180,7 +196,7 @@ def test_weights_that_are_not_numbers_are_refused(
     tensors = load_file(file)
     save_file({**tensors, "conv_out.bias": tensors["conv_out.bias"] * torch.nan}, file)
     with pytest.raises(GenerationError, match="non-finite"):
-        sentence(directory).generate(GenerationRequest("an eosinophil", n=1))
+        draw(sentence(directory), "an eosinophil")
 
 
 def test_weights_that_draw_a_blank_are_refused(
@@ -190,7 +206,7 @@ def test_weights_that_draw_a_blank_are_refused(
     file = directory / "vae" / "diffusion_pytorch_model.safetensors"
     save_file({key: tensor * 0 for key, tensor in load_file(file).items()}, file)
     with pytest.raises(GenerationError, match="blank"):
-        sentence(directory).generate(GenerationRequest("an eosinophil", n=1))
+        draw(sentence(directory), "an eosinophil")
 
 
 @pytest.mark.parametrize("component", ["unet", "text_encoder"])
@@ -224,8 +240,7 @@ def test_weights_saved_as_the_fp16_variant_alone_are_read(
     StableDiffusionXLPipeline.from_pretrained(tiny_sdxl_dir).save_pretrained(
         tmp_path, variant="fp16"
     )
-    request = GenerationRequest("nuclei", n=1)
-    (expected,), (sample,) = sdxl(tiny_sdxl_dir).generate(request), sdxl(tmp_path).generate(request)
+    expected, sample = draw(sdxl(tiny_sdxl_dir), "nuclei"), draw(sdxl(tmp_path), "nuclei")
     np.testing.assert_array_equal(sample.image, expected.image)
 
 
@@ -243,14 +258,53 @@ def test_a_pipeline_of_another_family_is_drawn_with_and_says_what_it_does_not_re
     tmp_path: Path,
 ) -> None:
     generator = sdxl(tiny_models.write_pixart_dir(tmp_path))
-    (plan,) = generator.plan(GenerationRequest("nuclei", n=1))
-    assert (plan.width_px, plan.height_px, plan.guidance) == (256, 256, 4.5)
+    made = plan(generator, "nuclei")
+    assert (made.width_px, made.height_px, made.guidance) == (256, 256, 4.5)
     # its encoder reads 300 tokens, begin and end among them: here one a letter
-    (sample,) = generator.generate(GenerationRequest("n" * 298 + " halo", n=1))
+    sample = draw(generator, "n" * 298 + " halo")
     assert sample.provenance.dropped_text == "halo"
     assert sample.image.shape == (256, 256, 3)
 
 
 def test_more_steps_than_a_scheduler_has_are_refused(tiny_pipeline_dir: Path) -> None:
     with pytest.raises(InputError, match="steps"):
-        sentence(tiny_pipeline_dir).generate(GenerationRequest("x", n=1, steps=200))
+        draw(sentence(tiny_pipeline_dir, steps=200), "x")
+
+
+def test_a_listener_stops_a_drawing_at_the_step_it_hears_of(tiny_sdxl_dir: Path) -> None:
+    generator = sdxl(tiny_sdxl_dir, steps=3)
+    told: list[int] = []
+
+    def stop(stage: str, done: int, of: int) -> None:
+        told.append(done)
+        if done == 2:
+            raise ValueError("enough")
+
+    with pytest.raises(ValueError, match=r"^enough$"):
+        generator.draw(generator.plan(ReportSource("nuclei"), n=1), on=stop)
+    assert told == [0, 1, 2]
+
+
+def test_a_scheduler_that_calls_the_network_twice_a_step_tells_no_step_too_many(
+    tiny_sdxl_dir: Path,
+) -> None:
+    generator = sdxl(tiny_sdxl_dir, scheduler="HeunDiscreteScheduler", steps=3)
+    told: list[int] = []
+
+    def listen(stage: str, done: int, of: int) -> None:
+        told.append(done)
+
+    generator.draw(generator.plan(ReportSource("nuclei"), n=1), on=listen)
+    assert told == [0, 1, 2, 3]
+
+
+def test_a_report_is_planned_alike_while_another_is_drawn(tiny_sdxl_dir: Path) -> None:
+    generator = sdxl(tiny_sdxl_dir, chunks=1)
+    alone = plan(generator, LONG)
+    beside: list[Provenance] = []
+
+    def listen(stage: str, done: int, of: int) -> None:
+        beside.append(plan(generator, LONG))
+
+    generator.draw(generator.plan(ReportSource("nuclei"), n=1), on=listen)
+    assert set(beside) == {alone}

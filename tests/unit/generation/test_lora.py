@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.errors import LoraError, WeightsError
 from coin_retrieval.generation.diffusers import DiffusersGenerator
-from coin_retrieval.types import GenerationRequest, RgbImage
+from coin_retrieval.types import ReportSource, RgbImage
 
 Tensors = dict[str, torch.Tensor]
 
@@ -24,7 +24,7 @@ def draw(tiny_sdxl_dir: Path) -> Callable[..., RgbImage]:
                 model=str(tiny_sdxl_dir), steps=2, dtype="float32", device="cpu", **settings
             )
         )
-        return generator.generate(GenerationRequest("nuclei", n=1))[0].image
+        return generator.draw(generator.plan(ReportSource("nuclei"), n=1))[0].image
 
     return _draw
 

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coin_retrieval.generation.prompts import Reader, split_windows, unread_tail
+from coin_retrieval.generation.prompts import TokenLimit, split_windows, unread_tail
 
 
 def words(text: str) -> list[tuple[int, int]]:
@@ -17,39 +17,39 @@ def letters(text: str) -> list[tuple[int, int]]:
 
 
 def test_a_text_that_fits_is_left_exactly_as_it_is() -> None:
-    windows = split_windows("  two  words ", [Reader(words, 2)], chunks=1)
+    windows = split_windows("  two  words ", [TokenLimit(words, 2)], chunks=1)
     assert windows.texts == ("  two  words ",)
     assert windows.dropped_text == ""
 
 
 def test_a_long_text_fills_window_after_window() -> None:
-    windows = split_windows("a b c d e", [Reader(words, 2)], chunks=3)
+    windows = split_windows("a b c d e", [TokenLimit(words, 2)], chunks=3)
     assert windows.texts == ("a b", "c d", "e")
     assert windows.dropped_text == ""
 
 
 def test_what_the_windows_do_not_hold_is_dropped_and_said() -> None:
-    windows = split_windows("a b c d e", [Reader(words, 2)], chunks=2)
+    windows = split_windows("a b c d e", [TokenLimit(words, 2)], chunks=2)
     assert windows.texts == ("a b", "c d")
     assert windows.dropped_text == "e"
 
 
 def test_words_are_not_cut() -> None:
-    windows = split_windows("granular cytoplasm here", [Reader(letters, 12)], chunks=8)
+    windows = split_windows("granular cytoplasm here", [TokenLimit(letters, 12)], chunks=8)
     assert windows.texts == ("granular", "cytoplasm", "here")
 
 
 def test_a_word_longer_than_a_window_is_cut_inside() -> None:
-    windows = split_windows("abcdefgh ij", [Reader(letters, 3)], chunks=8)
+    windows = split_windows("abcdefgh ij", [TokenLimit(letters, 3)], chunks=8)
     assert windows.texts == ("abc", "def", "gh", "ij")
 
 
-def test_a_window_fits_every_reader() -> None:
-    readers = [Reader(words, 3), Reader(letters, 4)]
-    assert split_windows("ab cd e f g", readers, chunks=8).texts == ("ab cd", "e f g")
+def test_a_window_fits_every_tokenizer() -> None:
+    limits = [TokenLimit(words, 3), TokenLimit(letters, 4)]
+    assert split_windows("ab cd e f g", limits, chunks=8).texts == ("ab cd", "e f g")
 
 
-def test_a_reader_whose_cut_words_need_more_room_is_obeyed() -> None:
+def test_a_tokenizer_whose_cut_words_need_more_room_is_obeyed() -> None:
     def pieces(text: str) -> list[tuple[int, int]]:
         """Three letters a token at a word's start, but five within a whole long word."""
         spans = []
@@ -61,7 +61,7 @@ def test_a_reader_whose_cut_words_need_more_room_is_obeyed() -> None:
             ]
         return spans
 
-    windows = split_windows("abcdefghijklmnopqrst", [Reader(pieces, 2)], chunks=20)
+    windows = split_windows("abcdefghijklmnopqrst", [TokenLimit(pieces, 2)], chunks=20)
     assert all(len(pieces(text)) <= 2 for text in windows.texts)
     assert "".join(windows.texts) == "abcdefghijklmnopqrst"
 
@@ -75,8 +75,8 @@ def test_a_reader_whose_cut_words_need_more_room_is_obeyed() -> None:
 def test_no_letter_is_lost_or_doubled(
     text: str, word_room: int, letter_room: int, chunks: int
 ) -> None:
-    readers = [Reader(words, word_room), Reader(letters, letter_room)]
-    windows = split_windows(text, readers, chunks=chunks)
+    limits = [TokenLimit(words, word_room), TokenLimit(letters, letter_room)]
+    windows = split_windows(text, limits, chunks=chunks)
     assert len(windows.texts) <= max(chunks, 1)
     for window in windows.texts:
         assert len(words(window)) <= word_room
@@ -85,8 +85,8 @@ def test_no_letter_is_lost_or_doubled(
     assert "".join(kept.split()) == "".join(text.split())
 
 
-def test_the_unread_tail_is_what_no_reader_reads() -> None:
-    readers = [Reader(words, 2), Reader(letters, 4)]
-    assert unread_tail("a b c d e", readers) == "e"
-    assert unread_tail("a b", readers) == ""
+def test_the_unread_tail_is_what_no_tokenizer_takes() -> None:
+    limits = [TokenLimit(words, 2), TokenLimit(letters, 4)]
+    assert unread_tail("a b c d e", limits) == "e"
+    assert unread_tail("a b", limits) == ""
     assert unread_tail("a b", []) == ""

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from histogram_encoder import HistogramEncoder
 from tiny_archives import build_archive, write_picture, write_pictures, write_table
 
 from coin_retrieval.archive import Archive
@@ -13,7 +12,8 @@ from coin_retrieval.archive.amend import put_calibration
 from coin_retrieval.archive.calibration import Calibration, close_match_from
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.factory import open_archive
-from coin_retrieval.retrieval.calibrated import images_notice
+from coin_retrieval.search.calibration_use import images_notice
+from coin_retrieval.testing.histogram_encoder import HistogramEncoder
 from coin_retrieval.types import ImageId, Origin, SearchMode
 
 

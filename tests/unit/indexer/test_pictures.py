@@ -9,7 +9,7 @@ from tiny_archives import write_pictures
 
 from coin_retrieval.archive import ArchiveLayout
 from coin_retrieval.images import content_hash, load_image
-from indexer.pictures import Picture, PictureReader, Unreadable
+from indexer.pictures import PictureReader, ReadPicture, Unreadable
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def _reader(layout: ArchiveLayout, *, embedded: bool = False, ahead: int = 8) ->
 
 def test_pictures_come_in_the_order_asked(layout: ArchiveLayout, paths: list[Path]) -> None:
     found = list(_reader(layout).read_all(paths))
-    assert [p.content_hash for p in found if isinstance(p, Picture)] == [
+    assert [p.content_hash for p in found if isinstance(p, ReadPicture)] == [
         content_hash(path.read_bytes()) for path in paths
     ]
 
@@ -37,7 +37,7 @@ def test_each_picture_leaves_a_small_thumbnail(layout: ArchiveLayout, tmp_path: 
     path = tmp_path / "wide.png"
     Image.new("RGB", (1000, 400), "red").save(path)
     picture = _reader(layout).read(path)
-    assert isinstance(picture, Picture)
+    assert isinstance(picture, ReadPicture)
     assert load_image(layout.thumbnail(picture.content_hash)).shape[1::-1] == (256, 102)
 
 
@@ -46,7 +46,7 @@ def test_what_is_embedded_and_has_a_thumbnail_is_not_decoded(
 ) -> None:
     _reader(layout).read(paths[0])
     again = _reader(layout, embedded=True).read(paths[0])
-    assert isinstance(again, Picture)
+    assert isinstance(again, ReadPicture)
     assert again.image is None
 
 
@@ -54,7 +54,7 @@ def test_an_empty_thumbnail_left_by_a_power_cut_is_written_again(
     layout: ArchiveLayout, paths: list[Path]
 ) -> None:
     picture = _reader(layout).read(paths[0])
-    assert isinstance(picture, Picture)
+    assert isinstance(picture, ReadPicture)
     thumbnail = layout.thumbnail(picture.content_hash)
     thumbnail.write_bytes(b"")
     _reader(layout, embedded=True).read(paths[0])

@@ -94,3 +94,63 @@ def test_a_phrase_that_holds_its_cue_is_not_denied_by_it_but_what_follows_is() -
     assert contexts.assertion_of(0, 3)[0] is Assertion.AFFIRMED
     assert contexts.assertion_of(4, 5)[0] is Assertion.AFFIRMED
     assert contexts.assertion_of(7, 8)[0] is Assertion.NEGATED
+
+
+def filled(words: int) -> str:
+    return " ".join(f"w{number}" for number in range(words))
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "outside"),
+    [
+        ("no {} lesion", 79, 80),  # the scope is eighty words, the lesion the last of them
+        ("lesion {} is not seen", 79, 80),
+    ],
+)
+def test_a_scope_reaches_eighty_words_and_no_further(text: str, inside: int, outside: int) -> None:
+    assert assertion(text.format(filled(inside))) is Assertion.NEGATED
+    assert assertion(text.format(filled(outside))) is Assertion.AFFIRMED
+
+
+def scopes(text: str) -> list[tuple[str, str]]:
+    """Each cue and what it covers, in words."""
+    tokens = tokenize(text)
+    words = [token.key for token in tokens]
+    return [
+        (" ".join(words[s.cue_start : s.cue_end]), " ".join(words[s.start : s.end]))
+        for s in Contexts(tokens, [0] * len(tokens)).scopes
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "cue", "covered"),
+    [
+        ("No atypia, necrosis. Lesion.", "no", "atypia , necrosis"),
+        ("No atypia (or lesion) here. x", "no", "atypia ( or lesion ) here"),
+        ("Cells (no atypia) lesion", "no", "atypia"),
+        ("No atypia: lesion", "no", "atypia"),
+        ("No: atypia lesion", "no", ": atypia lesion"),
+        ("History of atypia, lesion", "history of", "atypia"),
+        ("Atypia present, lesion is not seen", "is not seen", "lesion"),
+        ("Fine. Atypia (old), lesion is not seen", "is not seen", "atypia ( old ) , lesion"),
+        ("Cells: lesion: is not seen", "is not seen", "lesion :"),
+        ("(atypia, lesion is not seen)", "is not seen", "atypia , lesion"),
+    ],
+)
+def test_a_scope_ends_where_its_clause_ends(text: str, cue: str, covered: str) -> None:
+    assert dict(scopes(text))[cue] == covered
+
+
+def test_the_strongest_of_overlapping_scopes_decides_and_is_named() -> None:
+    tokens = tokenize("no possible lesion")
+    contexts = Contexts(tokens, [0] * len(tokens))
+    assertion, scope = contexts.assertion_of(2, 3)
+    assert assertion is Assertion.NEGATED
+    assert scope is not None
+    assert (scope.cue_start, scope.cue_end) == (0, 1)
+
+
+def test_a_bracket_that_says_the_same_again_is_passed_only_if_it_closes() -> None:
+    tokens = tokenize("negative for atypia (NFA lesion")
+    contexts = Contexts(tokens, [0] * len(tokens), owned=[(0, 3)])
+    assert contexts.assertion_of(5, 6)[0] is Assertion.NEGATED

@@ -5,13 +5,17 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from plans import plan_of
 from rich.console import Console
 
 from coin_retrieval.catalog.sql import SqlCatalog
 from coin_retrieval.cli.tables import show_site_hint
+from coin_retrieval.config import SqliteCatalogSettings
+from coin_retrieval.presenting.answer import to_answer
 from coin_retrieval.reports.filters import suggest_where
 from coin_retrieval.reports.plain import read_report
-from coin_retrieval.types import CaseRecord, ImageId, ImageRecord
+from coin_retrieval.search.result import SearchResult
+from coin_retrieval.types import CaseRecord, ImageId, ImageRecord, SearchMode
 
 PLEURAL = read_report("(Pleural tap) Mesothelial cells. Negative for malignancy.")
 
@@ -35,7 +39,7 @@ def test_a_site_that_the_archive_lacks_is_not_offered() -> None:
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
-    made = SqlCatalog.create(tmp_path / "catalog.sqlite")
+    made = SqlCatalog.create(SqliteCatalogSettings(), tmp_path)
     for number, site in enumerate(("Pleural fluid", "urine")):
         image = ImageRecord(ImageId(number), site, f"{number}.png", f"hash{number}", 8, 8)
         made.put([CaseRecord(site, site=site)], [image])
@@ -45,7 +49,9 @@ def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
 
 def hint(catalog: SqlCatalog, text: str) -> str:
     shown = StringIO()
-    show_site_hint(Console(file=shown, width=40), read_report(text), catalog)
+    found = SearchResult(plan_of(text), SearchMode.TEXT, (), (), None, True, (), {})
+    answer = to_answer(found, sites=catalog.values("site"))
+    show_site_hint(Console(file=shown, width=40), answer.query)
     return shown.getvalue()
 
 

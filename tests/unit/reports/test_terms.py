@@ -11,7 +11,7 @@ from coin_retrieval.errors import SettingsError
 from coin_retrieval.reports.plain import read_report
 from coin_retrieval.reports.terminology import load_terminologies
 from coin_retrieval.reports.terms import known_terms, load_terms
-from coin_retrieval.training.captions import load_lexicon
+from coin_retrieval.wordings.captions import load_lexicon
 
 BETHESDA = load_terms("bethesda")
 

@@ -18,11 +18,11 @@ from coin_retrieval.config import (
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.encoding.open_clip import OpenClipEncoder
 from coin_retrieval.factory import open_archive
-from coin_retrieval.generation.base import Generator
 from coin_retrieval.generation.diffusers import DiffusersGenerator
-from coin_retrieval.retrieval.prototypes import PrototypeCache
-from coin_retrieval.retrieval.retriever import Retriever
-from indexer.build import BuildSettings, build
+from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.prototypes.cache import PrototypeCache
+from coin_retrieval.search.retriever import Retriever
+from indexer.building import BuildSettings, build
 from indexer.rows import read_sources
 from server.app import create_app
 from server.limits import ServerLimits
@@ -41,7 +41,7 @@ def encoder(encoder_settings: OpenClipEncoderSettings) -> Encoder:
 
 
 @pytest.fixture(scope="session")
-def generator(tiny_pipeline_dir: Path) -> Generator:
+def generator(tiny_pipeline_dir: Path) -> Prototyper:
     return DiffusersGenerator(
         DiffusersGeneratorSettings(
             model=str(tiny_pipeline_dir), text_encoder="minilm", device="cpu", dtype="float32"
@@ -80,10 +80,10 @@ def archive_dir(
 @pytest.fixture(scope="session")
 def make_retriever(
     encoder: Encoder, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[Path, Generator | None], Retriever]:
+) -> Callable[[Path, Prototyper | None], Retriever]:
     """A retriever on an archive's folder, with a prototype cache of its own."""
 
-    def make(root: Path, generator: Generator | None) -> Retriever:
+    def make(root: Path, generator: Prototyper | None) -> Retriever:
         cache = PrototypeCache(tmp_path_factory.mktemp("cache"))
         return Retriever(open_archive(root), encoder, generator, cache, FusionSettings())
 
@@ -93,8 +93,8 @@ def make_retriever(
 @pytest.fixture(scope="session")
 def client(
     archive_dir: Path,
-    generator: Generator,
-    make_retriever: Callable[[Path, Generator | None], Retriever],
+    generator: Prototyper,
+    make_retriever: Callable[[Path, Prototyper | None], Retriever],
 ) -> Iterator[TestClient]:
     """The server with everything it can have."""
     app = create_app(

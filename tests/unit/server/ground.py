@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image, ImageDraw
 
-from coin_retrieval.generation.base import Generator
-from coin_retrieval.types import GenerationRequest, Provenance, RgbImage
+from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.types import Provenance, RgbImage, Source
 
 PATIENCE_S = 60
 REPORT = "Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules."
@@ -81,20 +81,21 @@ def serving(app: FastAPI) -> Iterator[TestClient]:
         yield client
 
 
-class GatedGenerator(Generator):
+class GatedGenerator(Prototyper):
     """A real generator whose drawing can be held up."""
 
-    def __init__(self, inner: Generator) -> None:
-        self.name = inner.name
+    def __init__(self, inner: Prototyper) -> None:
+        self.name, self.identity = inner.name, inner.identity
+        self.batch_size = inner.batch_size
         self.open = threading.Event()
         self.open.set()
         self.drawing = threading.Event()
         self._inner = inner
 
-    def _plan(self, request: GenerationRequest) -> list[Provenance]:
-        return self._inner._plan(request)
+    def _plan(self, source: Source) -> Provenance:
+        return self._inner._plan(source)
 
-    def _draw(self, plans: Sequence[Provenance]) -> list[RgbImage]:
+    def _draw(self, plans: Sequence[Provenance], on_step: Callable[[int], None]) -> list[RgbImage]:
         self.drawing.set()
         assert self.open.wait(PATIENCE_S)
-        return self._inner._draw(plans)
+        return self._inner._draw(plans, on_step)

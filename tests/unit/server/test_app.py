@@ -13,13 +13,13 @@ from fastapi.testclient import TestClient
 from unit.server.ground import PATIENCE_S, PRIVATE, REPORT, GatedGenerator, disc, png, serving
 
 from coin_retrieval.errors import WeightsError
-from coin_retrieval.generation.base import Generator
-from coin_retrieval.retrieval.retriever import Retriever
+from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.search.retriever import Retriever
 from server.app import create_app
 from server.limits import ServerLimits
 from server.routes.page import STATIC
 
-MakeRetriever = Callable[[Path, Generator | None], Retriever]
+MakeRetriever = Callable[[Path, Prototyper | None], Retriever]
 
 
 def test_while_the_models_load_the_server_says_so_and_shows_its_page(
@@ -51,7 +51,7 @@ def test_a_server_that_has_loaded_is_ready(client: TestClient) -> None:
 
 
 def test_the_warm_up_leaves_no_prototype_behind(
-    archive_dir: Path, generator: Generator, make_retriever: MakeRetriever
+    archive_dir: Path, generator: Prototyper, make_retriever: MakeRetriever
 ) -> None:
     retriever = make_retriever(archive_dir, generator)
     with serving(create_app(lambda: retriever)) as client:
@@ -78,7 +78,7 @@ def test_models_that_cannot_be_loaded_are_told_to_the_operator_and_not_to_the_cl
 
 @pytest.fixture
 def held_up(
-    archive_dir: Path, generator: Generator, make_retriever: MakeRetriever
+    archive_dir: Path, generator: Prototyper, make_retriever: MakeRetriever
 ) -> Iterator[tuple[TestClient, GatedGenerator]]:
     """A server that draws one report at a time and lets none wait; its generator can be held."""
     gated = GatedGenerator(generator)

@@ -44,12 +44,11 @@ def test_a_report_that_is_none_is_refused(client: TestClient, path: str, report:
 @pytest.mark.parametrize(
     "body",
     [
-        {},
         {"report": 3},
         {"report": REPORT, "k": 0},
         {"report": REPORT, "k": 1_000_000},
         {"report": REPORT, "k": "many"},
-        {"report": REPORT, "mode": "image"},
+        {"report": REPORT, "mode": "picture"},
         {"report": REPORT, "prototypes": 0},
         {"report": REPORT, "prototypes": 1000},
         {"report": REPORT, "seed": -1},
@@ -69,6 +68,13 @@ def test_a_field_that_does_not_fit_is_named(client: TestClient, body: Any) -> No
     error = refusal(client.post("/v1/search", json=body), 422)
     assert error["kind"] == "validation"
     assert error["problem"].startswith("body")
+
+
+@pytest.mark.parametrize("body", [{}, {"report": REPORT, "mode": "image"}, {"mode": "image"}])
+def test_a_question_with_nothing_to_search_with_is_refused(client: TestClient, body: Any) -> None:
+    answer = client.post("/v1/search", json=body)
+    assert answer.json()["error"]["kind"] in ("report", "input")
+    assert answer.status_code in (400, 422)
 
 
 def test_a_refused_field_does_not_quote_the_report(client: TestClient) -> None:
@@ -222,7 +228,8 @@ def test_an_image_search_without_an_image_is_refused(client: TestClient) -> None
 @pytest.mark.parametrize("where", ["{", "[]", '{"site": 3}', "site=cervix"])
 def test_a_filter_that_is_no_json_object_is_refused(client: TestClient, where: str) -> None:
     error = refusal(search_with(client, png(disc(1)), where=where), 422)
-    assert error["kind"] == "filter"
+    assert error["kind"] == "validation"
+    assert "where" in error["problem"]
 
 
 def test_a_form_without_a_boundary_is_refused(client: TestClient) -> None:

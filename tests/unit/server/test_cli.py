@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from coin_retrieval.cli.settings import read_environment
+from coin_retrieval.console.environment import read_environment
 from coin_retrieval.errors import SettingsError
 from server.cli import ServeEnvironment
 from server.limits import ServerLimits

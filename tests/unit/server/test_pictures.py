@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from unit.server.ground import PHOTO_NOTE, PHOTO_SIZE_PX, REPORT, serving
 
-from coin_retrieval.generation.base import Generator
-from coin_retrieval.retrieval.retriever import Retriever
+from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.search.retriever import Retriever
 from server.app import create_app
 
 
@@ -89,7 +89,7 @@ def test_pictures_stay_out_of_shared_caches(client: TestClient) -> None:
 def own_archive(
     tmp_path: Path,
     make_archive: Callable[[Path], Path],
-    make_retriever: Callable[[Path, Generator | None], Retriever],
+    make_retriever: Callable[[Path, Prototyper | None], Retriever],
 ) -> Iterator[tuple[TestClient, Path]]:
     """A client, and the folder of the pictures that it may harm."""
     root = make_archive(tmp_path)

@@ -11,9 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 from unit.server.ground import REPORT, ROWS, disc, png, serving
 
-from coin_retrieval.generation.base import Generator
-from coin_retrieval.retrieval.answer import SearchAnswer
-from coin_retrieval.retrieval.retriever import Retriever
+from coin_retrieval.presenting.answer import SearchAnswer
+from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.search.retriever import Retriever
 from server.app import create_app
 
 
@@ -27,6 +27,7 @@ def test_a_report_is_answered_with_prototypes_and_all_cases_that_were_asked_for(
     client: TestClient,
 ) -> None:
     answer = ask(client, k=4)
+    assert answer["query"].pop("asked")["k"] == 4
     assert answer["query"] == {
         "report": REPORT,
         "mode": "fused",
@@ -134,7 +135,7 @@ def test_a_search_finds_what_generate_has_drawn(client: TestClient) -> None:
 
 
 def test_without_a_generator_a_report_is_searched_by_its_text(
-    archive_dir: Path, make_retriever: Callable[[Path, Generator | None], Retriever]
+    archive_dir: Path, make_retriever: Callable[[Path, Prototyper | None], Retriever]
 ) -> None:
     with serving(create_app(lambda: make_retriever(archive_dir, None))) as client:
         assert client.get("/v1/archive").json()["modes"] == ["text"]

@@ -14,8 +14,8 @@ from coin_retrieval.config import DiffusersGeneratorSettings, OpenClipEncoderSet
 from coin_retrieval.encoding.base import SupportsText
 from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.factory import make_encoder, make_generator
-from coin_retrieval.generation.base import Generator
 from coin_retrieval.nets.reader import ConceptReader
+from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.training import runs
 from coin_retrieval.training.autoencoder import AutoencoderRecipe
 from coin_retrieval.training.clip import ClipRecipe, build_clip
@@ -24,9 +24,9 @@ from coin_retrieval.training.diffusion import DiffusionRecipe
 from coin_retrieval.training.distillation import DistillationRecipe
 from coin_retrieval.training.loop import LoopSettings
 from coin_retrieval.training.reader import ReaderRecipe
+from coin_retrieval.training.run_folder import Workshop, find_tables, load_recipe, recipe_path
 from coin_retrieval.training.text_head import TextHeadRecipe
-from coin_retrieval.training.workshop import Workshop, find_tables, load_recipe, recipe_path
-from coin_retrieval.types import GenerationRequest
+from coin_retrieval.types import ReportSource
 
 LOOP = LoopSettings(steps=2, learning_rate=1e-3, warmup_steps=1, ema_decay=0.5)
 # long enough to draw something: a blank picture is refused, as it should be
@@ -87,7 +87,8 @@ def test_a_reader_tells_findings_apart_in_wordings_it_never_saw(
 def test_a_distilled_generator_draws_unguided_in_few_steps(drawing_shop: Workshop) -> None:
     recipe = DistillationRecipe(loop=LOOP, batch=4, steps=2, teacher_steps=4, guidance=1.5)
     directory = runs.distil_generator(drawing_shop, recipe, DIFFUSION)
-    (sample,) = _generator(directory).generate(GenerationRequest("an eosinophil", n=1))
+    generator = _generator(directory)
+    (sample,) = generator.draw(generator.plan(ReportSource("an eosinophil"), n=1))
     assert (sample.provenance.steps, sample.provenance.guidance) == (2, 1.0)
 
 
@@ -99,7 +100,7 @@ def test_a_generator_without_a_reader_is_not_begun(
         runs.train_generator(other, DIFFUSION)
 
 
-def _generator(directory: Path) -> Generator:
+def _generator(directory: Path) -> Prototyper:
     return make_generator(
         DiffusersGeneratorSettings(
             model=str(directory), text_encoder="minilm", device="cpu", dtype="float32"
@@ -111,7 +112,8 @@ def test_a_trained_generator_draws_through_the_ordinary_class(
     drawing_shop: Workshop,
 ) -> None:
     directory = drawing_shop.out / "generator" / "model"
-    (sample,) = _generator(directory).generate(GenerationRequest("an eosinophil", n=1))
+    generator = _generator(directory)
+    (sample,) = generator.draw(generator.plan(ReportSource("an eosinophil"), n=1))
     assert sample.image.shape == (32, 32, 3)
     assert (sample.provenance.steps, sample.provenance.guidance) == (2, DIFFUSION.guidance)
 

@@ -9,14 +9,14 @@ import torch
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.reports.plain import read_report
-from coin_retrieval.training.captions import (
+from coin_retrieval.wordings.captions import (
     held_out_from_elsewhere,
     held_out_reports,
     load_lexicon,
     reports_from_elsewhere,
     whole_reports,
 )
-from coin_retrieval.training.concepts import concepts_of
+from coin_retrieval.wordings.concepts import concepts_of
 from coin_retrieval.training.loop import LoopSettings, fit
 from coin_retrieval.training.reader import (
     ReaderRecipe,

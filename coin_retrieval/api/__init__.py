@@ -1,0 +1,1 @@
+"""What :mod:`coin_retrieval` offers in Python: archives to search, results that show themselves."""

@@ -1,0 +1,235 @@
+"""Which way to search an archive is best? Labelled reports in, a calibration out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coin_retrieval.archive.calibration import (
+    PLACES,
+    Calibration,
+    CloseMatch,
+    close_match_from,
+)
+from coin_retrieval.calibrating.candidate_scores import CandidateScores, spaces_of
+from coin_retrieval.calibrating.candidates import (
+    PROTOTYPE_COUNTS,
+    WHITENINGS,
+    Candidate,
+    candidates,
+)
+from coin_retrieval.calibrating.case_ranking import case_vectors
+from coin_retrieval.calibrating.choice import (
+    choose,
+    cross_validated,
+    macro,
+    stratified_folds,
+)
+from coin_retrieval.calibrating.figures import CalibrationFigures, ChoiceFigures
+from coin_retrieval.calibrating.labelled_pictures import labelled_pictures
+from coin_retrieval.calibrating.query_bank import (
+    EmbeddedQuery,
+    embed_queries,
+    modality_means,
+    modes_to_try,
+)
+from coin_retrieval.catalog.base import Where
+from coin_retrieval.config import FusionSettings
+from coin_retrieval.limits import DEFAULT_PROTOTYPES
+from coin_retrieval.metrics.bootstrap import macro_interval
+from coin_retrieval.progress import Progress, silent
+from coin_retrieval.search.retriever import Retriever
+from coin_retrieval.types import SearchMode
+from coin_retrieval.wordings.labelled_reports import LabelledReport, independent_units
+
+CALIBRATED = "calibrated"
+UNCALIBRATED = "uncalibrated"
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Every candidate on every query: ``values`` is P@k, float64 [candidates queries]."""
+
+    ways: tuple[Candidate, ...]
+    values: NDArray[np.float64]
+
+    def only(self, mode: SearchMode) -> Tried:
+        """The candidates of one mode."""
+        rows = [row for row, way in enumerate(self.ways) if way.mode is mode]
+        return Tried(tuple(self.ways[row] for row in rows), self.values[rows])
+
+    @property
+    def complexities(self) -> list[tuple[int, int, int, int]]:
+        """Of each candidate."""
+        return [way.complexity for way in self.ways]
+
+
+def calibrate(
+    retriever: Retriever,
+    reports: Sequence[LabelledReport],
+    *,
+    by: str = "finding",
+    where: Where | None = None,
+    folds: int = 5,
+    prototypes: int = 8,
+    seed: int = 0,
+    k: int = 10,
+    on: Progress = silent,
+) -> tuple[Calibration, CalibrationFigures]:
+    """Try every way of searching on labelled reports, choose, and measure the choice honestly.
+
+    Reports whose label no other case has are not asked. An earlier calibration plays no part.
+    :func:`~coin_retrieval.archive.amend.put_calibration` keeps what was chosen.
+
+    Args:
+        by: the label: ``finding`` or ``diagnosis``.
+        where: only these pictures are searched.
+        folds: of the cross-validation.
+        prototypes: pictures drawn a report; up to 1, 2, 4 and 8 are tried.
+        seed: of the first picture, and of the folds.
+        k: places that count.
+
+    Raises:
+        UnsupportedError: no mode is possible.
+        InputError: no picture or report to try on, or fewer independent reports than folds.
+        ReportError, FilterError, GenerationError: as a search does.
+    """
+    modes = modes_to_try(retriever)
+    labelled = labelled_pictures(retriever.archive, where=where, by=by)
+    asked = labelled.answerable(reports)
+    classes, units = [report.label for report in asked], independent_units(asked)
+    fold_of = stratified_folds(classes, units, folds=folds, seed=seed)
+    bank = embed_queries(retriever, asked, modes=modes, prototypes=prototypes, seed=seed, on=on)
+    pictures = case_vectors(retriever.archive, labelled)
+    drawn = prototypes if SearchMode.PROTOTYPE in modes else 0
+    means = modality_means(bank, pictures.mean)
+    ways = candidates(modes, means, counts=[n for n in PROTOTYPE_COUNTS if n <= max(1, drawn)])
+    default = _uncalibrated(modes, drawn)
+    scores = CandidateScores(pictures, spaces=spaces_of(retriever.archive.store, WHITENINGS), k=k)
+    values = scores.precisions(bank, [*ways, default], on=on)
+    tried = Tried(tuple(ways), values[:-1])
+
+    chosen = tried.ways[choose(tried.values, classes, tried.complexities)]
+    chosen = _completed(chosen, tried, classes)
+    close_match = _close_matches(scores, bank, chosen, modes)
+    choices = _choices(tried, values[-1], default, classes, units, fold_of, modes)
+    calibration = Calibration(
+        created_at=datetime.now(UTC),
+        queries=len(bank),
+        by=by,
+        mode=chosen.mode,
+        fusion=chosen.fusion,
+        prototypes=max(1, chosen.prototypes),
+        figures={choice.name: choice.precision.mean for choice in choices},
+        close_match=close_match,
+        generator=retriever.drawer.identity if drawn and retriever.drawer else "",
+        generator_name=(retriever.generator_name or "") if drawn else "",
+        images=retriever.archive.manifest.counts.images,
+        where={field: tuple(allowed) for field, allowed in (where or {}).items()},
+    )
+    figures = CalibrationFigures(
+        k=k,
+        by=by,
+        where={field: list(allowed) for field, allowed in (where or {}).items()},
+        queries=len(bank),
+        classes=len(set(classes)),
+        folds=folds,
+        candidates=len(ways),
+        encoder=str(retriever.archive.manifest.encoder),
+        generator=calibration.generator_name,
+        seed=seed,
+        choices=choices,
+        close_match=close_match,
+    )
+    return calibration, figures
+
+
+def _uncalibrated(modes: Sequence[SearchMode], drawn: int) -> Candidate:
+    """What a search without a calibration would do."""
+    for mode in (SearchMode.FUSED, SearchMode.PROTOTYPE):
+        if mode in modes:
+            return Candidate(mode, FusionSettings(), min(drawn, DEFAULT_PROTOTYPES))
+    return Candidate(SearchMode.TEXT, FusionSettings(), 0)
+
+
+def _choices(
+    tried: Tried,
+    defaults: NDArray[np.float64],
+    default: Candidate,
+    classes: Sequence[str],
+    units: Sequence[str],
+    fold_of: NDArray[np.int64],
+    modes: Sequence[SearchMode],
+) -> list[ChoiceFigures]:
+    """The calibrated choice first, then each mode's own, then none at all."""
+    best, folds_best = cross_validated(tried.values, classes, fold_of, tried.complexities)
+
+    def row(name: str, of: Tried, measured: NDArray[np.float64], folds: list[int]) -> ChoiceFigures:
+        choice = choose(of.values, classes, of.complexities)
+        return ChoiceFigures(
+            name=name,
+            chosen=str(of.ways[choice]),
+            agreeing_folds=folds.count(choice),
+            precision=macro_interval(measured, classes, cases=units),
+            difference=None
+            if name == CALIBRATED
+            else macro_interval(best - measured, classes, cases=units),
+        )
+
+    rows = [row(CALIBRATED, tried, best, folds_best)]
+    for mode in modes:
+        own = tried.only(mode)
+        rows.append(
+            row(mode.value, own, *cross_validated(own.values, classes, fold_of, own.complexities))
+        )
+    nothing = Tried((default,), defaults[None])
+    folds = [0] * (int(fold_of.max()) + 1)
+    return [*rows, row(UNCALIBRATED, nothing, defaults, folds)]
+
+
+def _completed(chosen: Candidate, tried: Tried, classes: Sequence[str]) -> Candidate:
+    """The chosen way with the best values for what its own mode leaves open.
+
+    An archive has one fusion for all modes: one that was chosen for text still needs a weight, a
+    method and a number of prototypes for whoever asks for fused. Means that move nothing go.
+    """
+    means = macro(tried.values, classes)
+    fitting = [
+        row
+        for row, way in enumerate(tried.ways)
+        if way.mode is SearchMode.FUSED
+        and way.fusion.whitening == chosen.fusion.whitening
+        and (
+            way.fusion.centring == chosen.fusion.centring
+            if chosen.mode is SearchMode.TEXT
+            else (way.fusion.method, way.fusion.shift, way.prototypes)
+            == (chosen.fusion.method, chosen.fusion.shift, chosen.prototypes)
+        )
+    ]
+    fusion, prototypes = chosen.fusion, chosen.prototypes
+    if chosen.mode is not SearchMode.FUSED and fitting:
+        other = tried.ways[max(fitting, key=lambda row: (means[row], -row))]
+        fusion, prototypes = other.fusion, other.prototypes
+    elif chosen.mode is SearchMode.TEXT:
+        prototypes = DEFAULT_PROTOTYPES
+    if not (fusion.centring or fusion.shift):
+        fusion = fusion.model_copy(update={"means": None})
+    return replace(chosen, fusion=fusion, prototypes=prototypes)
+
+
+def _close_matches(
+    scores: CandidateScores,
+    bank: Sequence[EmbeddedQuery],
+    chosen: Candidate,
+    modes: Sequence[SearchMode],
+) -> dict[SearchMode, CloseMatch]:
+    """A threshold for each mode, searched as the chosen fusion has it."""
+    ways = {mode: replace(chosen, mode=mode) for mode in modes}
+    return {
+        mode: close_match_from(scores.closeness(bank, way, places=PLACES))
+        for mode, way in ways.items()
+    }

@@ -1,0 +1,124 @@
+"""How good is each way to build a query? Vector arithmetic on what was embedded once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coin_retrieval.calibrating.candidates import Candidate
+from coin_retrieval.calibrating.case_ranking import CaseRanking, CaseVectors, Scores
+from coin_retrieval.calibrating.query_bank import EmbeddedQuery
+from coin_retrieval.progress import Progress, counted, silent
+from coin_retrieval.ranking.fusion import FusedQuery, fuse
+from coin_retrieval.ranking.whitening import Whitening, whitening_of_store
+from coin_retrieval.stores.base import VectorStore
+from coin_retrieval.types import Embeddings, SearchMode
+
+Spaces = Mapping[float, Whitening | None]
+"""The archive's metric by strength; 0 is the space as it is."""
+
+UNWHITENED: Spaces = {0.0: None}
+_CELLS = 8_000_000
+"""Candidates × pictures that are held at once."""
+
+
+def spaces_of(store: VectorStore, strengths: Iterable[float]) -> Spaces:
+    """An archive's metrics, as a search has them, beside the space as it is."""
+    return {0.0: None} | {s: whitening_of_store(store, strength=s) for s in strengths}
+
+
+class CandidateScores:
+    """Asks every candidate the same queries.
+
+    All vectors of a query's candidates lie in the span of a dozen: its text, its prototypes and the
+    means. So the archive is multiplied once by a basis of that span, and each candidate is a few
+    numbers: hundreds of candidates cost little more than one.
+    """
+
+    def __init__(self, pictures: CaseVectors, *, spaces: Spaces = UNWHITENED, k: int = 10) -> None:
+        self._pictures = pictures
+        self._ranking = CaseRanking(pictures)
+        self._spaces = spaces
+        self._k = k
+
+    def precisions(
+        self,
+        bank: Sequence[EmbeddedQuery],
+        ways: Sequence[Candidate],
+        *,
+        on: Progress = silent,
+    ) -> NDArray[np.float64]:
+        """P@k, float64 [candidates queries]; a step is a query."""
+        values = np.empty((len(ways), len(bank)))
+        for column, query in enumerate(counted(bank, "trying", on)):
+            asked = query.asked
+            for rows, scores, looks in self._blocks(query, ways):
+                values[rows, column] = self._ranking.precision(
+                    scores, looks, asked.label, own_case=asked.case_id, k=self._k
+                )
+        return values
+
+    def closeness(
+        self, bank: Sequence[EmbeddedQuery], way: Candidate, *, places: int
+    ) -> NDArray[np.float64]:
+        """The mean similarity of each query's first cases, float64 [queries]."""
+        values = np.empty(len(bank))
+        for column, query in enumerate(bank):
+            for _, scores, looks in self._blocks(query, [way]):
+                own_case = query.asked.case_id
+                values[column] = self._ranking.closeness(
+                    scores, looks, own_case=own_case, places=places
+                )[0]
+        return values
+
+    def _blocks(
+        self, query: EmbeddedQuery, ways: Sequence[Candidate]
+    ) -> Iterator[tuple[slice, Scores, Scores]]:
+        """Which candidates, by what their cases rank, and how near the pictures are."""
+        basis = self._basis(query, ways)
+        near = (basis @ self._pictures.vectors.T).astype(np.float32)
+        step = max(1, _CELLS // near.shape[1])
+        for start in range(0, len(ways), step):
+            rows = slice(start, start + step)
+            fused = [self._fused(query, way) for way in ways[rows]]
+            directions = np.concatenate([made.direction for made in fused])
+            looks = (directions @ basis.T).astype(np.float32) @ near
+            # most candidates rank by their one direction: only the others need rows of their own
+            scores = looks.astype(np.float64)
+            for row, (way, made) in enumerate(zip(ways[rows], fused, strict=True)):
+                if way.fusion.method == "mean" or len(made.rows) == 1:
+                    continue
+                each = (made.rows @ basis.T).astype(np.float32) @ near
+                if way.fusion.method == "max":
+                    scores[row] = looks[row] = each.max(axis=0)
+                else:
+                    # as deep as a search that leaves a case out afterwards
+                    cases = self._k + bool(query.asked.case_id)
+                    scores[row] = self._ranking.rank_sums(each, made.weights, k=cases)
+            yield rows, scores, looks
+
+    def _fused(self, query: EmbeddedQuery, way: Candidate) -> FusedQuery:
+        text = query.text if way.mode is not SearchMode.PROTOTYPE else None
+        pictures = query.pictures if way.mode is not SearchMode.TEXT else None
+        return fuse(
+            way.fusion,
+            text=text,
+            prototypes=pictures[: way.prototypes] if pictures is not None else None,
+            space=self._spaces[way.fusion.whitening],
+        )
+
+    def _basis(self, query: EmbeddedQuery, ways: Sequence[Candidate]) -> Embeddings:
+        """Orthonormal rows float32 [m dim] that every candidate's vectors are made of."""
+        parts = [part for part in (query.text, query.pictures) if part is not None]
+        means = next((way.fusion.means for way in ways if way.fusion.means), None)
+        if means is not None:
+            parts.append(np.array([means.text, means.generated, means.real], np.float32))
+        plain = np.concatenate(parts)
+        spanning = [plain]
+        for space in self._spaces.values():
+            if space is not None:
+                spanning.append(np.concatenate([plain, space.mean[None]]) @ space.precision)
+        basis, _ = np.linalg.qr(np.concatenate(spanning).T.astype(np.float64))
+        return np.ascontiguousarray(basis.T)

@@ -1,0 +1,88 @@
+"""Labelled reports with everything a model can make of them, embedded once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from coin_retrieval.config import ModalityMeans
+from coin_retrieval.errors import UnsupportedError
+from coin_retrieval.progress import Progress, counted, silent
+from coin_retrieval.search.query import Query
+from coin_retrieval.search.retriever import Retriever
+from coin_retrieval.types import Embeddings, SearchMode
+from coin_retrieval.wordings.labelled_reports import LabelledReport
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedQuery:
+    """``text`` float32 [1 dim], ``pictures`` float32 [n dim]; ``None`` where no model makes them.
+
+    Picture i is the prototype of seed ``seed + i``: the first n are those of a search for n.
+    """
+
+    asked: LabelledReport
+    text: Embeddings | None
+    pictures: Embeddings | None
+
+
+def modes_to_try(retriever: Retriever) -> list[SearchMode]:
+    """The modes that a report can be searched with, whatever an earlier calibration preferred.
+
+    Raises:
+        UnsupportedError: there is none.
+    """
+    modes = [mode for mode in SearchMode if mode in retriever.planner.modes]
+    if not modes:
+        raise UnsupportedError(
+            "there is nothing to choose from",
+            expected="an encoder that reads text, or a generator",
+            remedy="set a generator",
+        )
+    return modes
+
+
+def embed_queries(
+    retriever: Retriever,
+    queries: Sequence[LabelledReport],
+    *,
+    modes: Sequence[SearchMode],
+    prototypes: int,
+    seed: int = 0,
+    on: Progress = silent,
+) -> list[EmbeddedQuery]:
+    """Read, draw and embed what ``modes`` need; a step is a report.
+
+    Raises:
+        ReportError, InputError: a report, or the number of prototypes, cannot be used.
+        UnsupportedError: a mode needs a power that the encoder or the set-up lacks.
+        GenerationError: a prototype came out blank or non-finite.
+    """
+    wanted = set(modes)
+    mode = SearchMode.FUSED if wanted != {SearchMode.TEXT} else SearchMode.TEXT
+    if wanted == {SearchMode.PROTOTYPE}:
+        mode = SearchMode.PROTOTYPE
+    bank = []
+    for query in counted(queries, "embedding", on):
+        asked = Query.of(report=query.report, mode=mode, prototypes=prototypes, seed=seed)
+        made = retriever.embed(retriever.plan(asked))
+        bank.append(EmbeddedQuery(query, made.text, made.pictures))
+    return bank
+
+
+def modality_means(bank: Sequence[EmbeddedQuery], real: Sequence[float]) -> ModalityMeans:
+    """Where these queries' texts and prototypes lie, beside where real pictures do.
+
+    Labels play no part. A modality that nobody made stands at the real mean: it is not moved.
+    """
+    origin = np.asarray(real, np.float32)[None]
+    texts = [query.text for query in bank if query.text is not None] or [origin]
+    drawn = [query.pictures for query in bank if query.pictures is not None] or [origin]
+    return ModalityMeans(text=_mean(texts), generated=_mean(drawn), real=tuple(real))
+
+
+def _mean(parts: Sequence[np.ndarray]) -> tuple[float, ...]:
+    mean = np.concatenate(parts).mean(axis=0, dtype=np.float64)
+    return tuple(round(value, 8) for value in mean.tolist())

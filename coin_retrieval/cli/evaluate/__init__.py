@@ -1,0 +1,1 @@
+"""``coin evaluate``: options in, one evaluation, tables out."""

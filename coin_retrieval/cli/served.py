@@ -1,0 +1,91 @@
+"""``coin search --server``: the same question and the same tables, of a running ``coin-serve``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coin_retrieval.client import Client
+from coin_retrieval.console.session import print_json
+from coin_retrieval.errors import ImageError, InputError
+
+if TYPE_CHECKING:
+    from coin_retrieval.presenting.answer import SearchAnswer
+    from coin_retrieval.search.query import Query
+
+
+def refuse_local(options: Mapping[str, object]) -> None:
+    """Refuse options of a search in this process.
+
+    Raises:
+        InputError: the server decides that.
+    """
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise InputError(
+            "a server searches with its own archive, models and files",
+            value=" and ".join(given),
+            expected="a question, and how it is shown",
+            remedy=f"leave {given[0]} out, or search the archive itself: coin search ARCHIVE",
+        )
+
+
+def search_served(url: str, query: Query, *, image: Path | None, as_json: bool) -> None:
+    """Ask, and show the answer. Raises as :class:`Client` does."""
+    picture = None if image is None else _read(image)
+    with Client(url) as client:
+        answer = client.search(query, image=picture)
+        answer = _addressed(answer, client)
+        if as_json:
+            print_json(answer.model_dump(mode="json"))
+        else:
+            _show(answer, client)
+
+
+def _show(answer: SearchAnswer, client: Client) -> None:
+    from rich.console import Console
+
+    from coin_retrieval.cli.tables import show_answer
+
+    archive = client.archive()
+    counts = {
+        field.name: {value.value: value.images for value in field.values}
+        for field in archive.fields
+    }
+    show_answer(
+        Console(),
+        answer,
+        values=lambda field: counts.get(field, {}),
+        demonstration=archive.demonstration,
+    )
+
+
+def _addressed(answer: SearchAnswer, client: Client) -> SearchAnswer:
+    """Whole addresses in place of paths: they can be followed from here."""
+    prototypes = [
+        one.model_copy(update={"path": client.url_of(one.path)}) for one in answer.prototypes
+    ]
+    cases = [
+        case.model_copy(
+            update={
+                "images": [
+                    image.model_copy(update={"uri": client.url_of(image.uri)})
+                    for image in case.images
+                ]
+            }
+        )
+        for case in answer.cases
+    ]
+    return answer.model_copy(update={"prototypes": prototypes, "cases": cases})
+
+
+def _read(image: Path) -> bytes:
+    try:
+        return image.read_bytes()
+    except OSError as error:
+        raise ImageError(
+            f"image file cannot be read ({error.strerror})",
+            value=str(image),
+            expected="an existing, readable file",
+        ) from error

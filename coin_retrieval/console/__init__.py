@@ -1,0 +1,1 @@
+"""What the three programs share: errors, environment, bars, inputs."""

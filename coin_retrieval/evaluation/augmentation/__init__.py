@@ -1,0 +1,1 @@
+"""Do drawn pictures help to train a classifier?"""

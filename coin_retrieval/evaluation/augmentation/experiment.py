@@ -1,0 +1,263 @@
+"""Do generated pictures help to train a classifier? Tested on real pictures only.
+
+The experiments of COIN (Zheng et al., Clin Cancer Res 2026): trained on all real pictures and on
+few, each with and without generated ones, and on generated ones alone. A seed draws the few
+pictures and starts the training; with and without generated the draw is the same, so that their
+difference is paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from coin_retrieval.evaluation.augmentation.classifiers import TRAINING, Classifier, Learner
+from coin_retrieval.evaluation.augmentation.training_sets import (
+    Pool,
+    Regime,
+    of_shared_classes,
+    regimes,
+)
+from coin_retrieval.evaluation.pictures.picture_sets import (
+    PictureSet,
+    notes_on,
+    require_disjoint,
+    require_drawn,
+)
+from coin_retrieval.metrics.bootstrap import macro_interval, macro_mean
+from coin_retrieval.metrics.intervals import Estimate
+from coin_retrieval.progress import Progress, silent
+
+
+class RegimeFigures(BaseModel):
+    """Macro accuracies on the test pictures, one a seed.
+
+    ``shots`` is real pictures a class, ``None`` for all and 0 for none; ``real`` and ``generated``
+    count the training pictures; ``sd`` is over seeds, ``None`` for a single one; ``classes`` are
+    the accuracies by class, averaged over seeds.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    shots: int | None
+    real: int
+    generated: int
+    accuracies: list[float]
+    mean: float
+    sd: float | None
+    classes: dict[str, float]
+
+
+class Gain(BaseModel):
+    """With generated pictures minus without, at the same real ones.
+
+    ``interval`` is the 95 % bootstrap interval of the seeds' mean over the test pictures.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    shots: int | None
+    differences: list[float]
+    interval: Estimate
+    sd: float | None
+
+
+class AugmentationFigures(BaseModel):
+    """Every training set, and what generated pictures add."""
+
+    model_config = ConfigDict(frozen=True)
+
+    classifier: str
+    by: str
+    real: str
+    generated: str
+    test: str
+    test_pictures: int
+    generated_weight: float
+    seeds: list[int]
+    regimes: list[RegimeFigures]
+    gains: list[Gain]
+    left_out: list[str]
+    notes: list[str]
+
+
+Named = dict[Regime, NDArray[np.float64]]
+
+
+def measure_augmentation(
+    learner: Learner,
+    real: PictureSet,
+    generated: PictureSet,
+    test: PictureSet,
+    *,
+    by: str = "finding",
+    shots: Sequence[int] = (5, 10, 50),
+    seeds: Sequence[int] = (0, 1, 2),
+    generated_weight: float = 1.0,
+    on: Progress = silent,
+) -> AugmentationFigures:
+    """Train on real pictures, few or all, with and without drawn ones; test on real ones.
+
+    Args:
+        learner: what is trained: a :class:`.LinearLearner` or a :class:`.CnnLearner`.
+        by: the label: ``finding`` or ``diagnosis``; classes that a set lacks are left out.
+        shots: how many real pictures a class are few, ascending.
+        seeds: each draws and trains anew.
+        generated_weight: as :meth:`.Pool.weigh` has it.
+
+    Raises:
+        InputError: real and test pictures share a case, or fewer than two classes are left.
+        CaseTableError: a real or test picture that is not real, or a generated one that is.
+        ImageError: a picture that cannot be read.
+    """
+    require_disjoint(real, test)
+    sets = (real, require_drawn(generated), test)
+    (seen, drawn, unseen), left_out = of_shared_classes(sets, by)
+    pool, truth = Pool(seen.labels(by), drawn.labels(by)), unseen.labels(by)
+    classifier = learner.prepare(seen, drawn, unseen, pool, on)
+    right = run_regimes(
+        classifier, pool, truth, shots=shots, seeds=seeds, generated_weight=generated_weight, on=on
+    )
+    return AugmentationFigures(
+        classifier=classifier.description,
+        by=by,
+        real=seen.name,
+        generated=drawn.name,
+        test=unseen.name,
+        test_pictures=len(unseen),
+        generated_weight=generated_weight,
+        seeds=list(seeds),
+        regimes=regime_figures(right, pool, truth, seeds=seeds),
+        gains=gains(right, truth, [row.case_id for row in unseen.rows], shots=shots),
+        left_out=left_out,
+        notes=[*notes_on(seen, drawn, size_px=learner.size_px), *pool.scarce(shots[-1])],
+    )
+
+
+def run_regimes(
+    classifier: Classifier,
+    pool: Pool,
+    test_labels: Sequence[str],
+    *,
+    shots: Sequence[int],
+    seeds: Sequence[int],
+    generated_weight: float,
+    on: Progress = silent,
+) -> Named:
+    """Which test pictures are named right, float64 [seeds test] for every regime.
+
+    A listener hears of one stage, its steps those of all trainings, also where one training stands
+    for several seeds.
+    """
+    total = len(regimes(shots)) * len(seeds) * classifier.steps
+    behind = count(0, classifier.steps)
+    truth = np.array(test_labels, dtype=np.str_)
+    right: Named = {}
+    for regime in regimes(shots):
+        found: dict[tuple[bytes, int], NDArray[np.float64]] = {}
+        by_seed = []
+        for seed in seeds:
+            rows = regime.rows(pool, seed=seed)
+            key = (rows.tobytes(), 0 if classifier.repeatable else seed)
+            before = next(behind)
+            if key not in found:
+                weights = pool.weigh(rows, generated_weight=generated_weight)
+                named = classifier.train_and_name(
+                    rows,
+                    weights,
+                    seed=seed,
+                    on=lambda stage, done, _, before=before: on(stage, before + done, total),
+                )
+                found[key] = np.asarray(named == truth, np.float64)
+            else:
+                on(TRAINING, before + classifier.steps, total)
+            by_seed.append(found[key])
+        right[regime] = np.stack(by_seed)
+    return right
+
+
+def regime_figures(
+    right: Named, pool: Pool, test_labels: Sequence[str], *, seeds: Sequence[int]
+) -> list[RegimeFigures]:
+    """The figures of every regime, in order."""
+    labels = np.array(test_labels, dtype=np.str_)
+    figures = []
+    for regime, by_seed in right.items():
+        rows = regime.rows(pool, seed=seeds[0])
+        accuracies = [macro_mean(one, test_labels) for one in by_seed]
+        figures.append(
+            RegimeFigures(
+                name=regime.name,
+                shots=regime.shots,
+                real=int((rows < len(pool.real)).sum()),
+                generated=int((rows >= len(pool.real)).sum()),
+                accuracies=accuracies,
+                mean=float(np.mean(accuracies)),
+                sd=_spread(accuracies),
+                classes={
+                    label: float(by_seed[:, labels == label].mean())
+                    for label in sorted(set(test_labels))
+                },
+            )
+        )
+    return figures
+
+
+def gains(
+    right: Named, test_labels: Sequence[str], test_cases: Sequence[str], *, shots: Sequence[int]
+) -> list[Gain]:
+    """What generated pictures add to few and to all real ones."""
+    found = []
+    for few in (*shots, None):
+        added = right[Regime(few, generated=True)] - right[Regime(few, generated=False)]
+        differences = [macro_mean(one, test_labels) for one in added]
+        found.append(
+            Gain(
+                shots=few,
+                differences=differences,
+                interval=macro_interval(added.mean(axis=0), test_labels, cases=test_cases),
+                sd=_spread(differences),
+            )
+        )
+    return found
+
+
+def to_markdown(figures: AugmentationFigures) -> str:
+    """A row a number of real pictures: without, with generated, and the difference."""
+    by_set = {(one.shots, one.generated > 0): one for one in figures.regimes}
+    count = len(figures.seeds)
+    lines = [
+        f"| macro accuracy by {figures.by}, {count} seed{'s' if count > 1 else ''} | real "
+        "| real + generated | difference a seed | mean difference (95 %, test pictures) |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {Regime(gain.shots, generated=False).name} "
+            f"| {_accuracy(by_set[gain.shots, False])} | {_accuracy(by_set[gain.shots, True])} | "
+            f"{', '.join(f'{d:+.3f}' for d in gain.differences)} | "
+            f"{gain.interval.signed_markdown} |"
+            for gain in figures.gains
+        ),
+        f"| generated only | – | {_accuracy(by_set[0, True])} | | |",
+        "",
+        f"- {figures.classifier[0].upper()}{figures.classifier[1:]}; tested on "
+        f"{figures.test_pictures} real pictures of {figures.test}.",
+        f"- Generated: {figures.generated}; those of a class weigh at most "
+        f"{figures.generated_weight:g} × its real ones.",
+        *([f"- Left out: {', '.join(figures.left_out)}."] if figures.left_out else []),
+        *(f"- {note}" for note in figures.notes),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _spread(values: Sequence[float]) -> float | None:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+
+def _accuracy(one: RegimeFigures) -> str:
+    spread = "" if one.sd is None else f" ± {one.sd:.3f}"
+    return f"{one.mean:.3f}{spread}"

@@ -1,0 +1,1 @@
+"""Are drawn pictures like real ones, and none of them a copy?"""

@@ -1,0 +1,178 @@
+"""How good is each query mode on an archive? Labelled reports in, rankings and figures out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from coin_retrieval.calibrating.labelled_pictures import labelled_pictures
+from coin_retrieval.catalog.base import Where
+from coin_retrieval.evaluation.retrieval.figures import ModeFigures, RetrievalFigures
+from coin_retrieval.evaluation.retrieval.rankings import (
+    DEEPEST_ACCURACY,
+    Ranking,
+    differences,
+    mode_figures,
+)
+from coin_retrieval.progress import Progress, counted, silent
+from coin_retrieval.search.query import Query
+from coin_retrieval.search.retriever import Retriever
+from coin_retrieval.types import Hit, ImageRecord, SearchMode
+from coin_retrieval.wordings.labelled_reports import LabelledReport, independent_units
+
+_CHUNK = 32
+"""Pictures that are searched together: few enough for a progress bar that moves."""
+
+
+def evaluate(
+    retriever: Retriever,
+    reports: Sequence[LabelledReport],
+    *,
+    modes: Sequence[SearchMode] | None = None,
+    by: str = "finding",
+    where: Where | None = None,
+    k: int = 10,
+    prototypes: int | None = None,
+    seed: int = 0,
+    on: Progress = silent,
+) -> RetrievalFigures:
+    """Precision, mAP, nDCG, votes and accuracy of every query mode, with 95 % intervals.
+
+    Args:
+        reports: those whose label no other case has are not asked; mode image asks the archive's
+            own pictures instead.
+        modes: ``None`` takes all that are possible.
+        by: the label: ``finding`` or ``diagnosis``.
+        where: only these pictures are searched.
+        k: places that count; cases, not pictures.
+        prototypes: pictures drawn a report; ``None`` as a search draws.
+        seed: of the first picture.
+
+    Raises:
+        InputError: no such label, no picture fits ``where``, or no report can be answered.
+        UnsupportedError: the archive cannot be searched in one of the modes.
+    """
+    evaluation = RetrievalEvaluation(retriever, where=where, by=by, k=k)
+    drawn = prototypes or retriever.planner.prototypes
+    rankings = [
+        evaluation.pictures(on=on)
+        if mode is SearchMode.IMAGE
+        else evaluation.reports(mode, reports, prototypes=drawn, seed=seed, on=on)
+        for mode in modes or [SearchMode.IMAGE, *reversed(retriever.planner.modes)]
+    ]
+    return RetrievalFigures(
+        k=k,
+        by=by,
+        where={field: list(allowed) for field, allowed in (where or {}).items()},
+        encoder=str(retriever.archive.manifest.encoder),
+        generator=retriever.generator_name or "",
+        prototypes=drawn,
+        seed=seed,
+        calibrated=retriever.planner.calibration is not None,
+        modes=[evaluation.figures(ranking) for ranking in rankings],
+        differences=differences(rankings, k=k),
+    )
+
+
+class RetrievalEvaluation:
+    """Runs labelled reports, and the archive's own pictures, against one archive.
+
+    Args:
+        where: only these pictures are searched.
+        by: the picture's field that is the label: ``finding`` or ``diagnosis``.
+        k: places that count; cases, not pictures.
+
+    Raises:
+        InputError: no such label, or no picture fits ``where``.
+    """
+
+    def __init__(
+        self, retriever: Retriever, *, where: Where | None, by: str = "finding", k: int = 10
+    ) -> None:
+        self._retriever = retriever
+        self._where, self._k = where or {}, k
+        self._depth = max(k, DEEPEST_ACCURACY)
+        self._pictures = labelled_pictures(retriever.archive, where=where, by=by)
+        self._images = {image.image_id: image for image in self._pictures.images}
+
+    def reports(
+        self,
+        mode: SearchMode,
+        queries: Iterable[LabelledReport],
+        *,
+        prototypes: int = 4,
+        seed: int = 0,
+        on: Progress = silent,
+    ) -> Ranking:
+        """Search with every report that can be answered; a step is a report.
+
+        Raises:
+            InputError: there is none.
+            UnsupportedError: the archive cannot be searched in this mode.
+        """
+        asked = self._pictures.answerable(queries)
+        found = []
+        for query in counted(asked, mode.value, on):
+            answer = self._retriever.search(
+                Query(
+                    report=query.report,
+                    mode=mode,
+                    k=self._depth + bool(query.case_id),
+                    where={field: list(values) for field, values in self._where.items()},
+                    prototypes=prototypes,
+                    seed=seed,
+                )
+            )
+            others = [case for case in answer.cases if case.case.case_id != query.case_id]
+            found.append([self._label(case.matches[0].image) for case in others[: self._depth]])
+        return self._ranking(mode, asked, found)
+
+    def pictures(self, *, on: Progress = silent) -> Ranking:
+        """Search with every labelled picture, its own case left out: what the encoder could do."""
+        store = self._retriever.archive.store
+        allowed = np.sort(np.array(list(self._images), np.int64))
+        # no case has more pictures than this, so as many hits hold enough cases
+        most = max(Counter(image.case_id for image in self._pictures.images).values())
+        asked = [image for image in self._pictures.images if self._label(image)]
+        found: list[list[str]] = []
+        for start in range(0, len(asked), _CHUNK):
+            on(SearchMode.IMAGE.value, start, len(asked))
+            some = asked[start : start + _CHUNK]
+            vectors = store.vectors(np.array([image.image_id for image in some], np.int64))
+            near = store.search(vectors, (self._depth + 1) * most, allowed=allowed)
+            found += [
+                self._by_case(hits, without=image.case_id)
+                for image, hits in zip(some, near, strict=True)
+            ]
+        on(SearchMode.IMAGE.value, len(asked), len(asked))
+        queries = [LabelledReport("", self._label(image), image.case_id) for image in asked]
+        return self._ranking(SearchMode.IMAGE, queries, found)
+
+    def figures(self, ranking: Ranking) -> ModeFigures:
+        """Figures of what :meth:`reports` or :meth:`pictures` found."""
+        return mode_figures(ranking, k=self._k, cases=self._pictures.cases)
+
+    def _ranking(
+        self, mode: SearchMode, asked: Sequence[LabelledReport], found: list[list[str]]
+    ) -> Ranking:
+        return Ranking(
+            mode=mode,
+            truth=[query.label for query in asked],
+            cases=independent_units(asked),
+            findable=[self._pictures.findable(query) for query in asked],
+            found=found,
+        )
+
+    def _label(self, image: ImageRecord) -> str:
+        return self._pictures.label(image)
+
+    def _by_case(self, hits: Iterable[Hit], *, without: str) -> list[str]:
+        """Labels of the cases found, each case's that of its nearest picture."""
+        nearest: dict[str, ImageRecord] = {}
+        for hit in hits:
+            image = self._images[hit.image_id]
+            nearest.setdefault(image.case_id, image)
+        nearest.pop(without, None)
+        return [self._label(image) for image in nearest.values()][: self._depth]

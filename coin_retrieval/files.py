@@ -1,0 +1,65 @@
+"""Paths as people give them, and files that appear as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import get_ident
+
+from coin_retrieval.errors import InputError
+
+PARTIAL = ".partial"
+"""The suffix of what is being written; a process that is killed may leave such a file."""
+
+
+def as_path(value: str | os.PathLike[str]) -> Path:
+    """A path as people give it.
+
+    Raises:
+        InputError: something else.
+    """
+    if isinstance(value, (str, os.PathLike)):
+        return Path(value)
+    raise InputError("not a path", value=type(value).__name__, expected="text or a pathlib.Path")
+
+
+@contextmanager
+def replacing(path: Path, *, flush: bool = False) -> Iterator[Path]:
+    """Give a path beside ``path`` to write to; when the block ends it is renamed to ``path``.
+
+    A reader sees the old file or the new one, and what fails leaves nothing. The folder is made.
+
+    Args:
+        flush: to the disk, so that a power cut cannot undo or empty what was reported as done.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}{PARTIAL}")
+    try:
+        yield aside
+        if flush:
+            flush_to_disk(aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    if flush:
+        flush_to_disk(path.parent)
+
+
+def replace_file(path: Path, content: bytes | str, *, flush: bool = False) -> None:
+    """Write ``path`` in one step (text as UTF-8); see :func:`replacing`."""
+    with replacing(path, flush=flush) as aside:
+        aside.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, has reached the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

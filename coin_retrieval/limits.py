@@ -1,0 +1,8 @@
+"""How much one question may ask for, and asks for by itself: here, and nowhere else."""
+
+DEFAULT_CASES = 10
+MAX_CASES = 200
+MAX_MARKS = 50
+DEFAULT_PROTOTYPES = 4
+MAX_PROTOTYPES = 16
+MAX_SEED = 2**32 - 1

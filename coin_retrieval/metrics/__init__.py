@@ -1,0 +1,1 @@
+"""Figures of rankings and of feature clouds, and how sure they are. Pure functions."""

@@ -1,0 +1,51 @@
+"""What a model's directory says about itself in ``coin.json``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from coin_retrieval.errors import WeightsError
+
+CARD = "coin.json"
+
+
+class ModelCard(BaseModel):
+    """A name, and what a generator is best drawn with; all of it optional."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str | None = None
+    steps: int | None = Field(default=None, ge=1)
+    guidance: float | None = Field(default=None, ge=0)
+    width_px: int | None = Field(default=None, ge=8)
+    height_px: int | None = Field(default=None, ge=8)
+
+
+def read_card(directory: Path) -> ModelCard:
+    """The card of a directory; an empty one where there is none.
+
+    Raises:
+        WeightsError: it cannot be read, or says something else.
+    """
+    path = directory / CARD
+    try:
+        return ModelCard.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return ModelCard()
+    except (OSError, ValidationError) as error:
+        raise WeightsError(
+            f"{path} cannot be read ({error})",
+            expected=f"JSON with some of {', '.join(ModelCard.model_fields)}",
+            remedy="correct or remove it",
+        ) from error
+
+
+def model_name(directory: Path) -> str:
+    """The card's name, else the directory's own: never a path, which differs by machine.
+
+    Raises:
+        WeightsError: the card cannot be read.
+    """
+    return read_card(directory).name or directory.resolve().name

@@ -1,0 +1,305 @@
+"""The answer as JSON: one shape for the command line and the HTTP API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from coin_retrieval.presenting.phrases import CAUTION, closeness, shares_heading
+from coin_retrieval.search.plan import PublicPlan
+from coin_retrieval.search.query import Query
+
+if TYPE_CHECKING:  # who only reads answers, as a client does, loads no more than pydantic
+    from coin_retrieval.prototypes.prototype import Drawing, Prototype
+    from coin_retrieval.search.result import SearchResult
+    from coin_retrieval.search.support import Support
+    from coin_retrieval.types import CaseMatch, ImageRecord, Match, Part
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class QueryAnswer(_Answer):
+    """The question as it was asked, and as it was understood."""
+
+    asked: Query
+    report: str = Field(description="the report as it was read")
+    mode: str = Field(description="fused, prototype, text or image")
+    dropped_text: str = Field(description="the end of the report that no model could read")
+    site: str = Field(description="the site that the report names; empty if it names none")
+    offered_where: dict[str, list[str]] = Field(
+        description="a filter on that site, in the archive's own words, to be offered to the "
+        "reader; it was not applied",
+        examples=[{"site": ["cervix"]}],
+    )
+
+
+class PrototypeAnswer(_Answer):
+    """A synthetic picture: never a patient's cells."""
+
+    id: str
+    path: str = Field(description="a file, or a URL path when served")
+    seed: int
+    synthetic: bool = True
+    provenance: dict[str, Any]
+
+
+class PartAnswer(_Answer):
+    """What one part of the query says of a picture."""
+
+    kind: str = Field(
+        description="text, prototype, image, liked, disliked, unlike, or archive (what whitening "
+        "takes off for all pictures)"
+    )
+    label: str = Field(description="a prototype's seed, a marked case's id; else empty")
+    cosine: float = Field(description="the picture's own cosine similarity to this part")
+    corrected: float = Field(description="the same after the corrections")
+    share: float = Field(description="its summand of the picture's score")
+    rank: int | None = Field(
+        description="where this part alone finds the picture; null: not asked, or farther down"
+    )
+
+
+class ImageAnswer(_Answer):
+    """A picture of the archive, and why it was found."""
+
+    image_id: int
+    uri: str = Field(description="the picture's file, or a URL path when served")
+    similarity: float
+    score: float | None = Field(description="what it was ranked by: the sum of its parts' shares")
+    parts: list[PartAnswer]
+    diagnosis: str
+    finding: str
+    origin: str = Field(description="real, generated or translated")
+
+
+class NearDuplicateAnswer(_Answer):
+    """A picture of another case that repeats one of this case: no independent evidence."""
+
+    case_id: str
+    image_id: int
+    diagnosis: str
+    similarity: float
+
+
+class CaseAnswer(_Answer):
+    """A case: diagnosis and finding are its best-matching image's, ``diagnoses`` all found."""
+
+    case_id: str
+    similarity: float
+    site: str
+    specimen: str
+    stain: str
+    diagnosis: str
+    finding: str
+    diagnoses: list[str]
+    images: list[ImageAnswer]
+    near_duplicates: list[NearDuplicateAnswer] = Field(
+        description="pictures of other cases that repeat one of this case, folded here; empty "
+        "where near duplicates were asked for as cases"
+    )
+
+
+class ShareAnswer(_Answer):
+    """One diagnosis among the nearest real cases."""
+
+    diagnosis: str = Field(description="empty: cases without one", examples=["LSIL"])
+    cases: int = Field(description="how many of support.cases", examples=[6])
+    share: float = Field(description="weighted by similarity", examples=[0.612])
+    low: float = Field(description="lower end of the share's 95 % interval", examples=[0.317])
+    high: float = Field(description="upper end", examples=[0.841])
+
+
+class SupportAnswer(_Answer):
+    """What the nearest cases say, and how little. Decision support, not a diagnosis."""
+
+    close: bool | None = Field(
+        description="false: no close match; null: no threshold is calibrated for such a query",
+        examples=[True],
+    )
+    score: float = Field(
+        description="mean similarity of the first cases (three, unless calibrated otherwise)",
+        examples=[0.734],
+    )
+    threshold: float | None = Field(
+        description="a score below it is no close match", examples=[0.61]
+    )
+    false_alarm_rate: float | None = Field(
+        description="share of queries with a match that fall below it nevertheless",
+        examples=[0.05],
+    )
+    cases: int = Field(description="real cases that the shares rest on", examples=[10])
+    not_real: int = Field(description="nearest cases without a real picture: never counted")
+    shares: list[ShareAnswer] = Field(description="largest first; they sum to 1")
+    closeness: str = Field(description="close, score and threshold in words")
+    heading: str = Field(description="what the shares rest on, in words")
+    caution: str = Field(description="to be shown with the shares", examples=[CAUTION])
+
+
+class SearchAnswer(_Answer):
+    """Prototypes and the nearest real cases. Decision support, never a diagnosis by itself."""
+
+    query: QueryAnswer
+    prototypes: list[PrototypeAnswer]
+    cases: list[CaseAnswer]
+    support: SupportAnswer | None = Field(
+        description="of the nearest cases, also where the list is varied; null if none was found"
+    )
+    exact: bool = Field(description="false: the index may have missed a nearer picture")
+    notices: list[str] = Field(
+        description="for the reader, such as that the archive's calibration does not apply"
+    )
+    plan: PublicPlan = Field(description="every decision of the search, by which it is replayed")
+    timings_ms: dict[str, float]
+
+
+class DrawingAnswer(_Answer):
+    """Synthetic pictures of a report: never a patient's cells."""
+
+    report: str = Field(description="the report as it was read")
+    dropped_text: str = Field(description="the end of the report that the generator cannot read")
+    prototypes: list[PrototypeAnswer]
+    timings_ms: dict[str, float]
+
+
+def to_answer(
+    result: SearchResult,
+    *,
+    prototype_path: Callable[[Prototype], str] = lambda p: str(p.path),
+    image_uri: Callable[[ImageRecord], str] = lambda image: image.uri,
+    sites: Iterable[str] = (),
+) -> SearchAnswer:
+    """A search result in its JSON shape; the two callables say where pictures can be had.
+
+    Args:
+        sites: the values of the archive's site field, to offer one of them as a filter.
+    """
+    from coin_retrieval.reports.filters import suggest_where
+    from coin_retrieval.types import Report
+
+    report = result.plan.words.report if result.plan.words else Report("")
+    offered = suggest_where(report, known=sites)
+    return SearchAnswer(
+        query=QueryAnswer(
+            asked=result.plan.query,
+            report=result.report,
+            mode=result.mode.value,
+            dropped_text=result.dropped_text,
+            site=report.site,
+            offered_where={field: list(values) for field, values in offered.items()},
+        ),
+        prototypes=[to_prototype_answer(p, prototype_path) for p in result.prototypes],
+        cases=[to_case_answer(case, image_uri) for case in result.cases],
+        support=to_support_answer(result.support) if result.support else None,
+        exact=result.exact,
+        notices=list(result.notices),
+        plan=result.plan.public(),
+        timings_ms=_rounded(result.timings_ms),
+    )
+
+
+def to_support_answer(support: Support) -> SupportAnswer:
+    """Decision support in its JSON shape, its words included."""
+    return SupportAnswer(
+        close=support.close,
+        score=round(support.score, 6),
+        threshold=support.threshold,
+        false_alarm_rate=support.false_alarm_rate,
+        cases=support.cases,
+        not_real=support.not_real,
+        shares=[
+            ShareAnswer(
+                diagnosis=share.diagnosis,
+                cases=share.cases,
+                share=round(share.share, 6),
+                low=round(share.low, 6),
+                high=round(share.high, 6),
+            )
+            for share in support.shares
+        ],
+        closeness=closeness(support),
+        heading=shares_heading(support),
+        caution=CAUTION,
+    )
+
+
+def to_drawing_answer(
+    drawing: Drawing, path: Callable[[Prototype], str] = lambda p: str(p.path)
+) -> DrawingAnswer:
+    """A drawing in its JSON shape."""
+    return DrawingAnswer(
+        report=drawing.report,
+        dropped_text=drawing.dropped_text,
+        prototypes=[to_prototype_answer(p, path) for p in drawing.prototypes],
+        timings_ms=_rounded(drawing.timings_ms),
+    )
+
+
+def to_prototype_answer(
+    prototype: Prototype, path: Callable[[Prototype], str] = lambda p: str(p.path)
+) -> PrototypeAnswer:
+    """One prototype in its JSON shape."""
+    return PrototypeAnswer(
+        id=prototype.prototype_id,
+        path=path(prototype),
+        seed=prototype.provenance.seed,
+        provenance=prototype.provenance.as_dict(),
+    )
+
+
+def to_case_answer(
+    match: CaseMatch, image_uri: Callable[[ImageRecord], str] = lambda image: image.uri
+) -> CaseAnswer:
+    """One case in its JSON shape."""
+    best = match.matches[0].image
+    return CaseAnswer(
+        case_id=match.case.case_id,
+        similarity=round(match.similarity, 6),
+        site=match.case.site,
+        specimen=match.case.specimen,
+        stain=match.case.stain,
+        diagnosis=best.diagnosis,
+        finding=best.finding,
+        diagnoses=list(dict.fromkeys(m.image.diagnosis for m in match.matches)),
+        images=[_to_image_answer(m, image_uri) for m in match.matches],
+        near_duplicates=[
+            NearDuplicateAnswer(
+                case_id=repeat.image.case_id,
+                image_id=repeat.image.image_id,
+                diagnosis=repeat.image.diagnosis,
+                similarity=round(repeat.similarity, 6),
+            )
+            for repeat in match.near_duplicates
+        ],
+    )
+
+
+def _to_image_answer(match: Match, image_uri: Callable[[ImageRecord], str]) -> ImageAnswer:
+    return ImageAnswer(
+        image_id=match.image.image_id,
+        uri=image_uri(match.image),
+        similarity=round(match.similarity, 6),
+        score=None if match.score is None else round(match.score, 6),
+        parts=[_to_part_answer(part) for part in match.parts],
+        diagnosis=match.image.diagnosis,
+        finding=match.image.finding,
+        origin=match.image.origin.value,
+    )
+
+
+def _to_part_answer(part: Part) -> PartAnswer:
+    return PartAnswer(
+        kind=part.kind,
+        label=part.label,
+        cosine=round(part.cosine, 6),
+        corrected=round(part.corrected, 6),
+        share=round(part.share, 6),
+        rank=part.rank,
+    )
+
+
+def _rounded(timings_ms: Mapping[str, float]) -> dict[str, float]:
+    return {stage: round(ms, 2) for stage, ms in timings_ms.items()}

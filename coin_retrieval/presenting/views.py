@@ -1,0 +1,117 @@
+"""What a server says besides answers to searches: the archive, its cases, itself, and refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class CodeView(_Wire):
+    """A category of a reporting system."""
+
+    system: str
+    edition: str
+    code: str
+
+
+class ImageView(_Wire):
+    """A picture of a case."""
+
+    image_id: int
+    uri: str = Field(description="where to get it; add ?size= for the longer side in pixels")
+    content_hash: str = Field(description="SHA-256 of the source file")
+    width_px: int
+    height_px: int
+    mpp_um: float | None = Field(description="micrometres a pixel, if known")
+    diagnosis: str
+    finding: str
+    origin: str = Field(description="real, generated or translated")
+    attributes: Mapping[str, str] = Field(description="the further columns of its manifest")
+
+
+class CaseView(_Wire):
+    """A case of the archive with all its pictures. Ids are pseudonyms."""
+
+    case_id: str
+    site: str
+    specimen: str
+    stain: str
+    report: str
+    codes: list[CodeView]
+    images: list[ImageView]
+
+
+class ValueView(_Wire):
+    """A value of a field."""
+
+    value: str
+    images: int = Field(description="how many images have it")
+
+
+class FieldView(_Wire):
+    """A field that `where` can name."""
+
+    name: str
+    distinct: int = Field(description="how many values there are")
+    values: list[ValueView] = Field(description="the most frequent ones first, not always all")
+
+
+class EncoderView(_Wire):
+    """The identity of the embedding space that the archive lives in."""
+
+    name: str
+    revision: str
+    dim: int
+    weights: str = Field(description="SHA-256 of the weights")
+
+
+class ArchiveView(_Wire):
+    """What the archive holds, and what it can be asked."""
+
+    version: str = Field(description="the published version that this server opened")
+    created_at: str = Field(description="UTC, ISO 8601")
+    images: int
+    cases: int
+    demonstration: bool = Field(description="true: drawn pictures, no patients")
+    encoder: EncoderView
+    generator: str | None = Field(description="name of the generator; null: nothing is drawn")
+    modes: list[str] = Field(description="the modes that POST /v1/search takes here, best first")
+    prototypes: int = Field(description="how many pictures a search draws if it does not say")
+    calibrated: bool = Field(description="whether modes and prototypes were chosen by measurement")
+    fields: list[FieldView]
+
+
+class HealthView(_Wire):
+    """The process is alive."""
+
+    status: Literal["ok"]
+    version: str
+
+
+class ReadyView(_Wire):
+    """Whether questions can be answered."""
+
+    status: Literal["loading", "ready", "failed"]
+    elapsed_s: float
+
+
+class ErrorDetail(_Wire):
+    """Why a request was refused."""
+
+    kind: str = Field(description="a stable word for programs", examples=["report"])
+    problem: str = Field(examples=["the report is empty"])
+    value: Any = Field(description="what was given, shortened")
+    expected: str | None
+    remedy: str | None = Field(examples=["paste the report's text: findings and conclusion"])
+
+
+class ErrorAnswer(_Wire):
+    """The one shape of every refusal."""
+
+    error: ErrorDetail

@@ -1,0 +1,1 @@
+"""Synthetic pictures that stand for a query: drawn once, marked, kept."""

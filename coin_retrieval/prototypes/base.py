@@ -1,0 +1,128 @@
+"""The prototyper's role: a source to synthetic pictures, each with its provenance."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from coin_retrieval.errors import GenerationError, InputError, ReportError, UnsupportedError
+from coin_retrieval.progress import Progress, silent
+from coin_retrieval.types import Provenance, ReportSource, RgbImage, Sample, Source
+
+MAX_PICTURES = 64
+STAGE = "drawing"
+_MAX_SEED = 2**63 - 1
+_BLANK_RANGE = 4
+
+
+class Prototyper(ABC):
+    """Makes pictures from sources: generation from a report, translation from a picture.
+
+    Backends set ``name`` (for people), ``identity`` (SHA-256, hex, of all that shapes their
+    pictures besides source and seed: what was measured with one says nothing about another) and
+    ``sources`` (the kinds they draw from), and implement :meth:`_plan` and :meth:`_draw`.
+    :meth:`plan` is called by several threads at once, :meth:`draw` by one at a time.
+    """
+
+    name: str
+    identity: str
+    sources: tuple[type[Source], ...] = (ReportSource,)
+    batch_size: int = 1
+
+    def plan(self, source: Source, *, n: int = 4, seed: int = 0) -> tuple[Provenance, ...]:
+        """What :meth:`draw` will draw, the cache's keys: picture i is of seed ``seed + i`` alone.
+
+        Raises:
+            UnsupportedError: a kind of source that it does not draw from.
+            ReportError: the report is empty.
+            InputError: ``n`` or ``seed`` is out of range.
+        """
+        if not isinstance(source, self.sources):
+            raise UnsupportedError(
+                f"{self.name} does not draw from this",
+                value=source.kind,
+                expected=", ".join(kind.kind for kind in self.sources),
+            )
+        if isinstance(source, ReportSource) and not source.text.strip():
+            raise ReportError("nothing to draw: the prompt is empty", expected="report text")
+        if not 1 <= n <= MAX_PICTURES:
+            raise InputError(
+                "number of pictures out of range", value=n, expected=f"1 to {MAX_PICTURES}"
+            )
+        if not 0 <= seed <= _MAX_SEED - n:
+            raise InputError("seed out of range", value=seed, expected=f"0 to {_MAX_SEED - n}")
+        first = self._plan(source)
+        return tuple(replace(first, seed=seed + i) for i in range(n))
+
+    def draw(self, plans: Sequence[Provenance], *, on: Progress = silent) -> list[Sample]:
+        """Draw what :meth:`plan` planned, in order; several sources are drawn in one batch.
+
+        Args:
+            on: told of every step of stage ``drawing``; what it raises stops the drawing there.
+
+        Raises:
+            InputError: a plan of another prototyper.
+            GenerationError: a picture came out blank or non-finite.
+        """
+        self._refuse_foreign(plans)
+        batches = self._batches(plans)
+        steps = sum(batch[0].steps for batch in batches)
+        samples: list[Sample] = []
+        behind = 0
+        on(STAGE, 0, steps)
+        for batch in batches:
+            images = self._draw(batch, _steps_after(behind, steps, on))
+            for plan, image in zip(batch, images, strict=True):
+                _refuse_blank(image, plan)
+                samples.append(Sample(image, plan))
+            behind += batch[0].steps
+            on(STAGE, behind, steps)
+        return samples
+
+    @abstractmethod
+    def _plan(self, source: Source) -> Provenance:
+        """The plan of seed 0, with all defaults filled in."""
+
+    @abstractmethod
+    def _draw(self, plans: Sequence[Provenance], on_step: Callable[[int], None]) -> list[RgbImage]:
+        """The pictures of one batch.
+
+        Args:
+            on_step: may be told how many of the steps lie behind, below the plans' ``steps``: the
+                last one is told by :meth:`draw`, when the pictures are there.
+
+        Raises:
+            GenerationError: non-finite values.
+        """
+
+    def _batches(self, plans: Sequence[Provenance]) -> list[Sequence[Provenance]]:
+        """``batch_size`` plans each, in order; a backend may cut them smaller."""
+        return [plans[i : i + self.batch_size] for i in range(0, len(plans), self.batch_size)]
+
+    def _refuse_foreign(self, plans: Sequence[Provenance]) -> None:
+        for plan in dict.fromkeys(replace(plan, seed=0) for plan in plans):
+            if plan != self._plan(plan.source):
+                raise InputError(
+                    "this was planned by another prototyper, or with other settings",
+                    value=f"{plan.generator} (weights {plan.weights[:12]})",
+                    expected=self.name,
+                    remedy="plan it again",
+                )
+
+
+def _steps_after(behind: int, steps: int, on: Progress) -> Callable[[int], None]:
+    return lambda step: on(STAGE, behind + step, steps)
+
+
+def _refuse_blank(image: RgbImage, plan: Provenance) -> None:
+    """A black or flat picture means that the numbers overflowed (diffusers issue 7310)."""
+    if int(np.ptp(image)) < _BLANK_RANGE:
+        raise GenerationError(
+            "the generator drew a blank picture",
+            value=f"seed {plan.seed}, all pixels near {int(image.mean())}",
+            expected="a picture with contrast",
+            remedy="use dtype bfloat16 or float32, or another seed",
+        )

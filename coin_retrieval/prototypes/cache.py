@@ -1,0 +1,187 @@
+"""Drawn pictures, kept by what made them.
+
+A generator promises no picture twice (its result varies with batch size and hardware), so what it
+drew is stored under the digest of its provenance and never drawn again while the file is whole.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from pydantic import TypeAdapter
+
+from coin_retrieval.errors import NotFoundError, SettingsError
+from coin_retrieval.files import PARTIAL, replace_file
+from coin_retrieval.images import encode_png, load_image
+from coin_retrieval.prototypes.prototype import Prototype
+from coin_retrieval.types import (
+    Embeddings,
+    EncoderSpec,
+    Provenance,
+    RgbImage,
+    Sample,
+    content_digest,
+)
+
+SYNTHETIC_NOTICE = "Synthetic prototype drawn by a model. Not a patient's cells."
+_PROTOTYPE_ID = re.compile(r"[0-9a-f]{64}")
+_UNIT_TOLERANCE = 1e-3
+_PROVENANCE = TypeAdapter(Provenance)
+_KEPT = (".png", ".npy", PARTIAL)
+
+
+class PrototypeCache:
+    """Prototypes as PNG files named by their provenance's digest, their embeddings beside them.
+
+    Safe for several threads and processes: files appear whole or not at all.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def get(self, provenance: Provenance) -> Prototype | None:
+        """The prototype of this provenance; ``None`` if it is absent or its file is damaged."""
+        return self._read(provenance.digest)
+
+    def find(self, prototype_id: str) -> Prototype:
+        """The prototype with this id.
+
+        Raises:
+            NotFoundError: no such prototype, or its file is damaged.
+        """
+        here = self._read(prototype_id) if _PROTOTYPE_ID.fullmatch(prototype_id) else None
+        if here is None:
+            raise NotFoundError(
+                "no such prototype",
+                value=prototype_id,
+                expected="the id of a prototype that a search or generate answered",
+                remedy="generate it again",
+            )
+        return here
+
+    def __iter__(self) -> Iterator[Prototype]:
+        """Every whole prototype, by its id."""
+        for path in sorted(self.root.glob("??/*.png")):
+            here = self._read(path.stem)
+            if here is not None:
+                yield here
+
+    def clear(self) -> int:
+        """Delete all prototypes and their embeddings, damaged ones too; returns how many pictures.
+
+        Raises:
+            SettingsError: a file cannot be deleted.
+        """
+        pictures = 0
+        try:
+            for path in sorted(self.root.glob("??/*")):
+                if path.suffix in _KEPT:
+                    path.unlink(missing_ok=True)
+                    pictures += path.suffix == ".png"
+        except OSError as error:
+            raise _not_writable(self.root, error) from error
+        return pictures
+
+    def put(self, sample: Sample) -> Prototype:
+        """Keep a drawn picture, marked synthetic in its metadata.
+
+        Raises:
+            SettingsError: the cache directory cannot be written.
+        """
+        prototype_id = sample.provenance.digest
+        path = self._path(prototype_id)
+        for outdated in path.parent.glob(f"{prototype_id}.*.npy"):
+            outdated.unlink(missing_ok=True)
+        _write(path, encode_png(sample.image, text=_metadata(sample.provenance)))
+        return Prototype(prototype_id, path, sample.provenance)
+
+    def embeddings(
+        self,
+        prototypes: Sequence[Prototype],
+        spec: EncoderSpec,
+        encode: Callable[[Sequence[RgbImage]], Embeddings],
+    ) -> Embeddings:
+        """Embeddings of prototypes, float32 [n dim]; ``encode`` is asked only for new ones.
+
+        Raises:
+            ImageError: a prototype's file has gone.
+            SettingsError: the cache directory cannot be written.
+        """
+        space = content_digest(asdict(spec))[:16]
+        paths = [p.path.with_suffix(f".{space}.npy") for p in prototypes]
+        rows = [_read_row(path, spec.dim) for path in paths]
+        missing = [i for i, row in enumerate(rows) if row is None]
+        if missing:
+            fresh = encode([load_image(prototypes[i].path) for i in missing])
+            for i, row in zip(missing, fresh, strict=True):
+                rows[i] = row
+                _write(paths[i], _npy(row))
+        return np.stack([row for row in rows if row is not None])
+
+    def _path(self, prototype_id: str) -> Path:
+        return self.root / prototype_id[:2] / f"{prototype_id}.png"
+
+    def _read(self, prototype_id: str) -> Prototype | None:
+        """The file of this id, if its checksums hold and it says so itself (no pixel is decoded).
+
+        Older programs wrote other provenances: theirs are as good as absent.
+        """
+        path = self._path(prototype_id)
+        try:
+            with Image.open(io.BytesIO(path.read_bytes()), formats=["PNG"]) as image:
+                text = image.info["provenance"]
+                image.verify()
+            provenance = _PROVENANCE.validate_json(text)
+        except (OSError, SyntaxError, ValueError, LookupError, EOFError):
+            return None
+        if provenance.digest != prototype_id:
+            return None
+        return Prototype(prototype_id, path, provenance)
+
+
+def _metadata(provenance: Provenance) -> dict[str, str]:
+    return {
+        "synthetic": "true",
+        "Software": f"coin-retrieval {version('coin-retrieval')}",
+        "Description": SYNTHETIC_NOTICE,
+        "provenance": json.dumps(provenance.as_dict(), sort_keys=True),
+    }
+
+
+def _read_row(path: Path, dim: int) -> np.ndarray | None:
+    try:
+        row = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    whole = row.shape == (dim,) and row.dtype == np.float32
+    return row if whole and abs(np.linalg.norm(row) - 1) < _UNIT_TOLERANCE else None
+
+
+def _npy(row: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(row, np.float32), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        replace_file(path, data)
+    except OSError as error:
+        raise _not_writable(path.parent, error) from error
+
+
+def _not_writable(directory: Path, error: OSError) -> SettingsError:
+    return SettingsError(
+        f"the prototype cache cannot be written ({error.strerror})",
+        value=str(directory),
+        expected="a writable directory with room",
+        remedy="set COIN_CACHE_DIR to another directory",
+    )

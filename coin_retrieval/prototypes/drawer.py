@@ -1,0 +1,85 @@
+"""From a source to its prototypes: drawn once, then found in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from threading import Lock
+
+from coin_retrieval.progress import Progress, silent
+from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.prototypes.cache import PrototypeCache
+from coin_retrieval.prototypes.prototype import Drawing, Prototype
+from coin_retrieval.reports.plain import read_report
+from coin_retrieval.timing import Stopwatch
+from coin_retrieval.types import Provenance, ReportSource, Source
+
+_PLANS_REMEMBERED = 256
+
+
+class PrototypeDrawer:
+    """Draws what the cache lacks. Safe for several threads.
+
+    The prototyper draws for one at a time: its lock is held only while it computes, and what lies
+    in the cache whole never waits for it.
+    """
+
+    def __init__(self, prototyper: Prototyper, cache: PrototypeCache) -> None:
+        self.name = prototyper.name
+        self.identity = prototyper.identity
+        self._prototyper = prototyper
+        self._cache = cache
+        self._lock = Lock()
+        self._plan = lru_cache(_PLANS_REMEMBERED)(prototyper.plan)
+
+    def plan(self, source: Source | str, *, n: int = 4, seed: int = 0) -> tuple[Provenance, ...]:
+        """What would be drawn from seeds ``seed`` … ``seed + n - 1``; no model computes.
+
+        Args:
+            source: a text is a report's, as :func:`.read_report` read it.
+
+        Raises:
+            ReportError, InputError, UnsupportedError: as :meth:`.Prototyper.plan` does.
+        """
+        if isinstance(source, str):
+            source = ReportSource(source)
+        return self._plan(source, n=n, seed=seed)
+
+    def cached(self, plans: Sequence[Provenance]) -> list[Prototype | None]:
+        """The prototypes of plans as far as the cache has them, in order; nothing is drawn."""
+        return [self._cache.get(plan) for plan in plans]
+
+    def draw_planned(
+        self, plans: Sequence[Provenance], watch: Stopwatch, *, on: Progress = silent
+    ) -> list[Prototype]:
+        """The prototypes of plans, in order: from the cache, else drawn and kept.
+
+        Raises:
+            InputError: planned by another prototyper.
+            GenerationError: a picture came out blank or non-finite; nothing of this call is kept.
+            SettingsError: the cache cannot be written.
+        """
+        with watch.stage("generate"):
+            found = dict(zip(plans, self.cached(plans), strict=True))
+            if None in found.values():
+                with self._lock:
+                    # asked again: another caller may have drawn them while this one waited
+                    found |= {p: self._cache.get(p) for p, here in found.items() if here is None}
+                    missing = [plan for plan, here in found.items() if here is None]
+                    samples = self._prototyper.draw(missing, on=on) if missing else []
+                    found |= {sample.provenance: self._cache.put(sample) for sample in samples}
+            return [here for plan in plans if (here := found[plan]) is not None]
+
+    def draw(self, report: str, *, n: int = 4, seed: int = 0, on: Progress = silent) -> Drawing:
+        """Prototypes of a report from seeds ``seed`` … ``seed + n - 1``.
+
+        Raises:
+            ReportError, InputError: the report, ``n`` or ``seed`` cannot be used.
+            GenerationError, SettingsError: as :meth:`draw_planned` does.
+        """
+        watch = Stopwatch()
+        with watch.stage("prompt"):
+            text = read_report(report).text
+            plans = self.plan(text, n=n, seed=seed)
+        prototypes = self.draw_planned(plans, watch, on=on)
+        return Drawing(text, plans[0].dropped_text, tuple(prototypes), watch.read_ms())

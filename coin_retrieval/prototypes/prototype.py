@@ -1,0 +1,28 @@
+"""A synthetic picture that stands for a query, and a set of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from coin_retrieval.types import Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Prototype:
+    """A synthetic picture in the cache: ``prototype_id`` is its provenance's digest."""
+
+    prototype_id: str
+    path: Path
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Prototypes of a report, and what it took; ``timings_ms`` has one entry a stage."""
+
+    report: str
+    dropped_text: str
+    prototypes: tuple[Prototype, ...]
+    timings_ms: Mapping[str, float]

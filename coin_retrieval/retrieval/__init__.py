@@ -1,1 +1,0 @@
-"""Query → prototype → nearest real cases."""

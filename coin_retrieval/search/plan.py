@@ -1,0 +1,168 @@
+"""Every decision of a search, made before anything is drawn, and part of its answer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from coin_retrieval.archive.calibration import CloseMatch
+from coin_retrieval.config import FusionSettings
+from coin_retrieval.search.query import Query
+from coin_retrieval.types import (
+    EncoderSpec,
+    Provenance,
+    Report,
+    RgbImage,
+    SearchMode,
+    content_digest,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DrawingPlan:
+    """What is drawn: one provenance a picture, by the generator of this name and identity.
+
+    ``gate`` is what judges the drawings before they count: nothing does yet.
+    """
+
+    pictures: tuple[Provenance, ...]
+    generator: str
+    identity: str
+    gate: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class WordsPlan:
+    """How one text becomes vectors: the ``report`` as it was read, and what is made of it.
+
+    ``mode`` is text, prototype or fused; ``drawing`` is ``None`` where nothing is drawn.
+    ``dropped_text`` is the end of it that no model of this mode can read.
+    """
+
+    report: Report
+    mode: SearchMode
+    drawing: DrawingPlan | None
+    dropped_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveIdentity:
+    """Which version of which archive: ``digest`` is over its files' checksums."""
+
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchPlan:
+    """What a search will do.
+
+    ``mode`` is how the query is searched; ``words`` how the report becomes vectors, ``unlike`` the
+    same for what is not looked for. ``image`` is a picture to search with. ``fusion`` has weights
+    and corrections; ``calibrated`` says whether the archive's calibration chose them, and
+    ``uncalibrated_because`` why not. ``closeness`` is the threshold of a close match, ``None``
+    where nobody measured one for such a query. ``notices`` are for the reader.
+    """
+
+    query: Query
+    archive: ArchiveIdentity
+    encoder: EncoderSpec
+    mode: SearchMode
+    words: WordsPlan | None
+    unlike: WordsPlan | None
+    image: RgbImage | None
+    fusion: FusionSettings
+    calibrated: bool
+    uncalibrated_because: str
+    closeness: CloseMatch | None
+    notices: tuple[str, ...]
+
+    @property
+    def drawings(self) -> tuple[Provenance, ...]:
+        """Every picture that it needs drawn."""
+        plans = [words.drawing for words in (self.words, self.unlike) if words]
+        return tuple(picture for plan in plans if plan for picture in plan.pictures)
+
+    def public(self) -> PublicPlan:
+        """The plan with digests instead of words: all that logs, audits and links may hold."""
+        query = self.query
+        drawing = self.words.drawing if self.words else None
+        avoided = self.unlike.drawing if self.unlike else None
+        return PublicPlan(
+            archive_version=self.archive.version,
+            archive=self.archive.digest,
+            encoder=content_digest(asdict(self.encoder)),
+            generator=made.identity if (made := drawing or avoided) else None,
+            mode=self.mode,
+            report=_digest_of(self.words.report.text) if self.words else None,
+            unlike=_digest_of(self.unlike.report.text) if self.unlike else None,
+            image=None if self.image is None else _digest_of(self.image),
+            where={
+                field: sorted(_digest_of(value) for value in values)
+                for field, values in query.where.items()
+            },
+            prototypes=tuple(p.digest for p in drawing.pictures) if drawing else (),
+            seeds=tuple(p.seed for p in drawing.pictures) if drawing else (),
+            avoided=tuple(p.digest for p in avoided.pictures) if avoided else (),
+            gate=drawing.gate if drawing else None,
+            k=query.k,
+            liked=query.liked,
+            disliked=query.disliked,
+            diversity=query.diversity,
+            near_duplicates=query.near_duplicates,
+            fusion=_public_fusion(self.fusion),
+            calibrated=self.calibrated,
+            uncalibrated_because=self.uncalibrated_because,
+            closeness=self.closeness,
+            notices=self.notices,
+        )
+
+
+class PublicPlan(BaseModel):
+    """A plan without its words: texts, pictures and filter values are SHA-256 digests (hex)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    archive_version: str = Field(description="the published version that is searched")
+    archive: str = Field(description="digest over that version's files")
+    encoder: str = Field(description="digest of the encoder's identity")
+    generator: str | None = Field(description="identity of the generator; null: nothing is drawn")
+    mode: SearchMode = Field(description="fused, prototype, text or image")
+    report: str | None = Field(description="digest of the report as it was read")
+    unlike: str | None = Field(description="digest of what is not looked for")
+    image: str | None = Field(description="digest of the picture's pixels")
+    where: dict[str, list[str]] = Field(description="the filter, its values as digests")
+    prototypes: tuple[str, ...] = Field(description="ids of the pictures that stand for the report")
+    seeds: tuple[int, ...] = Field(description="their seeds")
+    avoided: tuple[str, ...] = Field(description="ids of pictures of what is not looked for")
+    gate: str | None = Field(description="what judges the drawings before they count")
+    k: int
+    liked: tuple[str, ...] = Field(description="marked cases, by their pseudonyms")
+    disliked: tuple[str, ...]
+    diversity: float
+    near_duplicates: bool
+    fusion: dict[str, Any] = Field(description="weights and corrections; means as a digest")
+    calibrated: bool = Field(description="whether the archive's calibration chose mode and fusion")
+    uncalibrated_because: str = Field(description="why not; empty if it did")
+    closeness: CloseMatch | None = Field(description="threshold of a close match; null: none")
+    notices: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the whole plan: the same digest, the same search."""
+        return content_digest(self.model_dump(mode="json"))
+
+
+def _digest_of(part: str | RgbImage) -> str:
+    if isinstance(part, str):
+        return sha256(part.encode()).hexdigest()
+    return sha256(repr(part.shape).encode() + part.tobytes()).hexdigest()
+
+
+def _public_fusion(fusion: FusionSettings) -> dict[str, Any]:
+    means = fusion.means
+    public = fusion.model_dump(exclude={"means"})
+    return public | {"means": content_digest(means.model_dump()) if means else None}

@@ -1,0 +1,212 @@
+"""Where every decision of a search is made: no network is loaded, and nothing is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
+
+from coin_retrieval.archive import Archive
+from coin_retrieval.archive.calibration import Calibration, CloseMatch
+from coin_retrieval.config import FusionSettings
+from coin_retrieval.encoding.base import Encoder, SupportsText
+from coin_retrieval.errors import InputError, UnsupportedError
+from coin_retrieval.limits import DEFAULT_PROTOTYPES
+from coin_retrieval.prototypes.drawer import PrototypeDrawer
+from coin_retrieval.reports.plain import read_report
+from coin_retrieval.search.calibration_use import CalibrationUse, calibration_use
+from coin_retrieval.search.plan import ArchiveIdentity, DrawingPlan, SearchPlan, WordsPlan
+from coin_retrieval.search.query import Query
+from coin_retrieval.types import RgbImage, SearchMode
+
+
+class Planner:
+    """Decides how queries are searched on one archive, with one encoder and one generator.
+
+    Args:
+        drawer: ``None`` searches by text and picture only.
+        fusion: ``None`` takes what the archive was calibrated to, else the defaults.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        encoder: Encoder,
+        drawer: PrototypeDrawer | None,
+        fusion: FusionSettings | None = None,
+    ) -> None:
+        self._manifest = archive.manifest
+        self.archive = ArchiveIdentity(archive.version, archive.digest)
+        self._encoder = encoder
+        self._drawer = drawer
+        self._fusion = fusion
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether the archive's encoder embeds texts."""
+        return isinstance(self._encoder, SupportsText)
+
+    @cached_property
+    def _use(self) -> CalibrationUse:
+        if self._fusion is not None:
+            return CalibrationUse(None, "other weights and corrections were named", ())
+        return calibration_use(self._manifest, self._drawer)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The archive's calibration, where it applies."""
+        return self._use.calibration
+
+    @property
+    def fusion(self) -> FusionSettings:
+        """Weights and corrections of every search here."""
+        return self._fusion or (self.calibration.fusion if self.calibration else FusionSettings())
+
+    @property
+    def modes(self) -> tuple[SearchMode, ...]:
+        """The modes that a report can be searched with here; the first is the default."""
+        possible = {
+            SearchMode.FUSED: self.reads_text and self._drawer is not None,
+            SearchMode.PROTOTYPE: self._drawer is not None,
+            SearchMode.TEXT: self.reads_text,
+        }
+        modes = [mode for mode, can in possible.items() if can]
+        best = self.calibration.mode if self.calibration else None
+        return tuple(sorted(modes, key=lambda mode: mode is not best))
+
+    @property
+    def prototypes(self) -> int:
+        """How many pictures a search draws where the query does not say."""
+        return self.calibration.prototypes if self.calibration else DEFAULT_PROTOTYPES
+
+    def closeness(self, mode: SearchMode) -> CloseMatch | None:
+        """The threshold that plain queries of this mode are judged by; ``None`` without one."""
+        measured = self.calibration.close_match.get(mode) if self.calibration else None
+        if measured is None and mode is SearchMode.IMAGE:
+            return self._manifest.own_neighbours
+        return measured
+
+    def plan(self, query: Query, image: RgbImage | None = None) -> SearchPlan:
+        """How this query, with this picture beside it, will be searched.
+
+        Raises:
+            ReportError, InputError: the query cannot be used.
+            UnsupportedError: the mode needs a power that the encoder or the set-up lacks.
+        """
+        alone = not query.report and (image is not None or bool(query.liked))
+        check_query(query, image)
+        mode = query.mode or (SearchMode.IMAGE if alone else self._default_mode())
+        words = self._words(query.report, mode, query) if mode is not SearchMode.IMAGE else None
+        # a text is enough where the encoder reads it: nothing need be drawn to be avoided
+        avoiding = SearchMode.TEXT if self.reads_text else SearchMode.PROTOTYPE
+        return SearchPlan(
+            query=query,
+            archive=self.archive,
+            encoder=self._manifest.encoder,
+            mode=mode,
+            words=words,
+            unlike=self._words(query.unlike, avoiding, query) if query.unlike else None,
+            image=image,
+            fusion=self.fusion,
+            calibrated=self.calibration is not None,
+            uncalibrated_because=self._use.why_not,
+            closeness=self.closeness(mode) if is_plain(query, image) else None,
+            notices=self._use.notices,
+        )
+
+    def without_drawings(self, plan: SearchPlan) -> SearchPlan:
+        """The same search by the report's text alone."""
+        words = self._words(plan.query.report, SearchMode.TEXT, plan.query)
+        closeness = self.closeness(SearchMode.TEXT) if is_plain(plan.query, plan.image) else None
+        return replace(plan, mode=SearchMode.TEXT, words=words, closeness=closeness)
+
+    def _default_mode(self) -> SearchMode:
+        return next(iter(self.modes), SearchMode.PROTOTYPE)
+
+    def _words(self, text: str, mode: SearchMode, query: Query) -> WordsPlan:
+        report = read_report(text)
+        unread: list[str] = []
+        drawing: DrawingPlan | None = None
+        if mode in (SearchMode.TEXT, SearchMode.FUSED):
+            unread.append(self._reader(mode).dropped_text(report.text))
+        if mode in (SearchMode.PROTOTYPE, SearchMode.FUSED):
+            drawer = self.need_drawer()
+            n = self.prototypes if query.prototypes is None else query.prototypes
+            pictures = drawer.plan(report.text, n=n, seed=query.seed)
+            drawing = DrawingPlan(pictures, drawer.name, drawer.identity)
+            unread.append(pictures[0].dropped_text)
+        # each is an end of the same text: what nobody reads is the shorter one
+        return WordsPlan(report, mode, drawing, min(unread, key=len))
+
+    def need_drawer(self) -> PrototypeDrawer:
+        """What draws.
+
+        Raises:
+            UnsupportedError: there is no generator.
+        """
+        if self._drawer is not None:
+            return self._drawer
+        raise UnsupportedError(
+            "there is no generator to draw prototypes",
+            expected="a generator, for modes fused and prototype",
+            remedy="use mode text if the archive's encoder reads text, or set a generator",
+        )
+
+    def _reader(self, mode: SearchMode) -> SupportsText:
+        if isinstance(self._encoder, SupportsText):
+            return self._encoder
+        raise UnsupportedError(
+            f"mode {mode} needs an encoder that reads text",
+            value=str(self._encoder.spec),
+            expected="an encoder with a text tower, such as an open_clip model",
+            remedy="use mode prototype: drawn prototypes make this archive searchable by text",
+        )
+
+
+def is_plain(query: Query, image: RgbImage | None) -> bool:
+    """Whether thresholds of closeness serve such a query.
+
+    Marks, exclusions and a picture beside a report change what a similarity means, and their
+    scores were never measured.
+    """
+    marked = query.liked or query.disliked or query.unlike
+    return not marked and not (query.report and image is not None)
+
+
+def check_query(query: Query, image: RgbImage | None) -> None:
+    """Refuse what no search can answer, though each of its fields could be used.
+
+    Raises:
+        InputError: nothing to search with, a case marked both ways, or mode image with a report.
+    """
+    both = _first(set(query.liked) & set(query.disliked))
+    if both is not None:
+        raise InputError(
+            "a case is marked both ways",
+            value=both,
+            expected="a case that is wanted or one that is not",
+            remedy="take back one of the two marks",
+        )
+    if query.mode is SearchMode.IMAGE and query.report:
+        raise InputError(
+            "mode image looks at a picture alone",
+            value="mode image with a report",
+            expected="a picture without a report, or the mode of the report",
+            remedy="leave the mode out: picture and report are then searched together",
+        )
+    if query.mode is SearchMode.IMAGE and image is None and not query.liked:
+        raise InputError(
+            "a search takes a report or an image",
+            value="mode image without an image",
+            expected="an image, or another mode",
+        )
+    if query.mode not in (None, SearchMode.IMAGE) and image is not None and not query.report:
+        raise InputError(
+            "a search takes a report or an image",
+            value=f"mode {query.mode} with an image and no report",
+            expected="a report as well, or the image alone (mode image)",
+        )
+
+
+def _first(cases: Iterable[str]) -> str | None:
+    return min(cases, default=None)

@@ -1,0 +1,129 @@
+"""What is asked: one model for the library, the command line, a JSON body and a form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from coin_retrieval.errors import InputError
+from coin_retrieval.limits import (
+    DEFAULT_CASES,
+    DEFAULT_PROTOTYPES,
+    MAX_CASES,
+    MAX_MARKS,
+    MAX_PROTOTYPES,
+    MAX_SEED,
+)
+from coin_retrieval.types import SearchMode
+
+
+def _as_lists(where: Any) -> Any:
+    """A filter's single values stand for lists of one."""
+    if not isinstance(where, Mapping):
+        return where
+    return {
+        field: [values] if isinstance(values, str) else values for field, values in where.items()
+    }
+
+
+Where = Annotated[
+    dict[str, list[str]],
+    BeforeValidator(_as_lists, json_schema_input_type=dict[str, str | list[str]]),
+]
+Marks = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(max_length=MAX_MARKS)]
+
+
+class Query(BaseModel):
+    """A report, and how to search with it or with a picture that is given beside it.
+
+    ``mode`` ``None`` means what the archive was calibrated to, else the best there is: fused where
+    the encoder reads text and a generator draws, else the one of the two that can; a picture alone
+    is always searched as itself.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    report: str = Field(
+        default="",
+        description="a cytology report in plain words; it is neither stored in the archive nor "
+        "logged, but the prototypes drawn from it carry it in their metadata",
+        examples=["Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules."],
+    )
+    mode: SearchMode | None = Field(
+        default=None,
+        description="how the report becomes a query: by the pictures drawn from it (prototype), "
+        "by its text, or by both (fused); leave it out for what the archive was calibrated to, "
+        "else the best that it supports. A picture alone is mode image",
+    )
+    k: int = Field(default=DEFAULT_CASES, ge=1, le=MAX_CASES, description="how many cases to find")
+    where: Where = Field(
+        default_factory=dict,
+        description="only images that fit: field → value, or a list of values of which one must "
+        "fit; fields are joined by AND. GET /v1/archive names the fields and their values",
+        examples=[{"site": "cervix"}],
+    )
+    prototypes: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_PROTOTYPES,
+        description="how many pictures to draw; leave it out for what the archive was calibrated "
+        f"to, else {DEFAULT_PROTOTYPES}",
+    )
+    seed: int = Field(
+        default=0, ge=0, le=MAX_SEED, description="prototype i is drawn from seed + i"
+    )
+    liked: Marks = Field(
+        default=(),
+        description="case ids that a reader marked; the query moves towards the liked ones and "
+        "away from the disliked (Rocchio 1971)",
+        examples=[["case-17"]],
+    )
+    disliked: Marks = Field(default=(), description="case ids that are not what is looked for")
+    unlike: str = Field(
+        default="",
+        description="what is not looked for, in words",
+        examples=["inflammation only"],
+    )
+    diversity: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="0 lists the nearest cases; above it, cases that differ are preferred "
+        "(maximal marginal relevance); support is of the nearest ones either way",
+    )
+    near_duplicates: bool = Field(
+        default=False,
+        description="true lists pictures that repeat another case's; false folds them under that "
+        "case, as no independent evidence",
+    )
+    explain: bool = Field(
+        default=False,
+        description="also tell at which rank each part of the query alone would find each picture",
+    )
+
+    @classmethod
+    def of(cls, **fields: Any) -> Self:
+        """A query of what a caller gave.
+
+        Raises:
+            InputError: an unknown field, or a value out of range.
+        """
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise unusable(error) from error
+
+
+def unusable(error: ValidationError) -> InputError:
+    """What is wrong with a query, without quoting its report."""
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    quoted = first["input"] if place[:1] != ["report"] and place[:1] != ["unlike"] else None
+    return InputError(
+        f"{'.'.join(place) or 'query'} cannot be used",
+        value=str(quoted)[:80] if quoted is not None else None,
+        expected=first["msg"],
+        remedy=f"the fields are {', '.join(Query.model_fields)}",
+    )

@@ -1,0 +1,76 @@
+"""From words and pictures to embeddings: everything of a query that needs a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+from coin_retrieval.encoding.base import Encoder, SupportsText
+from coin_retrieval.errors import UnsupportedError
+from coin_retrieval.progress import Progress, silent
+from coin_retrieval.prototypes.cache import PrototypeCache
+from coin_retrieval.prototypes.drawer import PrototypeDrawer
+from coin_retrieval.prototypes.prototype import Prototype
+from coin_retrieval.search.plan import WordsPlan
+from coin_retrieval.timing import Stopwatch
+from coin_retrieval.types import Embeddings, RgbImage, SearchMode
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedWords:
+    """A text in the archive's space, nothing of it fused or corrected yet.
+
+    ``text`` float32 [1 dim] and ``pictures`` float32 [n dim], the prototypes', are ``None`` where
+    the plan needs none.
+    """
+
+    text: Embeddings | None
+    pictures: Embeddings | None
+    prototypes: tuple[Prototype, ...]
+
+
+class QueryEmbedder:
+    """Embeds texts, their prototypes and pictures. Safe for several threads.
+
+    The models are not: each has a lock, held only while it computes.
+
+    Args:
+        drawer: ``None`` embeds texts and pictures only.
+    """
+
+    def __init__(
+        self, encoder: Encoder, drawer: PrototypeDrawer | None, cache: PrototypeCache
+    ) -> None:
+        self._encoder = encoder
+        self._lock = Lock()
+        self._cache = cache
+        self._drawer = drawer
+
+    def words(self, plan: WordsPlan, watch: Stopwatch, on: Progress = silent) -> EmbeddedWords:
+        """Draw and embed what the plan says.
+
+        Raises:
+            GenerationError: a prototype came out blank or non-finite.
+            UnsupportedError: a plan that other models than these can run.
+        """
+        text: Embeddings | None = None
+        pictures: Embeddings | None = None
+        drawn: Sequence[Prototype] = ()
+        if plan.mode in (SearchMode.TEXT, SearchMode.FUSED):
+            if not isinstance(self._encoder, SupportsText):
+                raise UnsupportedError("the plan needs an encoder that reads text")
+            with watch.stage("encode"), self._lock:
+                text = self._encoder.encode_text([plan.report.text])
+        if plan.drawing is not None:
+            if self._drawer is None:
+                raise UnsupportedError("the plan needs a generator")
+            drawn = self._drawer.draw_planned(plan.drawing.pictures, watch, on=on)
+            with watch.stage("encode"):
+                pictures = self._cache.embeddings(drawn, self._encoder.spec, self.images)
+        return EmbeddedWords(text, pictures, tuple(drawn))
+
+    def images(self, images: Sequence[RgbImage]) -> Embeddings:
+        """Embeddings of pictures, float32 [n dim]."""
+        with self._lock:
+            return self._encoder.encode(images)

@@ -1,0 +1,42 @@
+"""What was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from coin_retrieval.prototypes.prototype import Prototype
+from coin_retrieval.search.plan import SearchPlan
+from coin_retrieval.search.support import Support
+from coin_retrieval.types import CaseMatch, SearchMode
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Cases, best first, with the prototypes that stood for the report.
+
+    ``plan`` has every decision that was made before; what only running could tell stands here:
+    ``mode`` is the plan's unless nothing could be drawn, ``exact`` is whether the index looked at
+    every picture, and ``notices`` are the plan's and what happened since. ``support`` is what the
+    cases' diagnoses amount to. ``timings_ms`` has one entry a stage: plan, generate, encode,
+    search, catalog, total.
+    """
+
+    plan: SearchPlan
+    mode: SearchMode
+    prototypes: tuple[Prototype, ...]
+    cases: tuple[CaseMatch, ...]
+    support: Support | None
+    exact: bool
+    notices: tuple[str, ...]
+    timings_ms: Mapping[str, float]
+
+    @property
+    def report(self) -> str:
+        """The report as it was read; empty without one."""
+        return self.plan.words.report.text if self.plan.words else ""
+
+    @property
+    def dropped_text(self) -> str:
+        """The end of the report that no model could read."""
+        return self.plan.words.dropped_text if self.plan.words else ""

@@ -1,0 +1,1 @@
+"""Reports with known labels: composed, held out, or a user's own."""

@@ -1,0 +1,69 @@
+"""What the archive holds, counted once: an opened archive never changes."""
+
+from __future__ import annotations
+
+import threading
+
+from coin_retrieval.catalog.base import Catalog
+from coin_retrieval.presenting.views import ArchiveView, EncoderView, FieldView, ValueView
+from coin_retrieval.search.retriever import Retriever
+
+VALUES_SHOWN = 100
+_NAMES = frozenset({"case_id"})
+"""Fields that name one thing each: searchable, but no list to choose from."""
+
+
+class ArchiveSummary:
+    """The view of one retriever's archive; counting all values takes a while on a large one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._view: ArchiveView | None = None
+
+    def view(self, retriever: Retriever) -> ArchiveView:
+        """What the archive holds and can be asked."""
+        with self._lock:
+            if self._view is None:
+                self._view = _view(retriever)
+            return self._view
+
+    def sites(self, retriever: Retriever) -> tuple[str, ...]:
+        """The archive's most frequent sites, in its own words."""
+        fields = self.view(retriever).fields
+        return tuple(v.value for field in fields if field.name == "site" for v in field.values)
+
+
+def _view(retriever: Retriever) -> ArchiveView:
+    manifest = retriever.archive.manifest
+    catalog = retriever.archive.catalog
+    cases, images = catalog.counts()
+    return ArchiveView(
+        version=retriever.archive.version,
+        created_at=manifest.created_at.isoformat(),
+        images=images,
+        cases=cases,
+        demonstration=manifest.demonstration,
+        encoder=EncoderView(
+            name=manifest.encoder.name,
+            revision=manifest.encoder.revision,
+            dim=manifest.encoder.dim,
+            weights=manifest.encoder.weights,
+        ),
+        generator=retriever.generator_name,
+        modes=[mode.value for mode in retriever.planner.modes],
+        prototypes=retriever.planner.prototypes,
+        calibrated=retriever.planner.calibration is not None,
+        fields=[_field(catalog, name, cases) for name in catalog.fields()],
+    )
+
+
+def _field(catalog: Catalog, name: str, cases: int) -> FieldView:
+    if name in _NAMES:
+        return FieldView(name=name, distinct=cases, values=[])
+    values = catalog.values(name)
+    shown = list(values.items())[:VALUES_SHOWN]
+    return FieldView(
+        name=name,
+        distinct=len(values),
+        values=[ValueView(value=value, images=count) for value, count in shown],
+    )

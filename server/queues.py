@@ -1,0 +1,67 @@
+"""Worker threads with bounded queues before them, so that nothing blocks the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import Request
+
+from server.errors import BusyError, ClientGoneError
+from server.limits import ServerLimits
+
+Answer = TypeVar("Answer")
+
+
+class Queue:
+    """Runs blocking work, ``workers`` at a time; at most ``queue`` more may wait.
+
+    Create it inside the event loop that uses it.
+    """
+
+    def __init__(self, name: str, *, workers: int, queue: int, retry_after_s: int) -> None:
+        self._name = name
+        self._places = workers + queue
+        self._retry_after_s = retry_after_s
+        self._turn = anyio.Semaphore(workers)
+        # its own thread limiter: the loop's shared one would let one queue fill up another's
+        self._threads = anyio.CapacityLimiter(workers)
+        self.held = 0
+
+    async def run(self, request: Request, work: Callable[[], Answer]) -> Answer:
+        """``work()`` in a thread, unless the client left while it waited for its turn.
+
+        Raises:
+            BusyError: all workers and all places in the queue are taken.
+            ClientGoneError: nobody waits for the answer any more.
+        """
+        if self.held >= self._places:
+            raise BusyError(self._name, held=self.held, retry_after_s=self._retry_after_s)
+        self.held += 1
+        try:
+            async with self._turn:
+                if await request.is_disconnected():
+                    raise ClientGoneError("the client left before its turn")
+                return await run_sync(work, limiter=self._threads)
+        finally:
+            self.held -= 1
+
+
+class Queues:
+    """The three kinds of work: drawing is slow, searching is quick, pictures are many."""
+
+    def __init__(self, limits: ServerLimits) -> None:
+        self.drawing = Queue(
+            "drawing",
+            workers=limits.drawing_workers,
+            queue=limits.drawing_queue,
+            retry_after_s=10,
+        )
+        self.search = Queue(
+            "searching", workers=limits.search_workers, queue=limits.search_queue, retry_after_s=2
+        )
+        self.pictures = Queue(
+            "reading", workers=limits.picture_workers, queue=limits.picture_queue, retry_after_s=1
+        )

@@ -1,0 +1,244 @@
+"""``coin search --explain`` and ``--replay``, and one plan wherever a question is asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from tiny_archives import write_picture, write_pictures, write_table
+from typer.testing import CliRunner
+from unit.server.ground import serving
+
+from coin_retrieval.archive.amend import put_calibration
+from coin_retrieval.archive.calibration import Calibration
+from coin_retrieval.cli.main import app
+from coin_retrieval.config import FaissStoreSettings, FusionSettings, OpenClipEncoderSettings
+from coin_retrieval.factory import make_encoder, make_retriever, open_archive, parse_generator
+from coin_retrieval.types import SearchMode
+from indexer.building import BuildSettings, build
+from indexer.rows import read_sources
+from server.app import create_app
+
+REPORT = "(Cervix) Koilocytes with perinuclear halos. LSIL."
+Coin = Callable[..., Any]
+
+
+@pytest.fixture
+def generator(tiny_pipeline_dir: Path) -> str:
+    return f"{tiny_pipeline_dir}?text_encoder=minilm&device=cpu&dtype=float32"
+
+
+@pytest.fixture
+def archive(tiny_open_clip_dir: Path, tmp_path: Path) -> Path:
+    pictures = write_pictures(tmp_path / "cells", 6)
+    rows = [
+        {
+            "image_path": f"cell_{number:03d}.png",
+            "case_id": f"C{number}",
+            "finding": ("koilocyte", "eosinophil")[number % 2],
+        }
+        for number in range(6)
+    ]
+    return built(
+        tmp_path / "archive", write_table(pictures / "cases.csv", rows), tiny_open_clip_dir
+    )
+
+
+def built(root: Path, table: Path, encoder_dir: Path) -> Path:
+    settings = OpenClipEncoderSettings(
+        model=str(encoder_dir), text_tower="minilm", device="cpu", dtype="float32"
+    )
+    batch = read_sources([table], archive=root, where={})
+    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, threads=1)
+    build(root, batch, encoder=make_encoder(settings), settings=how, where={})
+    return root
+
+
+@pytest.fixture
+def coin(tmp_path: Path, generator: str, monkeypatch: pytest.MonkeyPatch) -> Coin:
+    monkeypatch.setenv("COIN_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("COIN_GENERATOR", generator)
+
+    def run(*arguments: object, code: int = 0) -> Any:
+        ran = CliRunner().invoke(app, [*map(str, arguments), "--json"])
+        assert ran.exit_code == code, ran.output
+        return json.loads(ran.stdout)
+
+    return run
+
+
+@pytest.fixture
+def kept(coin: Coin, archive: Path, tmp_path: Path) -> Path:
+    """The answer of a search, kept."""
+    asked = ["--report", REPORT, "--prototypes", 2, "-k", 4, "--like", "C2", "--diversity", 0.2]
+    coin("search", archive, *asked, "--save", tmp_path / "saved")
+    return tmp_path / "saved" / "answer.json"
+
+
+def changes(coin: Coin, *arguments: object) -> str:
+    error = coin(*arguments, code=2)["error"]
+    assert error["type"] == "ReplayError"
+    return "; ".join(error["value"])
+
+
+def test_a_replay_twice_finds_the_same_cases_in_the_same_order(
+    coin: Coin, archive: Path, kept: Path
+) -> None:
+    before = json.loads(kept.read_text())
+    first, second = (coin("search", archive, "--replay", kept) for _ in range(2))
+    order = [case["case_id"] for case in before["cases"]]
+    assert [case["case_id"] for case in first["cases"]] == order
+    assert first["plan"] == second["plan"] == before["plan"]
+    assert first["cases"] == second["cases"]
+
+
+def test_a_changed_archive_is_named(
+    coin: Coin, archive: Path, kept: Path, tiny_open_clip_dir: Path
+) -> None:
+    write_picture(archive.parent / "cells" / "new.png", seed=99)
+    table = archive.parent / "cells" / "cases.csv"
+    table.write_text(table.read_text() + "new.png,C9,koilocyte\n")
+    built(archive, table, tiny_open_clip_dir)
+    told = changes(coin, "search", archive, "--replay", kept)
+    assert "the archive's version: 000001 then, 000002 now" in told
+    assert "the archive's files" in told
+
+
+def test_another_archive_is_named(
+    coin: Coin, kept: Path, tmp_path: Path, tiny_open_clip_dir: Path
+) -> None:
+    pictures = write_pictures(tmp_path / "others", 3, first_seed=50)
+    other = built(tmp_path / "other", pictures, tiny_open_clip_dir)
+    assert "the archive's files" in changes(coin, "search", other, "--replay", kept)
+
+
+def test_another_generator_is_named(
+    coin: Coin, archive: Path, kept: Path, generator: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COIN_GENERATOR", f"{generator}&steps=3")
+    told = changes(coin, "search", archive, "--replay", kept)
+    assert "the generator or its weights" in told
+    assert "the prototypes" in told
+
+
+def test_a_prototype_that_is_gone_is_named_and_not_drawn_again(
+    coin: Coin, archive: Path, kept: Path, tmp_path: Path
+) -> None:
+    gone = json.loads(kept.read_text())["prototypes"][1]["id"]
+    (file,) = (tmp_path / "cache").rglob(f"{gone}.png")
+    file.unlink()
+    told = changes(coin, "search", archive, "--replay", kept)
+    assert f"a prototype is gone: seed 1, {gone[:12]}" in told
+    assert not file.exists()
+
+
+def test_another_calibration_is_named(coin: Coin, archive: Path, kept: Path) -> None:
+    calibrate(archive, drawn_by="")
+    told = changes(coin, "search", archive, "--replay", kept)
+    assert "mode: fused then, text now" in told
+    assert "weights and corrections" in told
+
+
+def test_a_search_by_picture_is_replayed_with_the_same_picture_only(
+    coin: Coin, archive: Path, tmp_path: Path
+) -> None:
+    cell, other = (tmp_path / "cells" / f"cell_00{n}.png" for n in (0, 1))
+    coin("search", archive, "--image", cell, "--save", tmp_path / "saved")
+    answer = tmp_path / "saved" / "answer.json"
+    coin("search", archive, "--replay", answer, "--image", cell)
+    assert "the picture" in changes(coin, "search", archive, "--replay", answer, "--image", other)
+
+
+@pytest.mark.parametrize("content", ["{}", "no JSON", '{"query": {}}'])
+def test_what_is_no_answer_cannot_be_replayed(
+    coin: Coin, archive: Path, tmp_path: Path, content: str
+) -> None:
+    file = tmp_path / "answer.json"
+    file.write_text(content)
+    error = coin("search", archive, "--replay", file, code=2)["error"]
+    assert "cannot be replayed" in error["problem"]
+
+
+def test_a_replay_with_another_question_is_refused(coin: Coin, archive: Path, kept: Path) -> None:
+    error = coin("search", archive, "--replay", kept, "--report", REPORT, code=2)["error"]
+    assert "asks what was asked before" in error["problem"]
+
+
+def test_an_explanation_names_every_part_and_its_rank(
+    coin: Coin, archive: Path, generator: str, tmp_path: Path
+) -> None:
+    found = coin("search", archive, "--report", REPORT, "--prototypes", 2, "--explain")
+    for case in found["cases"]:
+        image = case["images"][0]
+        assert [part["kind"] for part in image["parts"]] == ["text", "prototype", "prototype"]
+        assert sum(part["share"] for part in image["parts"]) == pytest.approx(
+            image["score"], abs=1e-5
+        )
+        assert all(1 <= part["rank"] <= 6 for part in image["parts"])
+    shown = CliRunner().invoke(
+        app, ["search", str(archive), "--report", REPORT, "--prototypes", "2", "--explain"]
+    )
+    assert "prototype of seed 1 (cosine" in shown.stdout
+
+
+def calibrate(archive: Path, *, drawn_by: str) -> None:
+    calibration = Calibration(
+        created_at=datetime.now(UTC),
+        queries=40,
+        by="finding",
+        mode=SearchMode.TEXT,
+        fusion=FusionSettings(text_weight=0.3),
+        prototypes=2,
+        figures={},
+        close_match={},
+        generator=drawn_by,
+        generator_name="the one of the calibration",
+        images=6,
+    )
+    with open_archive(archive) as opened:
+        put_calibration(archive, calibration, encoder=opened.manifest.encoder)
+
+
+@pytest.mark.parametrize("same_generator", [True, False])
+def test_an_archive_calibrated_to_text_is_searched_alike_by_command_server_and_evaluation(
+    coin: Coin,
+    archive: Path,
+    generator: str,
+    tmp_path: Path,
+    same_generator: bool,
+) -> None:
+    def retriever():
+        return make_retriever(
+            open_archive(archive), cache_dir=tmp_path / "cache" / "prototypes",
+            generator=parse_generator(generator),
+        )  # fmt: skip
+
+    own = retriever().drawer
+    assert own is not None
+    calibrate(archive, drawn_by=own.identity if same_generator else "f" * 64)
+
+    by_command = coin("search", archive, "--report", REPORT, "-k", 3)
+    with serving(create_app(retriever)) as client:
+        by_server = asked(client)
+    queries = write_table(
+        tmp_path / "queries.csv", [{"report": REPORT, "finding": "koilocyte", "case_id": ""}]
+    )
+    evaluated = coin("evaluate", "retrieval", archive, "--queries", queries, "-k", 3)
+
+    assert by_command["plan"] == by_server["plan"]
+    assert by_command["plan"]["calibrated"] is evaluated["calibrated"] is same_generator
+    assert by_command["query"]["mode"] == ("text" if same_generator else "fused")
+    assert evaluated["prototypes"] == (2 if same_generator else 4)
+    told = by_command["plan"]["uncalibrated_because"]
+    assert ("another generator" in told) is not same_generator
+
+
+def asked(client: TestClient) -> Any:
+    answer = client.post("/v1/search", json={"report": REPORT, "k": 3})
+    assert answer.status_code == 200, answer.text
+    return answer.json()

@@ -1,0 +1,28 @@
+"""Plans of searches that nobody runs: what an answer or a sheet shows of one."""
+
+from __future__ import annotations
+
+from coin_retrieval.config import FusionSettings
+from coin_retrieval.reports.plain import read_report
+from coin_retrieval.search.plan import ArchiveIdentity, SearchPlan, WordsPlan
+from coin_retrieval.search.query import Query
+from coin_retrieval.types import EncoderSpec, SearchMode
+
+
+def plan_of(
+    report: str, *, mode: SearchMode = SearchMode.TEXT, dropped_text: str = ""
+) -> SearchPlan:
+    return SearchPlan(
+        query=Query(report=report),
+        archive=ArchiveIdentity("000001", "a" * 64),
+        encoder=EncoderSpec("tiny", "1", 8, "b" * 64, "c" * 64),
+        mode=mode,
+        words=WordsPlan(read_report(report), mode, None, dropped_text),
+        unlike=None,
+        image=None,
+        fusion=FusionSettings(),
+        calibrated=False,
+        uncalibrated_because="the archive was not calibrated",
+        closeness=None,
+        notices=(),
+    )

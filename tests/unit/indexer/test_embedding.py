@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tiny_archives import build_archive, write_picture, write_pictures
+
+from coin_retrieval.testing.histogram_encoder import HistogramEncoder
+from coin_retrieval.types import RgbImage
+from indexer import embedding, pictures
+
+
+class _CountingEncoder(HistogramEncoder):
+    """Remembers how many pictures came at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+
+    def _embed(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
+        self.batches.append(len(images))
+        return super()._embed(images)
+
+
+def _batches(tmp_path: Path, source: Path, *, batch_size: int) -> list[int]:
+    encoder = _CountingEncoder()
+    build_archive(tmp_path / "archive", source, encoder=encoder, batch_size=batch_size)
+    return encoder.batches
+
+
+def test_a_batch_is_full_at_its_size(tmp_path: Path) -> None:
+    source = write_pictures(tmp_path / "in", 7)
+    assert _batches(tmp_path, source, batch_size=3) == [3, 3, 1]
+
+
+def test_large_pictures_do_not_wait_for_a_full_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_pictures(tmp_path / "in", 7)
+    # pictures of 24 × 28 px: two are exactly as many as may wait, the third is too much
+    monkeypatch.setattr(embedding, "BATCH_PIXELS", 2 * 24 * 28)
+    assert _batches(tmp_path, source, batch_size=100) == [3, 3, 1]
+
+
+def test_the_pixels_of_a_batch_that_is_done_are_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "in"
+    for number, side_px in enumerate((100, 10, 10, 10, 10)):
+        write_picture(source / f"{number}.png", seed=number, side_px=side_px)
+    monkeypatch.setattr(embedding, "BATCH_PIXELS", 5000)
+    assert _batches(tmp_path, source, batch_size=100) == [1, 4]
+
+
+def test_reading_pauses_while_many_pixels_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_pictures(tmp_path / "in", 12)
+    layout = pictures.ArchiveLayout(tmp_path / "archive")
+    reader = pictures.PictureReader(layout, lambda _: False, threads=1, ahead=100)
+    held: list[int] = []
+    count = pictures._held_pixels
+
+    def counting(waiting: Sequence[object]) -> int:
+        for future in waiting:
+            future.result()  # type: ignore[attr-defined]  # as if the encoder were slow
+        held.append(count(waiting))  # type: ignore[arg-type]
+        return held[-1]
+
+    monkeypatch.setattr(pictures, "HELD_PIXELS", 3 * 24 * 28)
+    monkeypatch.setattr(pictures, "_held_pixels", counting)
+    assert len(list(reader.read_all(sorted(source.iterdir())))) == 12
+    assert max(held) == 3 * 24 * 28

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from coin_retrieval.encoding.base import unit_rows
+from coin_retrieval.ranking.whitening import whitened, whitening_of, whitening_of_store
+from coin_retrieval.stores.faiss import FaissStore
+from coin_retrieval.types import Embeddings
+
+
+@pytest.fixture
+def vectors() -> Embeddings:
+    """Rows that differ mostly along the first axis, around a common direction."""
+    random = np.random.default_rng(1)
+    spread = np.array([3.0, 0.3, 0.3, 0.3, 0.3, 0.3])
+    return unit_rows(random.normal(size=(400, 6)) * spread + 2 * np.eye(6)[5])
+
+
+def test_scores_are_those_of_a_whitened_archive_up_to_a_constant(vectors: Embeddings) -> None:
+    space = whitening_of(vectors, strength=0.9)
+    root = np.linalg.cholesky(space.precision.astype(np.float64))
+    query = vectors[7:8]
+    exact = ((query - space.mean) @ root) @ ((vectors - space.mean) @ root).T
+    moved = whitened(query, space) @ vectors.T
+    assert np.corrcoef(exact[0], moved[0])[0, 1] == pytest.approx(1, abs=1e-5)
+
+
+def test_the_direction_in_which_everything_differs_says_less(vectors: Embeddings) -> None:
+    space = whitening_of(vectors, strength=0.9)
+    assert space.precision[0, 0] < 0.5 * space.precision[1, 1]
+
+
+def test_more_strength_goes_farther_from_the_space_as_it_is(vectors: Embeddings) -> None:
+    query = vectors[:1]
+    plain = unit_rows(query - vectors.mean(axis=0))
+    likeness = [
+        (whitened(query, whitening_of(vectors, strength=s)) @ plain.T).item()
+        for s in (0.01, 0.5, 0.95)
+    ]
+    assert likeness[0] > 0.999
+    assert likeness == sorted(likeness, reverse=True)
+
+
+def test_fewer_vectors_than_dimensions_are_enough(vectors: Embeddings) -> None:
+    space = whitening_of(vectors[:3], strength=0.9)
+    assert np.isfinite(space.precision).all()
+
+
+def test_without_a_space_nothing_moves(vectors: Embeddings) -> None:
+    assert whitened(vectors, None) is vectors
+
+
+def test_a_store_gives_the_same_metric_at_every_opening(vectors: Embeddings) -> None:
+    store = FaissStore(6)
+    store.add(np.arange(400), vectors)
+    once, again = (whitening_of_store(store, strength=0.5) for _ in range(2))
+    assert once is not None
+    assert again is not None
+    np.testing.assert_array_equal(once.precision, again.precision)
+    assert whitening_of_store(store, strength=0) is None
+
+
+def test_one_vector_has_no_metric() -> None:
+    store = FaissStore(2)
+    store.add(np.arange(1), unit_rows(np.ones((1, 2), np.float32)))
+    assert whitening_of_store(store, strength=0.5) is None

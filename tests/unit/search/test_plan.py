@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from unit.search.test_retriever import REPORT, CountingGenerator
+
+from coin_retrieval.archive import Archive
+from coin_retrieval.config import FusionSettings
+from coin_retrieval.encoding.open_clip import OpenClipEncoder
+from coin_retrieval.errors import GenerationError, InputError
+from coin_retrieval.generation.diffusers import DiffusersGenerator
+from coin_retrieval.prototypes.cache import PrototypeCache
+from coin_retrieval.search.query import Query
+from coin_retrieval.search.retriever import Retriever
+from coin_retrieval.types import Provenance, RgbImage, SearchMode
+
+
+class BlankGenerator(CountingGenerator):
+    """As a half-precision pipeline that overflows: every picture is black."""
+
+    def _draw(self, plans: Sequence[Provenance], on_step: Callable[[int], None]) -> list[RgbImage]:
+        return [np.zeros_like(image) for image in super()._draw(plans, on_step)]
+
+
+@pytest.fixture
+def counting(generator: DiffusersGenerator) -> CountingGenerator:
+    return CountingGenerator(generator)
+
+
+@pytest.fixture
+def retriever(
+    archive: Archive, encoder: OpenClipEncoder, counting: CountingGenerator, tmp_path: Path
+) -> Retriever:
+    return Retriever(archive, encoder, counting, PrototypeCache(tmp_path), FusionSettings())
+
+
+@pytest.fixture
+def blank(
+    archive: Archive, encoder: OpenClipEncoder, generator: DiffusersGenerator, tmp_path: Path
+) -> Retriever:
+    cache = PrototypeCache(tmp_path)
+    return Retriever(archive, encoder, BlankGenerator(generator), cache, FusionSettings())
+
+
+def test_planning_draws_nothing(retriever: Retriever, counting: CountingGenerator) -> None:
+    plan = retriever.plan(Query(report=REPORT, prototypes=3, seed=7))
+    assert [picture.seed for picture in plan.drawings] == [7, 8, 9]
+    assert counting.seeds == []
+    assert list(retriever.cache) == []
+
+
+def test_what_is_planned_is_what_is_run(retriever: Retriever) -> None:
+    plan = retriever.plan(Query(report=REPORT, prototypes=2))
+    result = retriever.run(plan)
+    assert result.plan is plan
+    assert tuple(p.prototype_id for p in result.prototypes) == plan.public().prototypes
+
+
+def test_a_plan_that_was_run_must_draw_nothing_more(retriever: Retriever) -> None:
+    plan = retriever.plan(Query(report=REPORT, prototypes=2))
+    assert retriever.must_draw(plan)
+    retriever.run(plan)
+    assert not retriever.must_draw(plan)
+
+
+def test_a_plan_made_public_holds_no_word(retriever: Retriever) -> None:
+    query = Query(
+        report="Koilocytes of Mrs Jones",
+        unlike="clue cells",
+        where={"site": ["cervix"]},
+        mode=SearchMode.FUSED,
+    )
+    public = json.dumps(retriever.plan(query).public().model_dump(mode="json"))
+    for word in ("Koilocytes", "Jones", "clue", "cervix"):
+        assert word not in public
+
+
+def test_the_same_question_has_the_same_plan_and_another_seed_another(
+    retriever: Retriever,
+) -> None:
+    first, again, other = (
+        retriever.plan(Query(report=REPORT, seed=seed)).public().digest for seed in (0, 0, 1)
+    )
+    assert first == again != other
+
+
+def test_a_picture_is_named_by_its_pixels(retriever: Retriever, patches: list[RgbImage]) -> None:
+    plans = [retriever.plan(Query(), patch).public() for patch in (patches[0], patches[1])]
+    assert plans[0].image is not None
+    assert plans[0].image != plans[1].image
+    assert plans[0].report is None
+
+
+def test_a_plan_of_another_encoder_is_refused(
+    retriever: Retriever, counting: CountingGenerator
+) -> None:
+    plan = retriever.plan(Query(report=REPORT))
+    foreign = replace(plan, encoder=replace(plan.encoder, weights="0" * 64))
+    with pytest.raises(InputError, match="plan is of another encoder"):
+        retriever.run(foreign)
+    assert counting.seeds == []
+
+
+def test_a_plan_of_another_archive_is_refused(
+    retriever: Retriever, counting: CountingGenerator
+) -> None:
+    plan = retriever.plan(Query(report=REPORT))
+    foreign = replace(plan, archive=replace(plan.archive, digest="0" * 64))
+    with pytest.raises(InputError, match="plan is of another archive"):
+        retriever.run(foreign)
+    assert counting.seeds == []
+
+
+def test_a_listener_that_fails_is_told_and_nothing_is_drawn(
+    retriever: Retriever, counting: CountingGenerator
+) -> None:
+    def fails(stage: str, done: int, of: int) -> None:
+        raise RuntimeError("no bar")
+
+    with pytest.raises(InputError, match="no bar"):
+        retriever.search(Query(report=REPORT), on=fails)
+    assert counting.seeds == []
+
+
+def test_a_listener_hears_drawing_and_searching_to_their_ends(retriever: Retriever) -> None:
+    heard: list[tuple[str, int, int]] = []
+    retriever.search(Query(report=REPORT, prototypes=1), on=lambda *step: heard.append(step))
+    last = {stage: (done, of) for stage, done, of in heard}
+    assert {"drawing", "searching"} <= last.keys()
+    assert all(done == of for done, of in last.values())
+
+
+def test_what_cannot_be_drawn_is_searched_by_its_text_and_told(blank: Retriever) -> None:
+    result = blank.search(Query(report=REPORT, mode=SearchMode.FUSED, k=6))
+    by_text = blank.search(Query(report=REPORT, mode=SearchMode.TEXT, k=6))
+    assert result.mode is SearchMode.TEXT
+    assert result.prototypes == ()
+    assert "nothing could be drawn" in result.notices[0]
+    assert [c.case.case_id for c in result.cases] == [c.case.case_id for c in by_text.cases]
+
+
+def test_what_cannot_be_drawn_is_an_error_where_only_drawings_search(blank: Retriever) -> None:
+    with pytest.raises(GenerationError):
+        blank.search(Query(report=REPORT, mode=SearchMode.PROTOTYPE))
+
+
+def test_a_report_is_told_as_it_was_read(retriever: Retriever) -> None:
+    plan = retriever.plan(Query(report="(cervix)  LSIL,\n koilocytes", mode=SearchMode.TEXT))
+    assert plan.words is not None
+    assert plan.words.report.text == "(cervix) LSIL, koilocytes"
+    assert plan.words.report.site == "cervix"

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coin_retrieval.archive.calibration import CloseMatch
+from coin_retrieval.metrics.intervals import wilson
+from coin_retrieval.search.support import query_score, shares_of, support_of
+from coin_retrieval.types import CaseMatch, CaseRecord, ImageId, ImageRecord, Match, Origin
+
+THRESHOLD = CloseMatch(threshold=0.5, false_alarm_rate=0.05, queries=100, places=3)
+
+votes = st.lists(
+    st.tuples(st.sampled_from(["NILM", "LSIL", "HSIL", ""]), st.floats(-1, 1)),
+    min_size=1,
+    max_size=20,
+)
+
+
+def case(
+    diagnosis: str, similarity: float, *, origin: Origin = Origin.REAL, number: int = 0
+) -> CaseMatch:
+    image = ImageRecord(ImageId(number), "C", "", "", 8, 8, diagnosis, origin=origin)
+    return CaseMatch(CaseRecord("C"), similarity, (Match(image, similarity),))
+
+
+@given(votes)
+def test_shares_sum_to_one_and_lie_within_their_intervals(found: list[tuple[str, float]]) -> None:
+    shares = shares_of(found)
+    assert sum(s.share for s in shares) == pytest.approx(1)
+    assert sum(s.cases for s in shares) == len(found)
+    assert all(0 <= s.low <= s.share <= s.high <= 1 for s in shares)
+
+
+def test_equal_similarities_count_cases() -> None:
+    lsil, nilm = shares_of([("LSIL", 0.8), ("NILM", 0.8), ("LSIL", 0.8)])
+    assert (lsil.diagnosis, lsil.cases, lsil.share) == ("LSIL", 2, pytest.approx(2 / 3))
+    assert (lsil.low, lsil.high) == pytest.approx(wilson(2 / 3, 3))
+    assert nilm.cases == 1
+
+
+def test_a_nearer_case_weighs_more() -> None:
+    near, far = shares_of([("HSIL", 0.9), ("NILM", 0.3)])
+    assert (near.diagnosis, near.share) == ("HSIL", pytest.approx(0.75))
+    assert far.share == pytest.approx(0.25)
+
+
+def test_uneven_weights_widen_the_interval() -> None:
+    even = shares_of([("A", 0.5)] * 4)[0]
+    uneven = shares_of([("A", 0.9), ("A", 0.1), ("A", 0.1), ("A", 0.1)])[0]
+    assert uneven.share == even.share == 1
+    assert uneven.low < even.low
+
+
+def test_all_cases_agreeing_is_no_certainty() -> None:
+    (share,) = shares_of([("LSIL", 0.9)] * 10)
+    assert share.high == 1
+    assert share.low == pytest.approx(0.722, abs=1e-3)
+
+
+def test_cases_without_a_diagnosis_are_counted_and_stand_last() -> None:
+    assert [s.diagnosis for s in shares_of([("", 0.9), ("", 0.9), ("NILM", 0.9)])] == ["NILM", ""]
+
+
+def test_where_nothing_resembles_the_query_every_case_weighs_the_same() -> None:
+    assert {s.share for s in shares_of([("A", -0.2), ("B", -0.9)])} == {0.5}
+
+
+def test_generated_pictures_never_count() -> None:
+    found = support_of([case("HSIL", 0.99, origin=Origin.GENERATED), case("NILM", 0.6)], THRESHOLD)
+    assert found is not None
+    assert [(s.diagnosis, s.cases) for s in found.shares] == [("NILM", 1)]
+    assert (found.cases, found.not_real, found.score) == (1, 1, 0.6)
+
+
+def test_a_case_counts_by_its_nearest_real_picture() -> None:
+    drawn, real = case("HSIL", 0.9, origin=Origin.TRANSLATED), case("LSIL", 0.4, number=1)
+    both = CaseMatch(drawn.case, 0.9, (*drawn.matches, *real.matches))
+    found = support_of([both])
+    assert found is not None
+    assert [(s.diagnosis, s.share) for s in found.shares] == [("LSIL", 1.0)]
+    assert found.score == 0.4
+
+
+def test_a_demonstration_has_a_score_and_no_shares() -> None:
+    found = support_of([case("LSIL", 0.7, origin=Origin.GENERATED)])
+    assert found is not None
+    assert (found.shares, found.score, found.close) == ((), 0.7, None)
+
+
+@pytest.mark.parametrize(("similarity", "close"), [(0.51, True), (0.5, True), (0.49, False)])
+def test_close_is_what_reaches_the_threshold(similarity: float, close: bool) -> None:
+    found = support_of([case("LSIL", similarity)] * 3, THRESHOLD)
+    assert found is not None
+    assert (found.close, found.threshold, found.false_alarm_rate) == (close, 0.5, 0.05)
+
+
+def test_the_score_is_the_mean_of_the_first_places() -> None:
+    cases = [case("LSIL", s) for s in (0.9, 0.6, 0.3, 0.1)]
+    assert query_score(cases, places=3) == pytest.approx(0.6)
+    assert query_score(cases[:2], places=3) == pytest.approx(0.75)
+
+
+def test_without_a_calibration_nothing_is_said_about_closeness() -> None:
+    found = support_of([case("LSIL", 0.1)])
+    assert found is not None
+    assert (found.close, found.threshold, found.false_alarm_rate) == (None, None, None)
+
+
+def test_no_case_supports_nothing() -> None:
+    assert support_of([]) is None
