@@ -9,6 +9,13 @@ import torch
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.reports.plain import read_report
+from coin_retrieval.training.loop import LoopSettings, fit
+from coin_retrieval.training.reader import (
+    ReaderRecipe,
+    ReaderTask,
+    held_out_scope,
+    reports_to_read,
+)
 from coin_retrieval.wordings.captions import (
     held_out_from_elsewhere,
     held_out_reports,
@@ -17,13 +24,6 @@ from coin_retrieval.wordings.captions import (
     whole_reports,
 )
 from coin_retrieval.wordings.concepts import concepts_of
-from coin_retrieval.training.loop import LoopSettings, fit
-from coin_retrieval.training.reader import (
-    ReaderRecipe,
-    ReaderTask,
-    held_out_scope,
-    reports_to_read,
-)
 
 RECIPE = ReaderRecipe(
     loop=LoopSettings(steps=150, learning_rate=2e-3, ema_decay=0.9, warmup_steps=5, bf16=False),
