@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
@@ -19,14 +20,16 @@ _GENTLE = 0.05
 class AugmentSettings(BaseModel):
     """Ranges of the random changes; all are symmetric about no change.
 
-    Crops are shares of the picture's area. ``defocus_px`` is the largest standard deviation of a
-    blur, ``noise`` the largest one of a camera's, on the scale of [-1, 1].
+    Crops are shares of the picture's area, and ``wander`` how far off the middle they may lie, as a
+    share of the room that they leave. ``defocus_px`` is the largest standard deviation of a blur,
+    ``noise`` the largest one of a camera's, on the scale of [-1, 1].
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     smallest_crop: float = 0.6
     largest_crop: float = 1.05
+    wander: float = Field(default=1.0, ge=0, le=1)
     stretch: float = 0.2
     turn_degrees: float = 20.0
     gain: float = 0.15
@@ -38,6 +41,10 @@ class AugmentSettings(BaseModel):
     noise: float = Field(default=0.0, ge=0)
     jpeg_share: float = Field(default=0.0, ge=0, le=1)
     stain: StainSettings = StainSettings()
+
+    def close_up(self, smallest_crop: float) -> AugmentSettings:
+        """For pictures with one small cell in the middle: as near as other laboratories crop."""
+        return self.model_copy(update={"smallest_crop": smallest_crop, "wander": self.wander / 3})
 
     def gentle(self) -> AugmentSettings:
         """For findings that are a size or a paleness: neither changes by more than 5 %."""
@@ -59,23 +66,22 @@ class AugmentSettings(BaseModel):
 def augment(
     images: Tensor,
     side_px: int,
-    settings: AugmentSettings,
+    manners: Sequence[AugmentSettings],
     random: np.random.Generator,
     *,
-    gently: np.ndarray | None = None,
+    which: np.ndarray | None = None,
 ) -> Tensor:
     """A random view of each picture, [b 3 h w] in [-1, 1] to [b 3 side side], channels last.
 
-    ``gently`` is bool [b]: which pictures keep their size and their paleness.
+    ``which`` is int [b]: the manner in which each picture is varied; by default the first.
     """
-    if gently is None or not gently.any():
-        seen = _vary(images, side_px, settings, random)
-    else:
-        seen = images.new_empty((len(images), 3, side_px, side_px))
-        for some, ranges in ((~gently, settings), (gently, settings.gentle())):
-            if some.any():
-                chosen = torch.from_numpy(np.flatnonzero(some))
-                seen[chosen] = _vary(images[chosen], side_px, ranges, random)
+    if which is None:
+        which = np.zeros(len(images), int)
+    seen = images.new_empty((len(images), 3, side_px, side_px))
+    for number, ranges in enumerate(manners):
+        chosen = torch.from_numpy(np.flatnonzero(which == number))
+        if len(chosen):
+            seen[chosen] = _vary(images[chosen], side_px, ranges, random)
     return seen.contiguous(memory_format=torch.channels_last)
 
 
@@ -100,14 +106,17 @@ def _views(count: int, settings: AugmentSettings, random: np.random.Generator) -
     """Affine maps [b 2 3]: one of eight orientations, a small turn, a crop and a stretch."""
     turn = np.deg2rad(random.uniform(-settings.turn_degrees, settings.turn_degrees, count))
     angle = turn + random.integers(4, size=count) * (np.pi / 2)
-    scale = np.sqrt(random.uniform(settings.smallest_crop, settings.largest_crop, count))
+    # every magnification as often as every other
+    scale = np.exp(
+        random.uniform(*np.log([settings.smallest_crop, settings.largest_crop]), count) / 2
+    )
     ratio = np.exp(random.uniform(-settings.stretch, settings.stretch, count) / 2)
     mirror = random.choice([-1.0, 1.0], count)
     along, across = scale * ratio, scale / ratio
     maps = np.zeros((count, 2, 3), np.float32)
     maps[:, 0, 0], maps[:, 0, 1] = mirror * along * np.cos(angle), -across * np.sin(angle)
     maps[:, 1, 0], maps[:, 1, 1] = mirror * along * np.sin(angle), across * np.cos(angle)
-    room = np.maximum(0.0, 1.0 - scale)[:, None]
+    room = settings.wander * np.maximum(0.0, 1.0 - scale)[:, None]
     maps[:, :, 2] = random.uniform(-1, 1, (count, 2)) * room
     return torch.from_numpy(maps)
 

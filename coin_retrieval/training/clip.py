@@ -47,6 +47,8 @@ class ClipRecipe(BaseModel):
         start_from: a safetensors file whose fitting weights are taken over.
         gently: sources whose pictures are augmented without changing size or paleness, for there
             these are the finding.
+        close_up: sources whose pictures have one small cell in the middle; crops of them go down
+            to ``closest_crop`` of the area, as other laboratories crop.
         drawn_share: of the pictures that are replaced by drawn ones of the same finding.
         text_head: that part is taught again when the pictures' embeddings stand still.
     """
@@ -70,6 +72,8 @@ class ClipRecipe(BaseModel):
     frozen_stages: int = Field(default=0, ge=0)
     start_from: Path | None = None
     gently: tuple[str, ...] = ("Chula RBC-12 (MIT)",)
+    close_up: tuple[str, ...] = ("PBC",)
+    closest_crop: float = Field(default=0.16, gt=0)
     drawn_share: float = Field(default=0.25, ge=0, le=1)
     augment: AugmentSettings = AugmentSettings()
     text_head: TextHeadRecipe | None = None
@@ -96,7 +100,11 @@ class ClipTask(Task):
         self._drawn_by_finding = _by_finding(drawn.rows) if drawn is not None else {}
         self._weights = balanced_weights(cases.rows, power=recipe.balance)
         sources = [row.attributes.get("source") for row in cases.rows]
-        self._gently = np.array([source in recipe.gently for source in sources])
+        self._which = np.array(
+            [2 * (source in recipe.close_up) or int(source in recipe.gently) for source in sources]
+        )
+        usual = recipe.augment
+        self._manners = (usual, usual.gentle(), usual.close_up(recipe.closest_crop))
         findings = sorted({row.finding for row in cases.rows})
         self._labels = torch.tensor([findings.index(row.finding) for row in cases.rows])
         self.module: nn.Module = build_clip(recipe)
@@ -131,9 +139,9 @@ class ClipTask(Task):
         seen = augment(
             self._pictures(rows, random),
             self._shown_px,
-            recipe.augment,
+            self._manners,
             random,
-            gently=self._gently[rows],
+            which=self._which[rows],
         )
         image = F.normalize(model.visual(seen.to(device())), dim=-1).float()  # type: ignore[operator]
         pooled = self._captions.draw(rows, random, jitter=recipe.jitter).to(device())

@@ -83,8 +83,9 @@ def test_a_wider_defocus_blurs_more_and_a_flat_picture_stays() -> None:
 def test_what_is_varied_gently_keeps_its_size(seed: int) -> None:
     settings = AugmentSettings(smallest_crop=0.3, stretch=0.3, gain=0.3, offset=0.3)
     images = _picture(64, radius_px=16).repeat(12, 1, 1, 1)
-    gently = np.arange(12) < 6
-    seen = augment(images, 64, settings, np.random.default_rng(seed), gently=gently)
+    manners = (settings.gentle(), settings)
+    random = np.random.default_rng(seed)
+    seen = augment(images, 64, manners, random, which=np.repeat([0, 1], 6))
     # green is dark inside the disc and nowhere else
     middle = (seen[:, 1].amax((1, 2)) + seen[:, 1].amin((1, 2))) / 2
     area = (seen[:, 1] < middle[:, None, None]).float().mean((1, 2)) / (np.pi * 16**2 / 64**2)
@@ -94,6 +95,18 @@ def test_what_is_varied_gently_keeps_its_size(seed: int) -> None:
 
 def test_a_stored_and_noisy_picture_stays_in_range() -> None:
     settings = AugmentSettings(jpeg_share=1, noise=0.2, defocus_share=1)
-    seen = augment(_picture(), 32, settings, np.random.default_rng(0))
+    seen = augment(_picture(), 32, [settings], np.random.default_rng(0))
     assert seen.abs().max() <= 1
     assert seen.shape == (1, 3, 32, 32)
+
+
+def test_a_close_up_shows_the_cell_larger_and_still_near_the_middle() -> None:
+    settings = AugmentSettings(gain=0, mixing=0, offset=0, blur_share=0).close_up(0.16)
+    images = _picture(64, radius_px=12).repeat(64, 1, 1, 1)
+    seen = augment(images, 64, [settings], np.random.default_rng(0))
+    inside = (seen[:, 1] < 0).float()
+    area = inside.mean((1, 2)) / (np.pi * 12**2 / 64**2)
+    assert area.max() > 4
+    assert area.min() < 1.3
+    # the middle of the field shows the cell, whatever the crop
+    assert inside[:, 26:38, 26:38].mean() > 0.8
