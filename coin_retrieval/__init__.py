@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from coin_retrieval.api.drawing import DrawnPrototypes, draw
     from coin_retrieval.api.encoder import Encoder
     from coin_retrieval.api.explanation import Explanation
+    from coin_retrieval.api.measuring import Measured
     from coin_retrieval.api.result import Case, Result
     from coin_retrieval.client import Client
     from coin_retrieval.errors import CoinError, InputError
@@ -47,6 +48,7 @@ __all__ = [
     "Encoder",
     "Explanation",
     "InputError",
+    "Measured",
     "Query",
     "Result",
     "SearchableArchive",
@@ -59,6 +61,7 @@ _ROOMS = {
     "api.drawing": ("DrawnPrototypes", "draw"),
     "api.encoder": ("Encoder",),
     "api.explanation": ("Explanation",),
+    "api.measuring": ("Measured",),
     "api.result": ("Case", "Result"),
     "client": ("Client",),
     "errors": ("CoinError", "InputError"),

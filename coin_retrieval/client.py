@@ -105,13 +105,13 @@ class Client:
         return self._read(ReadyView, "GET", "/readyz", accepted=_IN_USE)
 
     def picture(self, path: str, *, size_px: int | None = None) -> bytes:
-        """The file of a picture, by the ``path`` or ``uri`` of an answer.
+        """The file of a picture, by the ``path`` or ``uri`` of an answer, or its whole address.
 
         Args:
             size_px: of an archive's picture, its longer side at most.
         """
         size = {} if size_px is None else {"size": size_px}
-        return self._ask("GET", path, params=size).content
+        return self._ask("GET", path.removeprefix(self.url), params=size).content
 
     def url_of(self, path: str) -> str:
         """The whole address of an answer's ``path`` or ``uri``."""

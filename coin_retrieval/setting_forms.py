@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 ENCODER_FORMS = (
-    "starter, open_clip:NAME@TAG, open_clip:/directory, hf-hub:organisation/model, "
-    "timm:NAME?checkpoint=FILE, timm:/directory, timm:hf-hub:organisation/model, "
+    "starter, open_clip:NAME@TAG, open_clip:/directory, hf-hub:ORG/MODEL, "
+    "timm:NAME?checkpoint=FILE, timm:/directory, timm:hf-hub:ORG/MODEL, "
     "or a .json or .yaml file of settings"
 )
-GENERATOR_FORMS = (
-    "starter, a directory, a hub id organisation/model, or a .json or .yaml file of settings"
-)
+GENERATOR_FORMS = "starter, a directory, a hub id ORG/MODEL, or a .json or .yaml file of settings"
 STORE_FORMS = (
-    "flat, ivf?lists=1000&probes=32, hnsw?m=32&ef_construction=200&ef=128, "
-    "or a .json or .yaml file of settings"
+    "flat, ivf?lists=1000&probes=32, hnsw?m=32&ef=128, or a .json or .yaml file of settings"
 )
 CATALOG_FORMS = "sqlite, or a .json or .yaml file of settings"

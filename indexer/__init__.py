@@ -56,25 +56,23 @@ def build(
     """
     from coin_retrieval.factory import make_encoder
     from coin_retrieval.files import as_path
-    from indexer import building, choices
+    from indexer import building
+    from indexer.choices import choose_settings
     from indexer.rows import read_sources
 
     root = as_path(archive)
     paths = [as_path(source) for source in _each(sources)]
     wanted = {name: (v,) if isinstance(v, str) else tuple(v) for name, v in (where or {}).items()}
-    settings = building.BuildSettings(
-        choices.choose_encoder(root, encoder),
-        choices.choose_store(root, store),
-        batch_size,
-        threads,
-        choices.choose_catalog(root, catalog),
+    of_encoder, of_store, of_catalog = choose_settings(
+        root, encoder=encoder, store=store, catalog=catalog
     )
-    batch = read_sources(paths, archive=root, where=wanted)
+    settings = building.BuildSettings(of_encoder, of_store, batch_size, threads, of_catalog)
+    rows = read_sources(paths, archive=root, where=wanted)
     building.refuse_foreign_folder(root)
     on("loading the encoder", 0, 1)
     loaded = make_encoder(settings.encoder)
     on("loading the encoder", 1, 1)
-    return building.build(root, batch, encoder=loaded, settings=settings, where=wanted, on=on)
+    return building.build(root, rows, encoder=loaded, settings=settings, where=wanted, on=on)
 
 
 def _each(sources: AnyPath | Iterable[AnyPath]) -> Iterable[AnyPath]:

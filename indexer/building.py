@@ -29,7 +29,7 @@ from indexer.identity import ImageNumbers
 from indexer.journal import Journal
 from indexer.pictures import PictureReader
 from indexer.records import make_records
-from indexer.rows import Batch
+from indexer.rows import SourceRows
 from indexer.version import VersionContent, write_version
 
 _OWN = frozenset({"CURRENT", "versions", "thumbnails", "work", "lock"})
@@ -83,14 +83,14 @@ def refuse_foreign_folder(root: Path) -> None:
 
 def build(
     root: Path,
-    batch: Batch,
+    sourced: SourceRows,
     *,
     encoder: Encoder,
     settings: BuildSettings,
     where: Where,
     on: Progress = silent,
 ) -> BuildReport:
-    """Index ``batch`` as the archive's next version; what is embedded already is not again.
+    """Index ``sourced`` as the archive's next version; what is embedded already is not again.
 
     The archive then holds exactly these rows. ``on`` is told of every row. A build that is
     stopped, by whatever, leaves the published version as it is, and the next one resumes.
@@ -105,7 +105,7 @@ def build(
     refuse_foreign_folder(root)
     try:
         with building(ArchiveLayout(root)):
-            return _Build(root, encoder, settings).run(batch, where, on)
+            return _Build(root, encoder, settings).run(sourced, where, on)
     except OSError as error:
         raise ArchiveError(
             f"the archive cannot be written ({error.strerror or error})",
@@ -125,16 +125,16 @@ class _Build:
         self._warnings: list[str] = []
         self._calibration: Calibration | None = None
 
-    def run(self, batch: Batch, where: Where, on: Progress) -> BuildReport:
+    def run(self, sourced: SourceRows, where: Where, on: Progress) -> BuildReport:
         contents = EmbeddedContents(self._encoder.spec.dim)
         journal = Journal(self._layout, self._encoder.spec)
         if broken := journal.read_into(contents):
             self._warnings.append(f"{broken} broken journal files were thrown away")
         before = self._read_previous(contents)
-        done = self._embed(batch, contents, journal, on)
+        done = self._embed(sourced, contents, journal, on)
         records = make_records(done.indexed, contents, ImageNumbers(before or ()))
         content = VersionContent(
-            records, contents, tuple(done.skipped), batch.sources, where, self._calibration
+            records, contents, tuple(done.skipped), sourced.sources, where, self._calibration
         )
         version = next_version(self._layout)
         on("writing the version", 0, 1)
@@ -178,7 +178,7 @@ class _Build:
             return None
 
     def _embed(
-        self, batch: Batch, contents: EmbeddedContents, journal: Journal, on: Progress
+        self, sourced: SourceRows, contents: EmbeddedContents, journal: Journal, on: Progress
     ) -> Embedded:
         size, threads = self._settings.batch_size, self._settings.threads
         reader = PictureReader(
@@ -187,7 +187,7 @@ class _Build:
         embedder = RowEmbedder(
             self._encoder, reader, contents=contents, journal=journal, batch_size=size
         )
-        done = embedder.embed(batch.rows, on)
+        done = embedder.embed(sourced.rows, on)
         if not done.indexed:
             raise InputError(
                 "no picture could be read",

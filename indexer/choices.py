@@ -4,51 +4,41 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from coin_retrieval import factory
 from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
 from coin_retrieval.archive.layout import MANIFEST
 from coin_retrieval.archive.manifest import read_manifest
-from coin_retrieval.config import (
-    CatalogSettings,
-    EncoderSettings,
-    FaissStoreSettings,
-    SqliteCatalogSettings,
-    StoreSettings,
-)
+from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
 from coin_retrieval.console.environment import read_environment
 from coin_retrieval.errors import ArchiveCorruptError, NotFoundError
-from coin_retrieval.named_settings import read_catalog, read_store
+from coin_retrieval.factory import parse_encoder
+from coin_retrieval.named_settings import STARTER, read_catalog, read_store
 
 
-def choose_encoder(archive: Path, named: str | EncoderSettings | None) -> EncoderSettings:
-    """The one that is named, else the archive's own, else COIN_ENCODER, else the starter.
+def choose_settings(
+    archive: Path,
+    *,
+    encoder: str | EncoderSettings | None,
+    store: str | StoreSettings | None,
+    catalog: str | CatalogSettings | None,
+) -> tuple[EncoderSettings, StoreSettings, CatalogSettings]:
+    """Those that are named, else the archive's own, else COIN_ENCODER or the starter, flat, sqlite.
 
     Raises:
         SettingsError: a name that means nothing.
         ArchiveSchemaError: the archive was written by a newer program.
     """
     own = _own_manifest(archive)
-    if named is None and own is not None:
-        return own.encoder_settings
-    if named is None or isinstance(named, str):
-        return factory.parse_encoder(named or read_environment().encoder or "starter")
-    return named
-
-
-def choose_store(archive: Path, named: str | StoreSettings | None) -> StoreSettings:
-    """The one that is named, else the archive's own, else a flat FAISS index. Raises as above."""
-    own = _own_manifest(archive)
-    if named is None:
-        return own.store if own is not None else FaissStoreSettings()
-    return read_store(named) if isinstance(named, str) else named
-
-
-def choose_catalog(archive: Path, named: str | CatalogSettings | None) -> CatalogSettings:
-    """The one that is named, else the archive's own, else SQLite. Raises as above."""
-    own = _own_manifest(archive)
-    if named is None:
-        return own.catalog if own is not None else SqliteCatalogSettings()
-    return read_catalog(named) if isinstance(named, str) else named
+    if encoder is None:
+        encoder = own.encoder_settings if own else read_environment().encoder or STARTER
+    if store is None:
+        store = own.store if own else "flat"
+    if catalog is None:
+        catalog = own.catalog if own else "sqlite"
+    return (
+        parse_encoder(encoder) if isinstance(encoder, str) else encoder,
+        read_store(store) if isinstance(store, str) else store,
+        read_catalog(catalog) if isinstance(catalog, str) else catalog,
+    )
 
 
 def _own_manifest(archive: Path) -> ArchiveManifest | None:

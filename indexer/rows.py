@@ -14,14 +14,14 @@ from indexer.sources import FolderSource, open_source
 
 
 @dataclass(frozen=True)
-class Batch:
+class SourceRows:
     """What is to be indexed, in order, and where it came from."""
 
     rows: tuple[CaseRow, ...]
     sources: tuple[SourceEntry, ...]
 
 
-def read_sources(paths: Sequence[Path], *, archive: Path, where: Where) -> Batch:
+def read_sources(paths: Sequence[Path], *, archive: Path, where: Where) -> SourceRows:
     """Read every source and keep the rows that fit ``where``, compared as the catalog does.
 
     Raises:
@@ -62,7 +62,7 @@ def read_sources(paths: Sequence[Path], *, archive: Path, where: Where) -> Batch
             expected="at least one row" + (f" with {dict(where)}" if where else ""),
             remedy="check the sources" + (" and --where" if where else ""),
         )
-    return Batch(tuple(rows), tuple(entries))
+    return SourceRows(tuple(rows), tuple(entries))
 
 
 def _same_case(case_id: str, one: Path, other: Path) -> InputError:

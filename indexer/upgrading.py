@@ -11,7 +11,12 @@ from coin_retrieval import __version__, factory
 from coin_retrieval.archive import Archive, ArchiveLayout, ArchiveManifest
 from coin_retrieval.archive.layout import MANIFEST
 from coin_retrieval.archive.lock import building
-from coin_retrieval.archive.manifest import check_seals, write_manifest, written_schema
+from coin_retrieval.archive.manifest import (
+    check_seals,
+    read_manifest,
+    write_manifest,
+    written_schema,
+)
 from coin_retrieval.archive.publish import next_version, publish, staging
 from coin_retrieval.errors import ArchiveError
 from coin_retrieval.types import ImageId
@@ -51,11 +56,11 @@ def upgrade(root: Path) -> UpgradeReport:
         with building(layout):
             folder = layout.published()
             from_schema = written_schema(folder / MANIFEST)
+            before = read_manifest(folder / MANIFEST)
+            if from_schema == before.schema_version and before.real_mean is not None:
+                return UpgradeReport(before, from_schema, upgraded=False)
+            check_seals(folder, before)
             with factory.open_archive(root) as archive:
-                before = archive.manifest
-                if from_schema == before.schema_version and before.real_mean is not None:
-                    return UpgradeReport(before, from_schema, upgraded=False)
-                check_seals(folder, before)
                 return UpgradeReport(_publish(layout, folder, archive), from_schema, upgraded=True)
     except OSError as error:
         raise ArchiveError(

@@ -13,6 +13,7 @@ from rich.console import Console
 from coin_retrieval.console.environment import CoinEnvironment, read_environment
 from coin_retrieval.console.errors import run, show_error
 from coin_retrieval.errors import CoinError
+from coin_retrieval.setting_forms import ENCODER_FORMS, GENERATOR_FORMS
 from server.limits import ServerLimits
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ def serve(
         typer.Option(min=0, max=65535, help="Default COIN_PORT, else 8000; 0 takes a free one."),
     ] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="Default: the encoder that built the archive.")
+        str | None, typer.Option(help=f"{ENCODER_FORMS}; default: what built the archive.")
     ] = None,
     generator: Annotated[
-        str | None, typer.Option(help="Which generator; default COIN_GENERATOR, else starter.")
+        str | None, typer.Option(help=f"{GENERATOR_FORMS}; default COIN_GENERATOR, else starter.")
     ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Where prototypes are kept; default below COIN_CACHE_DIR.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
@@ -13,7 +14,10 @@ from coin_retrieval.api.arguments import (
     listener,
     plain,
     prototype_dir,
+    where_of,
+    whole,
 )
+from coin_retrieval.api.measuring import Measured, Queries, calibration_markdown, reports_of
 from coin_retrieval.api.result import Result
 from coin_retrieval.factory import make_retriever, open_archive
 from coin_retrieval.files import as_path
@@ -111,6 +115,76 @@ class SearchableArchive:
     def run(self, plan: SearchPlan, *, on: Progress | None = None) -> Result:
         """The search that was planned. Raises as :meth:`search`."""
         return Result(self.retriever.run(plan, on=listener(on)), self.retriever.archive)
+
+    def evaluate(
+        self,
+        queries: Queries = None,
+        *,
+        by: str = "finding",
+        where: Mapping[str, str | Iterable[str]] | None = None,
+        k: int = 10,
+        prototypes: int | None = None,
+        seed: int = 0,
+        on: Progress | None = None,
+    ) -> Measured:
+        """How good every query mode is on labelled reports, with 95 % intervals.
+
+        Args:
+            queries: a CSV or (report, label) pairs; ``None`` takes the held-out wordings.
+            by: the label: ``finding`` or ``diagnosis``.
+            where: only these pictures are searched.
+            k: places that count.
+
+        Raises:
+            InputError: no such label, or no report that can be answered here.
+        """
+        from coin_retrieval.evaluation.retrieval.modes import evaluate
+        from coin_retrieval.evaluation.retrieval.table import to_markdown
+
+        asked, told = reports_of(queries, by=by), listener(on)
+        figures = evaluate(
+            self.retriever, asked, by=by, where=where_of(where), k=whole(k, what="k"),
+            prototypes=prototypes, seed=whole(seed, what="the seed"), on=told,
+        )  # fmt: skip
+        return Measured(figures, to_markdown(figures))
+
+    def calibrate(
+        self,
+        queries: Queries = None,
+        *,
+        by: str = "finding",
+        where: Mapping[str, str | Iterable[str]] | None = None,
+        folds: int = 5,
+        prototypes: int = 8,
+        seed: int = 0,
+        keep: bool = True,
+        on: Progress | None = None,
+    ) -> Measured:
+        """Try every way of searching on labelled reports; keep the best in the archive.
+
+        Searches use it once the archive is opened again. Arguments as of :meth:`evaluate`.
+
+        Args:
+            folds: of the cross-validation that the figures rest on.
+            prototypes: pictures drawn a report; up to 1, 2, 4 and 8 are tried.
+            keep: ``False`` measures only.
+
+        Raises:
+            InputError: no such label, or too few independent reports.
+            ArchiveError: it may not be written.
+        """
+        from coin_retrieval.archive.amend import put_calibration
+        from coin_retrieval.calibrating import calibrate
+
+        asked, told, archive = reports_of(queries, by=by), listener(on), self.retriever.archive
+        chosen, figures = calibrate(
+            self.retriever, asked, by=by, where=where_of(where), folds=whole(folds, what="folds"),
+            prototypes=whole(prototypes, what="prototypes"), seed=whole(seed, what="the seed"),
+            on=told,
+        )  # fmt: skip
+        if keep:
+            put_calibration(archive.root, chosen, encoder=archive.manifest.encoder)
+        return Measured(figures, calibration_markdown(figures, kept=keep))
 
     def values(self, field: str) -> dict[str, int]:
         """The values of a field that ``where`` can name, and how many images have each.

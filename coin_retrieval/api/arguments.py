@@ -80,6 +80,27 @@ def whole(number: Any, *, what: str) -> int:
     raise InputError(f"{what} is no whole number", value=type(number).__name__, expected="an int")
 
 
+def where_of(where: Mapping[str, str | Iterable[str]] | None) -> dict[str, list[str]]:
+    """A filter: fields, and the values that they may have.
+
+    Raises:
+        InputError: something else.
+    """
+    try:
+        asked = {} if where is None else plain(where).items()
+        return {
+            field: [values] if isinstance(values, str) else [str(value) for value in values]
+            for field, values in asked
+        }
+    except (TypeError, AttributeError) as error:
+        raise InputError(
+            "not a filter",
+            value=type(where).__name__,
+            expected="a mapping of fields to a value or to several",
+            remedy="for example where={'site': 'cervix'}",
+        ) from error
+
+
 def plain(value: Any) -> Any:
     """A value out of numpy or pandas as Python's own."""
     if isinstance(value, Mapping):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coin_retrieval.api.page import render
+from coin_retrieval.presenting.explanation import explanation, part_name
 
 if TYPE_CHECKING:
     from coin_retrieval.presenting.answer import CaseAnswer, PartAnswer
@@ -25,17 +26,18 @@ class Explanation:
 
     @property
     def _heading(self) -> str:
-        ranked = "" if self.score is None else f", ranked by {self.score:.3f}"
-        return f"Case {self._case.case_id}: similarity {self._case.similarity:.3f}{ranked}"
+        return f"Case {self._case.case_id}: similarity {self._case.similarity:.3f}"
 
     def __repr__(self) -> str:
-        lines = [
-            f"  {f'{part.kind} {part.label}':<20} cosine {part.cosine:.3f}, share {part.share:+.3f}"
-            + ("" if part.rank is None else f", rank {part.rank}")
-            for part in self.parts
-        ]
-        return "\n".join([self._heading, *lines])
+        return f"{self._heading}; {explanation(self._case.images[0])}"
 
     def _repr_html_(self) -> str:
         ranked = any(part.rank is not None for part in self.parts)
-        return render("explanation.html", heading=self._heading, parts=self.parts, ranked=ranked)
+        return render(
+            "explanation.html",
+            heading=self._heading,
+            score=self.score,
+            parts=self.parts,
+            ranked=ranked,
+            part_name=part_name,
+        )

@@ -148,9 +148,12 @@ class Result:
         Raises:
             ImageError: a thumbnail or a prototype cannot be read.
         """
-        from coin_retrieval.presenting.saving import sheet_of
+        from coin_retrieval.presenting.saving import pictures_here
+        from coin_retrieval.presenting.sheet import draw_sheet
 
-        return Image.fromarray(sheet_of(self.found, self._archive))
+        pictures = pictures_here(self.found, self._archive)
+        demonstration = self._archive.manifest.demonstration
+        return Image.fromarray(draw_sheet(self.answer, pictures, demonstration=demonstration))
 
     def save(self, directory: AnyPath) -> Path:
         """Write ``sheet.png``, ``answer.json`` and ``prototypes/``; returns the sheet's path.
@@ -159,10 +162,15 @@ class Result:
             InputError: the directory cannot be written.
             ImageError: a thumbnail or a prototype cannot be read.
         """
-        from coin_retrieval.presenting.saving import save_search
+        from coin_retrieval.presenting.saving import pictures_here, save_search
 
         place = as_path(directory).expanduser()
-        _, sheet = save_search(place, self.found, self._archive)
+        _, sheet = save_search(
+            place,
+            self.answer,
+            pictures_here(self.found, self._archive),
+            demonstration=self._archive.manifest.demonstration,
+        )
         return sheet
 
     def __len__(self) -> int:
@@ -182,6 +190,7 @@ class Result:
             "result.html",
             answer=self.answer,
             demonstration=self._archive.manifest.demonstration,
+            query_picture=None if self.plan.image is None else data_uri(self.plan.image),
             prototype_pictures=[data_uri(as_rgb(one.path)) for one in self.prototypes],
             case_pictures=[data_uri(as_rgb(case.thumbnail)) for case in self.cases],
         )

@@ -39,7 +39,9 @@ def stratified_folds(
             expected="at least 2 folds, and a query for each",
             remedy="give more queries, or fewer --folds",
         )
-    # a unit goes by its first query's class; within a class in random order, dealt out in turn
+    # a unit goes by its first query's class; within a class in random order, dealt out in turn.
+    # scikit-learn's StratifiedGroupKFold refuses queries of which every class is smaller than the
+    # folds, and would make it and scipy part of every installation
     random = np.random.default_rng(seed)
     first = dict(zip(reversed(units), reversed(classes), strict=True))
     shuffled = [distinct[i] for i in random.permutation(len(distinct))]

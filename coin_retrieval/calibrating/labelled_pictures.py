@@ -45,7 +45,7 @@ class LabelledPictures:
             raise InputError(
                 "no query has a label of this archive",
                 value=f"labels by {self.by}",
-                expected=f"one of {', '.join(sorted(self.cases))}",
+                expected=f"one of {', '.join(sorted(self.cases)) or 'none: no label is there'}",
                 remedy="name the label as the archive does, or another --by",
             )
         return asked

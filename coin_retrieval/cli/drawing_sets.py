@@ -41,7 +41,7 @@ def cases_to_draw(
                 remedy="keep the rows to draw in the file",
             )
         return read_report_table(reports)
-    from coin_retrieval.cli.picture_options import select
+    from coin_retrieval.cli.evaluate.picture_options import select
     from coin_retrieval.console.inputs import parse_where
     from coin_retrieval.evaluation.pictures.picture_sets import require_real
     from coin_retrieval.wordings.captions import compose_reports, finding_rows

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from coin_retrieval.limits import MAX_PROTOTYPES, MAX_SEED
+from coin_retrieval.setting_forms import ENCODER_FORMS, GENERATOR_FORMS
 
 ArchivePath = Annotated[Path, typer.Argument(help="An archive that coin-index built.")]
 Queries = Annotated[
@@ -33,8 +34,8 @@ Prototypes = Annotated[
 ]
 FirstSeed = Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the first picture.")]
 EncoderName = Annotated[
-    str | None, typer.Option(help="Default: the encoder that built the archive.")
+    str | None, typer.Option(help=f"{ENCODER_FORMS}; default: what built the archive.")
 ]
 GeneratorName = Annotated[
-    str | None, typer.Option(help="Which generator; default COIN_GENERATOR, else starter.")
+    str | None, typer.Option(help=f"{GENERATOR_FORMS}; default COIN_GENERATOR, else starter.")
 ]

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from coin_retrieval.search.query import Query
 
 
+_QUESTION = (
+    *("report", "report_file", "mode", "k", "where", "like", "unlike_case", "unlike"),
+    *("diversity", "near_duplicates", "prototypes", "seed"),
+)
+"""Options that are part of what is asked, a picture apart."""
+
+
 class ReportMode(StrEnum):
     """How a report can be searched with."""
 
@@ -27,6 +34,7 @@ class ReportMode(StrEnum):
 
 
 def search(
+    context: typer.Context,
     archive: Annotated[
         Path | None, typer.Argument(help="An archive that coin-index built; or see --server.")
     ] = None,
@@ -43,7 +51,7 @@ def search(
         typer.Option(help="Default: fused where the archive's encoder reads text, else prototype."),
     ] = None,
     k: Annotated[
-        int, typer.Option("-k", min=1, max=MAX_CASES, help="How many cases.")
+        int, typer.Option("-k", help=f"How many cases, 1 to {MAX_CASES}.")
     ] = DEFAULT_CASES,
     where: Annotated[
         list[str] | None,
@@ -71,9 +79,7 @@ def search(
     prototypes: Annotated[
         int | None,
         typer.Option(
-            min=1,
-            max=MAX_PROTOTYPES,
-            help="How many pictures to draw; default as calibrated, else 4.",
+            help=f"How many pictures to draw, 1 to {MAX_PROTOTYPES}; default as calibrated, else 4."
         ),
     ] = None,
     seed: Annotated[
@@ -114,18 +120,13 @@ def search(
     if isinstance(place, str):
         from coin_retrieval.cli.served import refuse_local, search_served
 
-        refuse_local({"replay": replay, "save": save, "encoder": encoder, "generator": generator})
+        refuse_local({"replay": replay, "encoder": encoder, "generator": generator})
     before = None
     if replay is not None:
         from coin_retrieval.presenting.replay import read_answer
 
+        _refuse_questions(context)
         before = read_answer(replay)
-    if before is not None and (asks or like):
-        raise InputError(
-            "a replay asks what was asked before",
-            value="--replay with a query",
-            expected="--replay FILE, and --image FILE if a picture was asked with",
-        )
     if before is None and not asks and image is None and not like:
         raise InputError(
             "nothing to search with",
@@ -152,7 +153,7 @@ def search(
     if explain and not query.explain:
         query = query.model_copy(update={"explain": True})
     if isinstance(place, str):
-        search_served(place, query, image=image, as_json=as_json)
+        search_served(place, query, image=image, save=save, as_json=as_json)
     else:
         _search_here(
             place,
@@ -163,6 +164,22 @@ def search(
             generator=generator,
             save=save,
             as_json=as_json,
+        )
+
+
+def _refuse_questions(context: typer.Context) -> None:
+    """A replay asks what was asked before: nothing that changes the question goes with it."""
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in _QUESTION
+        if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"
+    ]
+    if given:
+        raise InputError(
+            "a replay asks what was asked before",
+            value=f"--replay with {', '.join(given)}",
+            expected="--replay FILE, and --image FILE if a picture was asked with",
+            remedy="search anew without --replay",
         )
 
 
@@ -195,13 +212,15 @@ def _search_here(
         result = retriever.run(plan, on)
     if before is not None:
         require_same_cases(before, result)
+    catalog = retriever.archive.catalog
+    demonstration = retriever.archive.manifest.demonstration
+    answer = to_answer(result, sites=catalog.values("site"))
     sheet: Path | None = None
     if save is not None:
-        from coin_retrieval.presenting.saving import save_search
+        from coin_retrieval.presenting.saving import pictures_here, save_search
 
-        result, sheet = save_search(save, result, retriever.archive)
-    catalog = retriever.archive.catalog
-    answer = to_answer(result, sites=catalog.values("site"))
+        pictures = pictures_here(result, retriever.archive)
+        answer, sheet = save_search(save, answer, pictures, demonstration=demonstration)
     if as_json:
         print_json(answer.model_dump(mode="json"))
         return
@@ -210,7 +229,4 @@ def _search_here(
     from coin_retrieval.cli.tables import show_answer
 
     console = Console()
-    demonstration = retriever.archive.manifest.demonstration
-    show_answer(console, answer, values=catalog.values, demonstration=demonstration)
-    if sheet is not None:
-        console.print(f"Contact sheet: {sheet}", soft_wrap=True, markup=False, highlight=False)
+    show_answer(console, answer, values=catalog.values, demonstration=demonstration, sheet=sheet)

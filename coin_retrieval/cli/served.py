@@ -31,19 +31,42 @@ def refuse_local(options: Mapping[str, object]) -> None:
         )
 
 
-def search_served(url: str, query: Query, *, image: Path | None, as_json: bool) -> None:
-    """Ask, and show the answer. Raises as :class:`Client` does."""
+def search_served(
+    url: str, query: Query, *, image: Path | None, save: Path | None, as_json: bool
+) -> None:
+    """Ask, save and show the answer.
+
+    Raises:
+        InputError: ``save`` cannot be written; else as :class:`Client` does.
+    """
     picture = None if image is None else _read(image)
     with Client(url) as client:
-        answer = client.search(query, image=picture)
-        answer = _addressed(answer, client)
+        answer = _addressed(client.search(query, image=picture), client)
+        sheet: Path | None = None
+        if save is not None:
+            answer, sheet = _save(save, answer, client, picture)
         if as_json:
             print_json(answer.model_dump(mode="json"))
         else:
-            _show(answer, client)
+            _show(answer, client, sheet)
 
 
-def _show(answer: SearchAnswer, client: Client) -> None:
+def _save(
+    directory: Path, answer: SearchAnswer, client: Client, picture: bytes | None
+) -> tuple[SearchAnswer, Path]:
+    from coin_retrieval.images import decode_image
+    from coin_retrieval.presenting.saving import save_search
+    from coin_retrieval.presenting.sheet import AnswerPictures
+
+    pictures = AnswerPictures(
+        prototype=lambda one: client.picture(one.path),
+        case=lambda image: decode_image(client.picture(image.uri)),
+        query=None if picture is None else decode_image(picture),
+    )
+    return save_search(directory, answer, pictures, demonstration=client.archive().demonstration)
+
+
+def _show(answer: SearchAnswer, client: Client, sheet: Path | None) -> None:
     from rich.console import Console
 
     from coin_retrieval.cli.tables import show_answer
@@ -58,6 +81,7 @@ def _show(answer: SearchAnswer, client: Client) -> None:
         answer,
         values=lambda field: counts.get(field, {}),
         demonstration=archive.demonstration,
+        sheet=sheet,
     )
 
 

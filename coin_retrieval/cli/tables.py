@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -40,12 +41,14 @@ def show_answer(
     *,
     values: Callable[[str], Mapping[str, int]],
     demonstration: bool,
+    sheet: Path | None = None,
 ) -> None:
     """All that a reader is told of a search.
 
     Args:
         values: of a field of the archive, and how many images have each.
         demonstration: whether the archive has no patients.
+        sheet: where the contact sheet was saved.
     """
     asked = answer.query.asked
     if asked.where and not answer.cases:
@@ -55,6 +58,8 @@ def show_answer(
         show_explanations(console, answer.cases)
     if "site" not in asked.where:
         show_site_hint(console, answer.query)
+    if sheet is not None:
+        console.print(f"Contact sheet: {sheet}", soft_wrap=True, markup=False, highlight=False)
 
 
 def show_search(console: Console, answer: SearchAnswer, *, demonstration: bool) -> None:

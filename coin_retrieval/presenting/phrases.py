@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coin_retrieval.search.support import DiagnosisShare, Support
+    from coin_retrieval.presenting.answer import ShareAnswer, SupportAnswer
+    from coin_retrieval.search.support import Support
 
 BANNER = "SYNTHETIC prototypes — drawn by a model, no patient"
 DEMONSTRATION_BANNER = "demonstration: no patients"
@@ -57,7 +58,7 @@ def shares_heading(support: Support) -> str:
     return f"{heading}, weighted by similarity, with 95 % intervals:"
 
 
-def share_words(share: DiagnosisShare, support: Support) -> str:
+def share_words(share: ShareAnswer, support: SupportAnswer) -> str:
     """One diagnosis: never without its n and its interval."""
     return (
         f"{share.diagnosis or NO_DIAGNOSIS}: {percent(share.share)} ({percent(share.low)} to "

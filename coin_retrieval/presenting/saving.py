@@ -10,13 +10,13 @@ from pathlib import Path
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.errors import InputError
-from coin_retrieval.images import encode_png, load_image
-from coin_retrieval.presenting.answer import to_answer
+from coin_retrieval.images import encode_png, load_image, read_bytes
+from coin_retrieval.presenting.answer import SearchAnswer
 from coin_retrieval.presenting.phrases import DEMONSTRATION_BANNER, FOOTER
-from coin_retrieval.presenting.sheet import draw_sheet
+from coin_retrieval.presenting.sheet import AnswerPictures, draw_sheet
 from coin_retrieval.prototypes.prototype import Prototype
 from coin_retrieval.search.result import SearchResult
-from coin_retrieval.types import RgbImage
+from coin_retrieval.types import ImageId
 
 
 def save_prototypes(directory: Path, prototypes: Sequence[Prototype]) -> tuple[Prototype, ...]:
@@ -29,64 +29,70 @@ def save_prototypes(directory: Path, prototypes: Sequence[Prototype]) -> tuple[P
         directory.mkdir(parents=True, exist_ok=True)
         copies = []
         for prototype in prototypes:
-            name = f"seed{prototype.provenance.seed}-{prototype.prototype_id[:12]}.png"
-            shutil.copyfile(prototype.path, directory / name)
-            copies.append(replace(prototype, path=directory / name))
+            copy = directory / _name(prototype.provenance.seed, prototype.prototype_id)
+            shutil.copyfile(prototype.path, copy)
+            copies.append(replace(prototype, path=copy))
         return tuple(copies)
     except OSError as error:
         raise _not_writable(directory, error) from error
 
 
-def sheet_of(result: SearchResult, archive: Archive) -> RgbImage:
-    """The contact sheet of a search, uint8 [h w 3].
-
-    Raises:
-        ImageError: a thumbnail or a prototype cannot be read.
-    """
-    return draw_sheet(
-        result,
-        prototype_image=lambda prototype: load_image(prototype.path),
-        case_image=lambda image: load_image(archive.thumbnail_path(image)),
-        query_image=result.plan.image,
-        demonstration=archive.manifest.demonstration,
+def pictures_here(result: SearchResult, archive: Archive) -> AnswerPictures:
+    """The pictures of a search on this machine: of the cache, and the archive's thumbnails."""
+    records = {m.image.image_id: m.image for case in result.cases for m in case.matches}
+    return AnswerPictures(
+        prototype=lambda one: read_bytes(Path(one.path)),
+        case=lambda image: load_image(archive.thumbnail_path(records[ImageId(image.image_id)])),
+        query=result.plan.image,
     )
 
 
 def save_search(
-    directory: Path,
-    result: SearchResult,
-    archive: Archive,
-) -> tuple[SearchResult, Path]:
+    directory: Path, answer: SearchAnswer, pictures: AnswerPictures, *, demonstration: bool
+) -> tuple[SearchAnswer, Path]:
     """Write ``sheet.png``, ``answer.json`` and ``prototypes/``.
 
-    Paths of prototypes in ``answer.json`` are relative to it. Returns the result with its
+    Paths of prototypes in ``answer.json`` are relative to it. Returns the answer with its
     prototypes' copies, and the sheet's path.
+
+    Args:
+        demonstration: the archive holds no patients' cells at all.
 
     Raises:
         InputError: the directory cannot be written.
         ImageError: a thumbnail or a prototype cannot be read.
     """
-    copies = save_prototypes(directory / "prototypes", result.prototypes)
-    saved = replace(result, prototypes=copies)
-    sheet = sheet_of(saved, archive)
-    marks = {"Description": FOOTER, "report": result.report}
-    if copies:
+    files = {_name(one.seed, one.id): pictures.prototype(one) for one in answer.prototypes}
+    sheet = draw_sheet(answer, pictures, demonstration=demonstration)
+    marks = {"Description": FOOTER, "report": answer.query.report}
+    if files:
         marks["synthetic"] = "the prototypes, not the cases below them"
-    if archive.manifest.demonstration:
+    if demonstration:
         marks["demonstration"] = DEMONSTRATION_BANNER
-    answer = to_answer(
-        saved,
-        prototype_path=lambda p: p.path.relative_to(directory).as_posix(),
-        sites=archive.catalog.values("site"),
-    )
     path = directory / "sheet.png"
+    relative = _moved(answer, Path("prototypes"))
     try:
+        (directory / "prototypes").mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (directory / "prototypes" / name).write_bytes(data)
         path.write_bytes(encode_png(sheet, text=marks))
-        text = json.dumps(answer.model_dump(mode="json"), indent=2)
+        text = json.dumps(relative.model_dump(mode="json"), indent=2)
         (directory / "answer.json").write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise _not_writable(directory, error) from error
-    return saved, path
+    return _moved(answer, directory / "prototypes"), path
+
+
+def _moved(answer: SearchAnswer, folder: Path) -> SearchAnswer:
+    moved = [
+        one.model_copy(update={"path": (folder / _name(one.seed, one.id)).as_posix()})
+        for one in answer.prototypes
+    ]
+    return answer.model_copy(update={"prototypes": moved})
+
+
+def _name(seed: int, prototype_id: str) -> str:
+    return f"seed{seed}-{prototype_id[:12]}.png"
 
 
 def _not_writable(directory: Path, error: OSError) -> InputError:

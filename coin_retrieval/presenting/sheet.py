@@ -7,29 +7,32 @@ and every picture that is not real has a coloured frame and says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from coin_retrieval.images import decode_image
+from coin_retrieval.presenting.answer import (
+    CaseAnswer,
+    ImageAnswer,
+    PrototypeAnswer,
+    SearchAnswer,
+    SupportAnswer,
+)
 from coin_retrieval.presenting.phrases import (
     BANNER,
-    CAUTION,
     DEMONSTRATION_BANNER,
     FOOTER,
     NO_CLOSE_MATCH,
-    closeness,
     repeats_words,
     share_words,
-    shares_heading,
 )
 from coin_retrieval.presenting.sheet_page import GREY, INK, SYNTHETIC, WARNING, Page, Tile
-from coin_retrieval.prototypes.prototype import Prototype
-from coin_retrieval.search.result import SearchResult
-from coin_retrieval.search.support import Support
-from coin_retrieval.types import CaseMatch, ImageRecord, Origin, RgbImage, SearchMode
+from coin_retrieval.types import Origin, RgbImage, SearchMode
 
 CASES_SHOWN = 40
 _REPORT_LINES = 6
 _SHARES_SHOWN = 6
 
-_MODE_WORDS = {
+_MODE_WORDS: dict[str, str] = {
     SearchMode.FUSED: "report text and prototypes together",
     SearchMode.PROTOTYPE: "prototypes",
     SearchMode.TEXT: "report text",
@@ -37,20 +40,25 @@ _MODE_WORDS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerPictures:
+    """Where the pictures of an answer come from: files of this machine, or a server.
+
+    ``prototype`` gives a prototype's file, ``case`` the picture of an archive image (a thumbnail
+    does); ``query`` is the picture that was searched with, if it was one.
+    """
+
+    prototype: Callable[[PrototypeAnswer], bytes]
+    case: Callable[[ImageAnswer], RgbImage]
+    query: RgbImage | None = None
+
+
 def draw_sheet(
-    result: SearchResult,
-    *,
-    prototype_image: Callable[[Prototype], RgbImage],
-    case_image: Callable[[ImageRecord], RgbImage],
-    query_image: RgbImage | None = None,
-    demonstration: bool = False,
+    answer: SearchAnswer, pictures: AnswerPictures, *, demonstration: bool = False
 ) -> RgbImage:
     """Draw the sheet of a search, uint8 [h 1480 3]; at most 40 cases, the rest is counted.
 
     Args:
-        prototype_image: the picture of a prototype.
-        case_image: the picture of an archive image; a thumbnail does.
-        query_image: the picture that was searched with, if it was one.
         demonstration: the archive holds no patients' cells at all.
 
     Raises:
@@ -60,59 +68,60 @@ def draw_sheet(
     if demonstration:
         page.banner(DEMONSTRATION_BANNER)
     page.text("Nearest cases", 34)
-    page.text(_subtitle(result), 18, GREY)
+    page.text(_subtitle(answer), 18, GREY)
     page.space(14)
-    if result.report:
-        page.text(result.report, 22, limit=_REPORT_LINES)
-    if result.dropped_text:
-        page.text(f"Not read by any model: “{result.dropped_text}”", 18, SYNTHETIC, limit=2)
-    if query_image is not None:
-        page.tiles([Tile(query_image, None, [("the image searched with", 18, GREY)])])
+    query = answer.query
+    if query.report:
+        page.text(query.report, 22, limit=_REPORT_LINES)
+    if query.dropped_text:
+        page.text(f"Not read by any model: “{query.dropped_text}”", 18, SYNTHETIC, limit=2)
+    if pictures.query is not None:
+        page.tiles([Tile(pictures.query, None, [("the image searched with", 18, GREY)])])
     page.space(20)
-    if result.prototypes:
+    if answer.prototypes:
         page.banner(BANNER)
-        page.tiles([_prototype_tile(p, prototype_image(p)) for p in result.prototypes])
-    if result.support is not None:
-        _support(page, result.support)
-    shown = result.cases[:CASES_SHOWN]
-    page.heading(_cases_heading(result.cases))
+        page.tiles([_prototype_tile(one, pictures) for one in answer.prototypes])
+    if answer.support is not None:
+        _support(page, answer.support)
+    shown = answer.cases[:CASES_SHOWN]
+    page.heading(_cases_heading(answer.cases))
     tiles = [
-        _case_tile(rank, case, case_image(case.matches[0].image))
+        _case_tile(rank, case, pictures.case(case.images[0]))
         for rank, case in enumerate(shown, start=1)
     ]
     page.tiles(tiles)
-    if len(result.cases) > len(shown):
-        page.text(f"… and {len(result.cases) - len(shown)} more", 18, GREY)
+    if len(answer.cases) > len(shown):
+        page.text(f"… and {len(answer.cases) - len(shown)} more", 18, GREY)
     page.rule()
     page.text(FOOTER, 18, GREY)
     return page.render()
 
 
-def _support(page: Page, support: Support) -> None:
+def _support(page: Page, support: SupportAnswer) -> None:
     """A warning where no case is close; then every diagnosis with its n and interval."""
     if support.close is False:
         page.banner(NO_CLOSE_MATCH, WARNING)
-    page.text(closeness(support), 18, INK if support.close else GREY, limit=4)
+    page.text(support.closeness, 18, INK if support.close else GREY, limit=4)
     page.space(10)
-    page.text(shares_heading(support), 20)
+    page.text(support.heading, 20)
     for share in support.shares[:_SHARES_SHOWN]:
         page.text(share_words(share, support), 18)
     if len(support.shares) > _SHARES_SHOWN:
         page.text(f"… and {len(support.shares) - _SHARES_SHOWN} more diagnoses", 18, GREY)
     if support.shares:
-        page.text(CAUTION, 17, GREY)
+        page.text(support.caution, 17, GREY)
     page.space(18)
 
 
-def _subtitle(result: SearchResult) -> str:
-    count = len(result.cases)
-    return f"{count} case{'' if count == 1 else 's'}, searched by {_MODE_WORDS[result.mode]}"
+def _subtitle(answer: SearchAnswer) -> str:
+    count, words = len(answer.cases), _MODE_WORDS[answer.query.mode]
+    return f"{count} case{'' if count == 1 else 's'}, searched by {words}"
 
 
-def _cases_heading(cases: Sequence[CaseMatch]) -> str:
+def _cases_heading(cases: Sequence[CaseAnswer]) -> str:
     if not cases:
         return "No case of the archive fits the filter"
-    origins = {case.matches[0].image.origin for case in cases}
+    origins = {case.images[0].origin for case in cases}
     if origins == {Origin.REAL}:
         return "Real cases of the archive"
     if Origin.REAL in origins:
@@ -120,25 +129,26 @@ def _cases_heading(cases: Sequence[CaseMatch]) -> str:
     return "Cases of the archive: none is real"
 
 
-def _prototype_tile(prototype: Prototype, image: RgbImage) -> Tile:
-    return Tile(image, "synthetic", [(f"seed {prototype.provenance.seed}", 17, GREY)])
+def _prototype_tile(prototype: PrototypeAnswer, pictures: AnswerPictures) -> Tile:
+    image = decode_image(pictures.prototype(prototype), name="the prototype")
+    return Tile(image, "synthetic", [(f"seed {prototype.seed}", 17, GREY)])
 
 
-def _case_tile(rank: int, match: CaseMatch, image: RgbImage) -> Tile:
-    best = match.matches[0].image
-    others = {m.image.diagnosis for m in match.matches} - {best.diagnosis, ""}
+def _case_tile(rank: int, case: CaseAnswer, image: RgbImage) -> Tile:
+    others = {*case.diagnoses} - {case.diagnosis, ""}
     caption = [
-        (f"{rank}.  {best.diagnosis or 'no diagnosis given'}", 22, INK),
-        (f"similarity {match.similarity:.3f}", 18, INK),
+        (f"{rank}.  {case.diagnosis or 'no diagnosis given'}", 22, INK),
+        (f"similarity {case.similarity:.3f}", 18, INK),
     ]
-    if best.finding and best.finding.casefold() != best.diagnosis.casefold():
-        caption.append((best.finding, 18, INK))
+    if case.finding and case.finding.casefold() != case.diagnosis.casefold():
+        caption.append((case.finding, 18, INK))
     if others:
         caption.append((f"also in this case: {', '.join(sorted(others))}", 17, INK))
-    repeats = repeats_words([m.image.diagnosis for m in match.near_duplicates], best.diagnosis)
+    repeats = repeats_words([one.diagnosis for one in case.near_duplicates], case.diagnosis)
     if repeats:
         caption.append((repeats, 17, INK))
-    details = [match.case.site, match.case.specimen, match.case.stain]
+    details = [case.site, case.specimen, case.stain]
     caption.append((", ".join(filter(None, details)) or "site not given", 17, GREY))
-    caption.append((f"case {match.case.case_id}", 17, GREY))
-    return Tile(image, None if best.origin is Origin.REAL else best.origin.value, caption)
+    caption.append((f"case {case.case_id}", 17, GREY))
+    origin = case.images[0].origin
+    return Tile(image, None if origin == Origin.REAL else origin, caption)

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coin_retrieval.reports.contexts import Assertion, Contexts, Scope
-from coin_retrieval.reports.sections import Part
+from coin_retrieval.reports.sections import SectionKind
 from coin_retrieval.reports.terminology import Holds, Meaning, category_book
 from coin_retrieval.reports.words import Occurrence, Span, Token, span_of
 from coin_retrieval.types import DiagnosisCode
 
 _TIERS = (
-    (Part.CONCLUSION,),
-    (Part.HEADER, Part.BODY, Part.FINDINGS),
-    (Part.COMMENT,),
+    (SectionKind.CONCLUSION,),
+    (SectionKind.HEADER, SectionKind.BODY, SectionKind.FINDINGS),
+    (SectionKind.COMMENT,),
 )
 
 
@@ -42,7 +42,7 @@ class Mention:
 class _Candidate:
     found: Occurrence[Meaning]
     meaning: Meaning
-    part: Part
+    part: SectionKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def find_categories(
     text: str,
     tokens: Sequence[Token],
     sections: Sequence[int],
-    parts: Sequence[Part],
+    parts: Sequence[SectionKind],
     *,
     site: str,
 ) -> Categories:
@@ -67,7 +67,7 @@ def find_categories(
         sections, parts: the section of each token, and what it is.
         site: the report's site; empty if unknown.
     """
-    concluded = Part.CONCLUSION in parts
+    concluded = SectionKind.CONCLUSION in parts
     found = list(category_book().find(tokens))
     candidates = [
         _Candidate(f, meaning, parts[f.start])
@@ -100,7 +100,7 @@ def find_categories(
 
 
 def _meaning(
-    found: Occurrence[Meaning], part: Part, site: str, *, concluded: bool
+    found: Occurrence[Meaning], part: SectionKind, site: str, *, concluded: bool
 ) -> Meaning | None:
     """What a phrase means here, if it means one thing."""
     meanings = found.meanings
@@ -110,7 +110,7 @@ def _meaning(
         fitting = [m for m in meanings if m.holds is Holds.ANYWHERE]
     else:
         fitting = []
-    if part is not Part.CONCLUSION and concluded:
+    if part is not SectionKind.CONCLUSION and concluded:
         fitting = [m for m in fitting if m.holds is not Holds.IN_CONCLUSION]
     return fitting[0] if len({m.code for m in fitting}) == 1 else None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from coin_retrieval.reports.categories import Mention, find_categories
 from coin_retrieval.reports.contexts import Assertion, Contexts, Scope
 from coin_retrieval.reports.normalise import tidy
-from coin_retrieval.reports.sections import Part, lay_out
+from coin_retrieval.reports.sections import SectionKind, lay_out
 from coin_retrieval.reports.sites import Named, find_procedure, find_site
 from coin_retrieval.reports.words import Span, Token, span_of, tokenize
 from coin_retrieval.types import Report
@@ -46,8 +46,8 @@ def read_closely(text: str | bytes) -> Reading:
     sections = layout.number(tokens)
     parts = [layout.sections[n].part for n in sections] if layout.sections else []
     contexts = Contexts(tokens, sections)
-    header = [part is Part.HEADER for part in parts]
-    history = [part is Part.HISTORY for part in parts]
+    header = [part is SectionKind.HEADER for part in parts]
+    history = [part is SectionKind.HISTORY for part in parts]
     site = find_site(tidied, tokens, contexts, header=header, history=history)
     procedure = find_procedure(tidied, tokens, contexts, header=header, history=history)
     found = find_categories(tidied, tokens, sections, parts, site=site.name if site else "")

@@ -22,7 +22,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!])\s+(?=[A-Z(])|;\s+")
 _HEADER_WORDS = 12
 
 
-class Part(StrEnum):
+class SectionKind(StrEnum):
     """What a section is; ``BODY`` has no label."""
 
     HEADER = "header"
@@ -38,7 +38,7 @@ class Part(StrEnum):
 class Section:
     """Characters ``start`` to ``end`` of a report, its label left out."""
 
-    part: Part
+    part: SectionKind
     start: int
     end: int
 
@@ -64,10 +64,10 @@ class Layout:
 def lay_out(text: str, tokens: Sequence[Token]) -> Layout:
     """The sections of a tidied report, in order, and what is found and concluded."""
     sections = _split_bodies(text, _labelled(text, tokens))
-    conclusions = [s for s in sections if s.part is Part.CONCLUSION]
-    findings = [s for s in sections if s.part is Part.FINDINGS]
+    conclusions = [s for s in sections if s.part is SectionKind.CONCLUSION]
+    findings = [s for s in sections if s.part is SectionKind.FINDINGS]
     # what is found stands before the conclusion; else after it, or in the comment
-    others = findings or [s for s in sections if s.part in (Part.BODY, Part.COMMENT)]
+    others = findings or [s for s in sections if s.part in (SectionKind.BODY, SectionKind.COMMENT)]
     return Layout(
         sections=tuple(sections),
         findings=_text(text, others[0]) if others else "",
@@ -80,8 +80,8 @@ def _labelled(text: str, tokens: Sequence[Token]) -> list[Section]:
     bracket = _BRACKET.match(text)
     first = bracket.end() if bracket else 0
     # (label's start, content's start, part, content's end if known)
-    marks: list[tuple[int, int, Part]] = [(first, first, Part.BODY)]
-    sections = [Section(Part.HEADER, 1, first)] if bracket else []
+    marks: list[tuple[int, int, SectionKind]] = [(first, first, SectionKind.BODY)]
+    sections = [Section(SectionKind.HEADER, 1, first)] if bracket else []
     for place, token in enumerate(tokens):
         if token.key != ":" or token.start < first:
             continue
@@ -93,15 +93,15 @@ def _labelled(text: str, tokens: Sequence[Token]) -> list[Section]:
         clause = _clause_before(tokens, place)
         new = clause < place and tokens[clause].start >= marks[-1][1]
         if new and names_a_specimen(tokens[clause:place]):
-            marks.append((tokens[clause].start, tokens[clause].start, Part.HEADER))
-            marks.append((token.end, token.end, Part.BODY))
+            marks.append((tokens[clause].start, tokens[clause].start, SectionKind.HEADER))
+            marks.append((token.end, token.end, SectionKind.BODY))
     for (_, start, part), end in zip(marks, [*(m[0] for m in marks[1:]), len(text)], strict=True):
         if text[start:end].strip(" ;"):
             sections.append(Section(part, start, end))
     return sections
 
 
-def _label_before(tokens: Sequence[Token], colon: int) -> tuple[int, Part] | None:
+def _label_before(tokens: Sequence[Token], colon: int) -> tuple[int, SectionKind] | None:
     for start in range(max(0, colon - 5), colon):
         found = _labels().at(tokens, start)
         if found is not None and found.end == colon:
@@ -121,9 +121,9 @@ def _clause_before(tokens: Sequence[Token], colon: int) -> int:
 
 def _split_bodies(text: str, sections: Sequence[Section]) -> list[Section]:
     """The last unlabelled section split into findings and conclusion, if no label says it."""
-    if any(s.part is Part.CONCLUSION for s in sections):
+    if any(s.part is SectionKind.CONCLUSION for s in sections):
         return list(sections)
-    bodies = [n for n, s in enumerate(sections) if s.part is Part.BODY]
+    bodies = [n for n, s in enumerate(sections) if s.part is SectionKind.BODY]
     if not bodies:
         return list(sections)
     last = bodies[-1]
@@ -140,13 +140,13 @@ def _split(text: str, body: Section, *, followed: bool) -> list[Section]:
         advised = starts.pop()
     parts = []
     if len(starts) > 1:
-        parts.append(Section(Part.BODY, body.start, starts[-1]))
+        parts.append(Section(SectionKind.BODY, body.start, starts[-1]))
     if len(starts) > 1 or followed or advised < body.end:
-        parts.append(Section(Part.CONCLUSION, starts[-1], advised))
+        parts.append(Section(SectionKind.CONCLUSION, starts[-1], advised))
     else:
-        parts.append(Section(Part.BODY, body.start, advised))
+        parts.append(Section(SectionKind.BODY, body.start, advised))
     if advised < body.end:
-        parts.append(Section(Part.ADVICE, advised, body.end))
+        parts.append(Section(SectionKind.ADVICE, advised, body.end))
     return parts
 
 
@@ -159,10 +159,10 @@ def _is_advice(sentence: str) -> bool:
 
 
 @cache
-def _labels() -> PhraseBook[Part]:
+def _labels() -> PhraseBook[SectionKind]:
     words = load_sections()
-    book: PhraseBook[Part] = PhraseBook()
-    for part in Part:
+    book: PhraseBook[SectionKind] = PhraseBook()
+    for part in SectionKind:
         for pattern in getattr(words, part.value, ()):
             book.add(pattern, part)
     return book

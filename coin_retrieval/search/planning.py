@@ -128,7 +128,7 @@ class Planner:
         unread: list[str] = []
         drawing: DrawingPlan | None = None
         if mode in (SearchMode.TEXT, SearchMode.FUSED):
-            unread.append(self._reader(mode).dropped_text(report.text))
+            unread.append(self._text_encoder(mode).dropped_text(report.text))
         if mode in (SearchMode.PROTOTYPE, SearchMode.FUSED):
             drawer = self.need_drawer()
             n = self.prototypes if query.prototypes is None else query.prototypes
@@ -152,7 +152,7 @@ class Planner:
             remedy="use mode text if the archive's encoder reads text, or set a generator",
         )
 
-    def _reader(self, mode: SearchMode) -> SupportsText:
+    def _text_encoder(self, mode: SearchMode) -> SupportsText:
         if isinstance(self._encoder, SupportsText):
             return self._encoder
         raise UnsupportedError(

@@ -19,7 +19,7 @@ DIM = 24
 ROWS = 300
 
 
-def unit_rows(n: int, *, seed: int, dim: int = DIM) -> Embeddings:
+def random_units(n: int, *, seed: int, dim: int = DIM) -> Embeddings:
     rows = np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32)
     unit: Embeddings = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return unit
@@ -51,7 +51,7 @@ class StoreSuite:
 
     @pytest.fixture
     def rows(self) -> Embeddings:
-        return unit_rows(ROWS, seed=1)
+        return random_units(ROWS, seed=1)
 
     @pytest.fixture
     def full(self, store: VectorStore, ids: ImageIds, rows: Embeddings) -> VectorStore:
@@ -68,7 +68,7 @@ class StoreSuite:
     def test_hits_come_best_first_with_their_inner_product(
         self, full: VectorStore, ids: ImageIds, rows: Embeddings
     ) -> None:
-        query = unit_rows(1, seed=2)
+        query = random_units(1, seed=2)
         hits = full.search(query, 7)[0]
         similarity = dict(zip(ids.tolist(), (rows @ query[0]).tolist(), strict=True))
         assert [h.similarity for h in hits] == sorted((h.similarity for h in hits), reverse=True)
@@ -76,7 +76,7 @@ class StoreSuite:
             assert hit.similarity == pytest.approx(similarity[hit.image_id], abs=1e-5)
 
     def test_it_finds_the_nearest(self, full: VectorStore, ids: ImageIds, rows: Embeddings) -> None:
-        queries = unit_rows(30, seed=3)
+        queries = random_units(30, seed=3)
         truth = ids[np.argsort(-(queries @ rows.T), axis=1)[:, :10]]
         found = [[hit.image_id for hit in hits] for hits in full.search(queries, 10)]
         shared = [len(set(f) & set(t.tolist())) / 10 for f, t in zip(found, truth, strict=True)]
@@ -85,7 +85,7 @@ class StoreSuite:
     def test_its_measured_recall_is_one_where_it_is_exact_and_high_elsewhere(
         self, full: VectorStore
     ) -> None:
-        recall = full.recall(unit_rows(30, seed=4))
+        recall = full.recall(random_units(30, seed=4))
         assert 0.95 <= recall <= 1.0
         if full.exact:
             assert recall == 1.0
@@ -95,7 +95,7 @@ class StoreSuite:
         self, full: VectorStore, ids: ImageIds, rows: Embeddings, allowed_count: int
     ) -> None:
         chosen = np.random.default_rng(5).permutation(ROWS)[:allowed_count]
-        queries = unit_rows(10, seed=6)
+        queries = random_units(10, seed=6)
         found = full.search(queries, 10, allowed=ids[chosen])
         order = np.argsort(-(queries @ rows[chosen].T), axis=1)[:, :10]
         assert [[h.image_id for h in hits] for hits in found] == ids[chosen][order].tolist()
@@ -103,7 +103,7 @@ class StoreSuite:
     def test_the_allowed_rows_are_found_even_where_they_are_the_farthest(
         self, full: VectorStore, ids: ImageIds, rows: Embeddings
     ) -> None:
-        query = unit_rows(1, seed=8)
+        query = random_units(1, seed=8)
         farthest = np.argsort(rows @ query[0])[:5]
         hits = full.search(query, 5, allowed=ids[farthest])[0]
         assert {hit.image_id for hit in hits} == set(ids[farthest].tolist())
@@ -131,7 +131,7 @@ class StoreSuite:
 
     def test_an_empty_store_finds_nothing(self, store: VectorStore) -> None:
         assert len(store) == 0
-        assert store.search(unit_rows(2, seed=1), 3) == [[], []]
+        assert store.search(random_units(2, seed=1), 3) == [[], []]
 
     def test_a_removed_image_is_never_found(
         self, full: VectorStore, ids: ImageIds, rows: Embeddings
@@ -163,7 +163,7 @@ class StoreSuite:
         assert full.search(rows[3:4], 1)[0][0].image_id == ids[3]
 
     def test_adding_an_id_again_replaces_its_row(self, full: VectorStore, ids: ImageIds) -> None:
-        moved = unit_rows(1, seed=9)
+        moved = random_units(1, seed=9)
         full.add(ids[:1], moved)
         assert len(full) == ROWS
         np.testing.assert_allclose(full.vectors(ids[:1]), moved, atol=1e-6)
@@ -191,7 +191,7 @@ class StoreSuite:
         tmp_path: Path,
     ) -> None:
         opened = reopen(tmp_path, full.seal(tmp_path))
-        queries = unit_rows(5, seed=10)
+        queries = random_units(5, seed=10)
         assert opened.search(queries, 10) == full.search(queries, 10)
         assert opened.search(queries, 3, allowed=ids[:9]) == full.search(
             queries, 3, allowed=ids[:9]
@@ -221,13 +221,13 @@ class StoreSuite:
 
     def test_embeddings_of_another_width_are_refused(self, store: VectorStore) -> None:
         with pytest.raises(InputError, match="do not fit"):
-            store.add(np.array([1]), unit_rows(1, seed=1, dim=DIM + 1))
+            store.add(np.array([1]), random_units(1, seed=1, dim=DIM + 1))
         with pytest.raises(InputError, match="do not fit"):
-            store.search(unit_rows(1, seed=1, dim=DIM + 1), 1)
+            store.search(random_units(1, seed=1, dim=DIM + 1), 1)
 
     def test_an_id_given_twice_is_refused(self, store: VectorStore) -> None:
         with pytest.raises(InputError, match="distinct"):
-            store.add(np.array([1, 1]), unit_rows(2, seed=1))
+            store.add(np.array([1, 1]), random_units(2, seed=1))
 
     def test_k_below_one_is_refused(self, full: VectorStore, rows: Embeddings) -> None:
         with pytest.raises(InputError, match="k out of range"):

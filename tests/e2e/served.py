@@ -12,7 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import httpx
+import httpx2
+
+from coin_retrieval.client import Client
 
 PATIENCE_S = 120
 
@@ -46,7 +48,8 @@ class Server:
         self._reader.start()
         assert self._listening.wait(PATIENCE_S), self.log
         assert self.address, self.log
-        self.client = httpx.Client(base_url=self.address, timeout=PATIENCE_S)
+        self.asked = Client(self.address, timeout_s=PATIENCE_S)
+        self.client = httpx2.Client(base_url=self.address, timeout=PATIENCE_S)
 
     @property
     def log(self) -> str:
@@ -57,7 +60,7 @@ class Server:
         """Wait for /readyz, which is 503 while the models load."""
         waiting = threading.Event()
         for _ in range(PATIENCE_S * 10):
-            if self.client.get("/readyz").status_code == 200:
+            if self.asked.ready().status == "ready":
                 return
             assert self._process.poll() is None, self.log
             waiting.wait(0.1)
@@ -91,5 +94,6 @@ class Server:
         trace: TracebackType | None,
     ) -> None:
         self.client.close()
+        self.asked.close()
         if self._process.poll() is None:
             self.stop()

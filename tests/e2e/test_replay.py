@@ -164,9 +164,15 @@ def test_what_is_no_answer_cannot_be_replayed(
     assert "cannot be replayed" in error["problem"]
 
 
-def test_a_replay_with_another_question_is_refused(coin: Coin, archive: Path, kept: Path) -> None:
-    error = coin("search", archive, "--replay", kept, "--report", REPORT, code=2)["error"]
+@pytest.mark.parametrize(
+    ("option", "value"), [("--report", REPORT), ("-k", 3), ("--seed", 0), ("--like", "C1")]
+)
+def test_a_replay_with_another_question_is_refused(
+    coin: Coin, archive: Path, kept: Path, option: str, value: object
+) -> None:
+    error = coin("search", archive, "--replay", kept, option, value, code=2)["error"]
     assert "asks what was asked before" in error["problem"]
+    assert option.strip("-") in error["value"]
 
 
 def test_an_explanation_names_every_part_and_its_rank(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -11,22 +12,132 @@ from typing import Any
 
 import pytest
 from e2e.served import PATIENCE_S, Server, command, environment
+from PIL import Image
 from unit.server.ground import PRIVATE, REPORT, disc, png
+
+from coin_retrieval.presenting.replay import read_answer
+from coin_retrieval.search.query import Query
 
 
 def test_a_report_is_answered_and_its_pictures_can_be_seen(server: Server) -> None:
-    answer = server.client.post("/v1/search", json={"report": REPORT, "k": 3}).json()
-    assert len(answer["prototypes"]) == 4
-    assert len(answer["cases"]) == 3
-    best = answer["cases"][0]["images"][0]
-    assert server.client.get(f"{best['uri']}?size=1024").headers["content-type"] == "image/png"
-    assert server.client.get(answer["prototypes"][0]["path"]).content.startswith(b"\x89PNG")
+    answer = server.asked.search(Query(report=REPORT, k=3))
+    assert len(answer.prototypes) == 4
+    assert len(answer.cases) == 3
+    best = answer.cases[0].images[0]
+    for picture in (
+        server.asked.picture(best.uri, size_px=1024),
+        server.asked.picture(answer.prototypes[0].path),
+    ):
+        assert picture.startswith(b"\x89PNG")
 
 
 def test_a_picture_is_answered(server: Server) -> None:
-    files = {"image": ("x.png", png(disc(3)))}
-    answer = server.client.post("/v1/search/image", files=files).json()
-    assert answer["cases"][0]["case_id"] == "C-3"
+    assert server.asked.search(Query(), image=png(disc(3))).cases[0].case_id == "C-3"
+
+
+def coin(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """``coin search``, its environment without settings but these."""
+    return subprocess.run(
+        command("coin_retrieval.cli.main", "search", *arguments),
+        env={**environment(Path("/nowhere")), **variables},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
+def test_the_command_line_asks_a_server_as_it_asks_an_archive(
+    server: Server, served_files: Any
+) -> None:
+    question = ("--report", REPORT, "-k", "3", "--where", "site=urine", "--json")
+    there = coin("--server", server.address, *question)
+    here = coin(
+        str(served_files.archive), "--generator", served_files.generator, *question,
+        COIN_CACHE_DIR=str(served_files.cache),
+    )  # fmt: skip
+    answers = [json.loads(done.stdout) for done in (there, here)]
+    for answer in answers:
+        del answer["timings_ms"]
+        for case in answer["cases"]:
+            for image in case["images"]:
+                del image["uri"]
+        for prototype in answer["prototypes"]:
+            del prototype["path"]
+    assert answers[0] == answers[1]
+    assert server.address in there.stdout
+
+
+def test_the_tables_of_a_served_answer_are_the_command_lines(server: Server) -> None:
+    done = coin(
+        "--report", f"(Urine) {REPORT}", "--explain", "-k", "1",
+        COIN_SERVER=server.address,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for words in ("Nearest cases, mode fused", "SYNTHETIC prototypes", "Site recognised: urine",
+                  "is the sum of", server.address):  # fmt: skip
+        assert words in done.stdout
+
+
+def test_a_picture_and_a_filter_that_nothing_fits_are_asked_too(
+    server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "cell.png").write_bytes(png(disc(3)))
+    done = coin(
+        "--server", server.address, "--image", str(tmp_path / "cell.png"),
+        "--where", "site=brain",
+    )  # fmt: skip
+    assert "No image of the archive fits the filter" in done.stdout
+    assert "site is one of: cervix (2)" in done.stdout
+
+
+def test_an_answer_of_a_server_is_saved_with_its_pictures_and_its_sheet(
+    server: Server, tmp_path: Path
+) -> None:
+    out = tmp_path / "saved"
+    done = coin("--server", server.address, "--report", REPORT, "-k", "2", "--save", str(out))
+    assert f"Contact sheet: {out / 'sheet.png'}" in done.stdout, done.stderr
+    saved = read_answer(out / "answer.json")
+    assert len(saved.cases) == 2
+    for prototype in saved.prototypes:
+        with Image.open(out / prototype.path) as picture:
+            assert picture.info["synthetic"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--generator", "starter"), "leave --generator out"),
+        (("--replay", "answer.json"), "leave --replay out"),
+        (("archive",), "one archive at a time"),
+    ],
+)
+def test_what_only_this_machine_could_do_is_refused_before_a_server_is_asked(
+    arguments: tuple[str, ...], told: str
+) -> None:
+    done = coin(*arguments, "--server", "http://127.0.0.1:1", "--report", REPORT)
+    assert done.returncode == 2
+    assert told in done.stderr
+
+
+def test_a_server_that_is_not_there_is_an_error_that_says_what_to_do() -> None:
+    done = coin("--server", "http://127.0.0.1:1", "--report", REPORT, "--json")
+    assert done.returncode == 1
+    assert "coin-serve ARCHIVE" in json.loads(done.stdout)["error"]["remedy"]
+
+
+def test_an_archive_that_is_named_wins_over_the_environment(served_files: Any) -> None:
+    done = coin(
+        str(served_files.archive), "--report", REPORT, "--mode", "text", "-k", "1",
+        COIN_SERVER="http://127.0.0.1:1",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_archive_and_server_the_command_says_what_it_needs() -> None:
+    done = coin("--report", REPORT)
+    assert done.returncode == 2
+    assert "--server URL, or COIN_SERVER" in done.stderr
 
 
 def test_many_at_once_are_all_answered_or_told_to_come_again(server: Server) -> None:

@@ -88,6 +88,20 @@ def test_what_is_no_picture_is_refused(data: bytes) -> None:
         decode_image(data)
 
 
+def test_a_format_that_is_not_listed_is_refused_though_it_could_be_read() -> None:
+    with pytest.raises(ImageError, match="cannot be decoded"):
+        decode_image(encoded(Image.fromarray(RED), "PPM"))
+
+
+def test_what_is_refused_is_called_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"^cell\.png has too many"):
+        decode_image(encode_png(RED), name="cell.png", max_pixels=1)
+    damaged = tmp_path / "damaged.png"
+    damaged.write_bytes(b"no picture")
+    with pytest.raises(ImageError, match=r"damaged\.png cannot be decoded"):
+        load_image(damaged)
+
+
 def test_a_cmyk_picture_becomes_rgb() -> None:
     picture = decode_image(encoded(Image.fromarray(RED).convert("CMYK"), "JPEG", quality=95))
     assert picture.shape == RED.shape

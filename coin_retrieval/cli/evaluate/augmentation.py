@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coin_retrieval.cli import options, picture_options
-from coin_retrieval.cli.picture_options import open_features, select
+from coin_retrieval.cli import options
+from coin_retrieval.cli.evaluate import picture_options
+from coin_retrieval.cli.evaluate.picture_options import open_features, select
 from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import InputError
 
@@ -67,10 +68,8 @@ def augmentation(
     """Train on real pictures, few or all, with and without drawn ones; test on real ones."""
     from coin_retrieval.cli.evaluate.results import show
     from coin_retrieval.console.bars import showing
-    from coin_retrieval.evaluation.augmentation.experiment import (
-        measure_augmentation,
-        to_markdown,
-    )
+    from coin_retrieval.evaluation.augmentation.experiment import measure_augmentation
+    from coin_retrieval.evaluation.augmentation.figures import to_markdown
     from coin_retrieval.evaluation.augmentation.plot import augmentation_png
     from coin_retrieval.evaluation.extras import require_classifier, require_plots
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,15 +9,7 @@ import typer
 
 from coin_retrieval.cli import options
 from coin_retrieval.console.errors import JsonOption
-
-
-class Mode(StrEnum):
-    """What is searched with."""
-
-    FUSED = "fused"
-    PROTOTYPE = "prototype"
-    TEXT = "text"
-    IMAGE = "image"
+from coin_retrieval.types import SearchMode
 
 
 def close_match(
@@ -38,7 +29,7 @@ def close_match(
         ),
     ] = None,
     mode: Annotated[
-        Mode | None, typer.Option(help="Default: what a search of a report takes.")
+        SearchMode | None, typer.Option(help="Default: what a search of a report takes.")
     ] = None,
     by: options.By = "finding",
     outside_where: Annotated[
@@ -66,7 +57,6 @@ def close_match(
     from coin_retrieval.evaluation.extras import require_plots
     from coin_retrieval.evaluation.retrieval import closeness, questions_of
     from coin_retrieval.evaluation.retrieval.plots import close_match_png
-    from coin_retrieval.types import SearchMode
 
     if out is not None:
         require_plots()
@@ -74,12 +64,12 @@ def close_match(
     with retriever.archive as opened:
         with working("reading the queries"):
             inside, others = questions_of(
-                opened, queries, outside, pictures=mode is Mode.IMAGE, by=by,
+                opened, queries, outside, pictures=mode is SearchMode.IMAGE, by=by,
                 outside_where=parse_where(outside_where or []), sample=sample,
             )  # fmt: skip
         with showing(quiet=as_json) as on:
             figures = closeness.close_match(
-                retriever, inside, others, mode=SearchMode(mode) if mode else None,
+                retriever, inside, others, mode=mode,
                 prototypes=prototypes, seed=seed, on=on,
             )  # fmt: skip
     show(

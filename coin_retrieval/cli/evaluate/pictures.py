@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from coin_retrieval.cli import options, picture_options
-from coin_retrieval.cli.picture_options import open_features, select
+from coin_retrieval.cli import options
+from coin_retrieval.cli.evaluate import picture_options
+from coin_retrieval.cli.evaluate.picture_options import open_features, select
 from coin_retrieval.console.errors import JsonOption
 
 

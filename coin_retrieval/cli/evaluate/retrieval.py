@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,10 +14,6 @@ from coin_retrieval.cli.evaluate.close_match import close_match
 from coin_retrieval.cli.evaluate.pictures import classifier_agreement, images, memorisation
 from coin_retrieval.cli.evaluate.sheet import sheet
 from coin_retrieval.console.errors import JsonOption
-from coin_retrieval.errors import InputError
-
-if TYPE_CHECKING:
-    from coin_retrieval.types import SearchMode
 
 evaluate_app = typer.Typer(help="How good is it, on your own cases?", no_args_is_help=True)
 evaluate_app.command()(ablation)
@@ -63,11 +59,14 @@ def retrieval(
     from coin_retrieval.evaluation.retrieval.modes import evaluate
     from coin_retrieval.evaluation.retrieval.plots import classes_png, modes_png
     from coin_retrieval.evaluation.retrieval.table import to_markdown
+    from coin_retrieval.search.query import Query
     from coin_retrieval.wordings.labelled_reports import labelled_reports
 
     if out is not None and plots:
         require_plots()
-    named = _modes(modes) if modes else None
+    named = [name.strip() for name in modes.split(",")] if modes else []
+    for name in named:
+        Query.of(mode=name)
     retriever = open_retriever(archive)
     asked, allowed = labelled_reports(queries, by=by), parse_where(where or [])
     with retriever.archive, showing(quiet=as_json) as on:
@@ -80,13 +79,3 @@ def retrieval(
         figures, to_markdown(figures), name="figures", out=out, as_json=as_json,
         pictures=drawn if plots else None,
     )  # fmt: skip
-
-
-def _modes(text: str) -> list[SearchMode]:
-    from coin_retrieval.types import SearchMode
-
-    names = list(dict.fromkeys(name.strip() for name in text.split(",")))
-    known = [mode.value for mode in SearchMode]
-    if not set(names) <= set(known):
-        raise InputError("no such mode", value=text, expected=f"some of {', '.join(known)}")
-    return [SearchMode(name) for name in names]

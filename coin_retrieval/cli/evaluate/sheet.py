@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from coin_retrieval.cli import options
-from coin_retrieval.cli.picture_options import Where, select
+from coin_retrieval.cli.evaluate.picture_options import Where, select
 from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.limits import MAX_SEED
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coin_retrieval.evaluation.augmentation.experiment import AugmentationFigures
+from coin_retrieval.evaluation.augmentation.figures import AugmentationFigures
 from coin_retrieval.evaluation.extras import BLUE, GREEN, ORANGE, png_of
 
 _APART = 0.06

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from coin_retrieval.errors import SettingsError
 from coin_retrieval.files import replacing
+from coin_retrieval.images import content_hash, read_bytes
 from coin_retrieval.types import EncoderSpec, content_digest
 
 
@@ -36,40 +36,35 @@ class FeatureCache:
         """Features of these pictures [n dim]; ``measure`` is asked for those not here.
 
         Raises:
-            ImageError: a picture that cannot be read, as ``measure`` says.
+            ImageError: a picture that cannot be read.
             SettingsError: the cache cannot be written.
         """
         files = [self._file(path) for path in paths]
-        kept = [_read(file) if file is not None else None for file in files]
+        kept = [_read(file) for file in files]
         lacking = [i for i, row in enumerate(kept) if row is None]
         if lacking:
             fresh = measure([paths[i] for i in lacking])
             for i, row in zip(lacking, fresh, strict=True):
                 kept[i] = row
-                self._write(files[i], row)
+                _write(files[i], row)
         return np.stack([row for row in kept if row is not None])
 
-    def _file(self, path: Path) -> Path | None:
-        try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError:
-            return None  # to be told by whoever reads the picture
+    def _file(self, path: Path) -> Path:
+        digest = content_hash(read_bytes(path))
         return self.folder / digest[:2] / f"{digest}.npy"
 
-    def _write(self, file: Path | None, row: NDArray[np.float32]) -> None:
-        if file is None:
-            return
-        try:
-            with replacing(file) as aside, aside.open("wb") as opened:
-                np.save(opened, row, allow_pickle=False)
-        except OSError as error:
-            raise SettingsError(
-                f"the feature cache cannot be written ({error.strerror})",
-                value=str(file.parent),
-                expected="a writable directory with room",
-                remedy="set COIN_CACHE_DIR to another directory",
-            ) from error
+
+def _write(file: Path, row: NDArray[np.float32]) -> None:
+    try:
+        with replacing(file) as aside, aside.open("wb") as opened:
+            np.save(opened, row, allow_pickle=False)
+    except OSError as error:
+        raise SettingsError(
+            f"the feature cache cannot be written ({error.strerror})",
+            value=str(file.parent),
+            expected="a writable directory with room",
+            remedy="set COIN_CACHE_DIR to another directory",
+        ) from error
 
 
 def _read(file: Path) -> NDArray[np.float32] | None:

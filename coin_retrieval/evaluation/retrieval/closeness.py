@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,7 @@ def close_match(
     inside: Sequence[Question],
     outside: Sequence[Question],
     *,
-    mode: SearchMode | None = None,
+    mode: SearchMode | str | None = None,
     prototypes: int | None = None,
     seed: int = 0,
     on: Progress = silent,
@@ -72,7 +72,9 @@ def close_match(
         InputError: one kind has no question, or a question finds no case but its own.
         UnsupportedError: the archive cannot be searched in this mode.
     """
-    chosen = mode or retriever.plan(Query(report="a report")).mode
+    require_both(inside, outside)
+    named = Query.of(mode=mode).mode
+    chosen = named or retriever.plan(Query(report="a report")).mode
     known = retriever.planner.closeness(chosen)
     drawn = prototypes or retriever.planner.prototypes
     places = known.places if known else PLACES
@@ -142,13 +144,7 @@ def measure_close_match(
     Raises:
         InputError: one of the two has no query.
     """
-    if not len(inside) or not len(outside):
-        raise InputError(
-            "both kinds of queries are needed",
-            value=f"{len(inside)} inside, {len(outside)} outside the archive",
-            expected="at least one of each",
-            remedy="give reports of findings that the archive lacks as --outside",
-        )
+    require_both(inside, outside)
     threshold = close_match.threshold if close_match else None
     return CloseMatchFigures(
         mode=mode.value,
@@ -167,6 +163,21 @@ def measure_close_match(
         inside_scores=inside.tolist(),
         outside_scores=outside.tolist(),
     )
+
+
+def require_both(inside: Sized, outside: Sized) -> None:
+    """Refuse one kind of queries without the other.
+
+    Raises:
+        InputError: one of the two has none.
+    """
+    if not len(inside) or not len(outside):
+        raise InputError(
+            "both kinds of queries are needed",
+            value=f"{len(inside)} inside, {len(outside)} outside the archive",
+            expected="at least one of each",
+            remedy="give reports of findings that the archive lacks as --outside",
+        )
 
 
 def auroc(inside: Scores, outside: Scores, *, draws: int = DRAWS, seed: int = 0) -> Estimate:

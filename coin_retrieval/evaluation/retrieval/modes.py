@@ -30,7 +30,7 @@ def evaluate(
     retriever: Retriever,
     reports: Sequence[LabelledReport],
     *,
-    modes: Sequence[SearchMode] | None = None,
+    modes: Sequence[SearchMode | str] = (),
     by: str = "finding",
     where: Where | None = None,
     k: int = 10,
@@ -43,7 +43,7 @@ def evaluate(
     Args:
         reports: those whose label no other case has are not asked; mode image asks the archive's
             own pictures instead.
-        modes: ``None`` takes all that are possible.
+        modes: none named: all that are possible.
         by: the label: ``finding`` or ``diagnosis``.
         where: only these pictures are searched.
         k: places that count; cases, not pictures.
@@ -54,13 +54,16 @@ def evaluate(
         InputError: no such label, no picture fits ``where``, or no report can be answered.
         UnsupportedError: the archive cannot be searched in one of the modes.
     """
+    # none twice
+    named = dict.fromkeys(Query.of(mode=name).mode for name in modes)
+    chosen = [mode for mode in named if mode]
     evaluation = RetrievalEvaluation(retriever, where=where, by=by, k=k)
     drawn = prototypes or retriever.planner.prototypes
     rankings = [
         evaluation.pictures(on=on)
         if mode is SearchMode.IMAGE
         else evaluation.reports(mode, reports, prototypes=drawn, seed=seed, on=on)
-        for mode in modes or [SearchMode.IMAGE, *reversed(retriever.planner.modes)]
+        for mode in chosen or [SearchMode.IMAGE, *reversed(retriever.planner.modes)]
     ]
     return RetrievalFigures(
         k=k,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from unit.server.ground import REPORT, disc, png
+from unit.server.ground import REPORT, disc, png, write_sources
 
 import coin_retrieval as coin
 from coin_retrieval.errors import (
@@ -17,6 +17,7 @@ from coin_retrieval.errors import (
     SettingsError,
     UnsupportedError,
 )
+from indexer import build
 
 
 def test_a_report_finds_cases_and_says_what_was_decided(archive: coin.SearchableArchive) -> None:
@@ -166,3 +167,48 @@ def test_another_encoder_than_the_archives_is_refused(
 def test_a_picture_of_sixteen_bits_is_searched(archive: coin.SearchableArchive) -> None:
     deep = Image.fromarray(np.full((16, 16), 40_000, np.uint16))
     assert archive.search(image=deep, k=1).cases
+
+
+LABELLED = [(f"{word} cells seen.", label) for word in ("Round", "Pale", "Large")
+            for label in ("LSIL", "benign")]  # fmt: skip
+
+
+def test_the_modes_of_an_archive_are_evaluated_on_pairs_or_a_table(
+    archive: coin.SearchableArchive, tmp_path: Path
+) -> None:
+    table = tmp_path / "reports.csv"
+    table.write_text("report,diagnosis\n" + "".join(f"{r},{label}\n" for r, label in LABELLED))
+    of_pairs = archive.evaluate(LABELLED, by="diagnosis", k=2, prototypes=1)
+    of_table = archive.evaluate(table, by="diagnosis", k=2, prototypes=1)
+    assert of_pairs.to_dict() == of_table.to_dict()
+    assert "| macro (95 % interval) | image |" in of_pairs._repr_markdown_()
+
+
+def test_an_archive_is_calibrated_and_keeps_it(
+    encoder_name: str, tmp_path: Path, cache: Path
+) -> None:
+    build(tmp_path / "archive", write_sources(tmp_path / "sources"), encoder=encoder_name)
+    with coin.open(tmp_path / "archive", generator=None, cache=cache) as archive:
+        tried = archive.calibrate(LABELLED, by="diagnosis", folds=2, keep=False)
+        assert "nothing was kept" in repr(tried)
+        assert not archive.search(REPORT).plan.calibrated
+        archive.calibrate(LABELLED, by="diagnosis", folds=2)
+    with coin.open(tmp_path / "archive", generator=None, cache=cache) as archive:
+        assert archive.search(REPORT).plan.calibrated
+
+
+@pytest.mark.parametrize(
+    ("queries", "options", "told"),
+    [
+        (7, {}, "not labelled reports.*pairs"),
+        ([7], {}, "not labelled reports"),
+        (LABELLED, {"by": "colour"}, "finding or diagnosis"),
+        (LABELLED, {"by": "diagnosis", "where": "urine"}, "not a filter"),
+        (LABELLED, {"by": "diagnosis", "k": "ten"}, "k is no whole number"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_an_input_error(
+    archive: coin.SearchableArchive, queries: Any, options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(coin.InputError, match=told):
+        archive.evaluate(queries, **options)

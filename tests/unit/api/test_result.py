@@ -168,3 +168,12 @@ def test_a_case_shows_its_picture(result: coin.Result) -> None:
     assert max(case.thumbnail.size) <= 256
     assert repr(case).startswith(f"<case {case.case_id}: ")
     assert case.to_dict()["case_id"] == case.case_id
+
+
+def test_the_picture_and_the_filter_that_were_asked_with_are_shown(
+    archive: coin.SearchableArchive,
+) -> None:
+    found = archive.search(image=disc(3), where={"site": ["urine", "cervix"]}, k=1)
+    page = Tags(found._repr_html_())
+    assert page.all("img")[0]["alt"] == "The picture searched with"
+    assert "Only site urine or cervix" in page.text

@@ -109,6 +109,14 @@ class TestOpening:
         with pytest.raises(ArchiveCorruptError, match="rows must be"):
             open_archive(root)
 
+    @pytest.mark.parametrize("part", ["store", "catalog"])
+    def test_a_part_without_a_checksum_is_refused(
+        self, root: Path, version: Path, part: str
+    ) -> None:
+        _change_manifest(version, **{f"{part}_location": {"files": ["other.bin"]}})
+        with pytest.raises(ArchiveCorruptError, match=r"no checksum of other\.bin"):
+            open_archive(root)
+
     def test_an_index_of_another_width_than_the_encoder_is_refused(
         self, root: Path, version: Path
     ) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +29,15 @@ from indexer.cli import app
 from indexer.upgrading import upgrade
 
 ARCHIVES = Path(__file__).parents[2] / "archives"
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from indexer import upgrading
+upgrading.publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+upgrading.upgrade(Path(sys.argv[1]))
+"""
+"""Dies with the new version written, and not yet published."""
+
 INDEXES = {1: FlatIndex(), 2: HnswIndex(m=32, ef_construction=200, ef=128)}
 
 
@@ -121,6 +133,15 @@ def test_an_archive_that_is_up_to_date_is_left_alone(root: Path) -> None:
     assert sorted(path.name for path in (root / "versions").iterdir()) == ["000001", "000002"]
 
 
+def test_what_was_not_measured_then_is_measured_after_a_calibration_too(tmp_path: Path) -> None:
+    root = Path(shutil.copytree(ARCHIVES / "schema_1", tmp_path / "archive"))
+    put_calibration(root, _calibration(), encoder=HistogramEncoder().spec)
+    report = upgrade(root)
+    assert (report.upgraded, report.from_schema) == (True, SCHEMA_VERSION)
+    assert report.manifest.own_neighbours is not None
+    assert report.manifest.calibration == _calibration()
+
+
 def test_an_upgrade_that_fails_changes_nothing_and_the_next_one_succeeds(
     root: Path, schema: int
 ) -> None:
@@ -137,6 +158,19 @@ def test_an_upgrade_that_fails_changes_nothing_and_the_next_one_succeeds(
     assert [path.name for path in (root / "versions").iterdir()] == ["000001"]
     assert _bytes(root / "versions" / "000001") == before
     assert upgrade(root).from_schema == schema
+
+
+def test_an_upgrade_that_is_killed_changes_nothing_and_the_next_one_succeeds(
+    tmp_path: Path,
+) -> None:
+    root = Path(shutil.copytree(ARCHIVES / "schema_2", tmp_path / "archive"))
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(root)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert (root / "versions" / ".staging-000002" / "manifest.json").is_file()
+    with open_archive(root) as archive:
+        assert archive.version == "000001"
+    assert upgrade(root).upgraded
+    assert sorted(path.name for path in (root / "versions").iterdir()) == ["000001", "000002"]
 
 
 def test_nothing_is_upgraded_while_a_build_runs(root: Path) -> None:

@@ -165,12 +165,15 @@ def test_an_archive_that_reads_no_text_is_calibrated_on_its_prototypes(
     assert json.loads(found.stdout)["query"]["mode"] == "prototype"
 
 
-def test_more_folds_than_queries_are_refused(coin: Coin, archive: Path, queries: Path) -> None:
+def test_more_folds_than_queries_are_refused_before_anything_is_drawn(
+    coin: Coin, archive: Path, queries: Path, tmp_path: Path
+) -> None:
     ran = coin(
         "calibrate", archive, "--queries", queries, "--folds", 9, "--prototypes", 1, "--json"
     )
     assert ran.exit_code == 2
     assert "fewer --folds" in json.loads(ran.stdout)["error"]["remedy"]
+    assert not list((tmp_path / "cache").rglob("*.png"))
     assert manifest(archive).calibration is None
 
 

@@ -126,7 +126,7 @@ def test_the_tables_have_a_row_a_class_and_a_figure_and_a_column_a_mode(
 def test_an_unknown_mode_is_told_before_anything_loads(coin: Coin, tmp_path: Path) -> None:
     ran = coin("evaluate", "retrieval", tmp_path / "none", "--modes", "text,magic", "--json")
     assert ran.exit_code == 2
-    assert json.loads(ran.stdout)["error"]["problem"] == "no such mode"
+    assert json.loads(ran.stdout)["error"]["problem"] == "mode cannot be used"
 
 
 @pytest.mark.parametrize(

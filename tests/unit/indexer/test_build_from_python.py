@@ -60,6 +60,16 @@ def test_settings_are_taken_as_they_are_and_kept_by_the_next_build(
         assert archive.store.kind == "ivf (2 lists, 1 probed)"
 
 
+def test_the_manifest_can_be_read_from_another_folder_and_on_another_machine(
+    tmp_path: Path, table: Path, tiny_open_clip_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_open_clip_dir.parent)
+    named = f"open_clip:{tiny_open_clip_dir.name}?text_tower=minilm&device=cpu"
+    kept = build(tmp_path / "archive", table, encoder=named).manifest.encoder_settings
+    assert kept.model == str(tiny_open_clip_dir)
+    assert kept.device == "auto"
+
+
 def test_a_listener_is_told_every_stage_to_its_end(
     tmp_path: Path, table: Path, encoder: str
 ) -> None:

@@ -7,10 +7,10 @@ import pytest
 from tiny_archives import write_picture, write_pictures, write_table
 
 from coin_retrieval.errors import CaseTableError, FilterError, InputError
-from indexer.rows import Batch, read_sources
+from indexer.rows import SourceRows, read_sources
 
 
-def _read(*paths: Path, archive: Path = Path("archive"), **where: list[str]) -> Batch:
+def _read(*paths: Path, archive: Path = Path("archive"), **where: list[str]) -> SourceRows:
     return read_sources(paths, archive=archive, where=where)
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from plans import plan_of
 
-from coin_retrieval.presenting.sheet import draw_sheet
+from coin_retrieval.images import encode_png
+from coin_retrieval.presenting.answer import to_answer
+from coin_retrieval.presenting.sheet import AnswerPictures, draw_sheet
 from coin_retrieval.prototypes.prototype import Prototype
 from coin_retrieval.search.result import SearchResult
 from coin_retrieval.types import (
@@ -58,13 +60,11 @@ def result(cases: int = 3, prototypes: int = 0, dropped_text: str = "") -> Searc
     )
 
 
-def draw(shown: SearchResult, **options: bool) -> RgbImage:
-    return draw_sheet(
-        shown,
-        prototype_image=lambda _: plain(BLUE),
-        case_image=lambda _: plain(GREEN),
-        **options,
-    )
+def draw(shown: SearchResult, *, real: RgbImage | None = None, **options: bool) -> RgbImage:
+    prototype = encode_png(plain(BLUE))
+    case_picture = plain(GREEN) if real is None else real
+    pictures = AnswerPictures(prototype=lambda _: prototype, case=lambda _: case_picture)
+    return draw_sheet(to_answer(shown), pictures, **options)
 
 
 def count(sheet: RgbImage, colour: np.ndarray) -> int:
@@ -115,9 +115,7 @@ def test_a_case_with_several_diagnoses_tells_them_all() -> None:
 def test_pictures_are_shown_whole() -> None:
     banded = plain(GREEN, 20, 60).copy()
     banded[:, :3] = banded[:, -3:] = BLUE
-    sheet = draw_sheet(
-        result(cases=1), prototype_image=lambda _: banded, case_image=lambda _: banded
-    )
+    sheet = draw(result(cases=1), real=banded)
     columns = np.flatnonzero((sheet == BLUE).all(axis=2).any(axis=0))
     assert columns[-1] - columns[0] > 200
 

@@ -173,6 +173,23 @@ def test_embeddings_come_in_the_order_of_the_prototypes(cache: PrototypeCache) -
     np.testing.assert_allclose(rows, expected, atol=1e-6)
 
 
+def test_embeddings_are_kept_in_single_precision_whatever_computed_them(
+    cache: PrototypeCache,
+) -> None:
+    prototypes = [cache.put(drawn(plan(0)))]
+    encode = MeanColour()
+    for _ in range(2):
+        cache.embeddings(prototypes, SPEC, lambda images: encode(images).astype(np.float64))
+    assert encode.pictures == 1
+
+
+def test_an_encoder_that_answers_too_few_rows_is_noticed(cache: PrototypeCache) -> None:
+    prototypes = [cache.put(drawn(plan(seed))) for seed in range(2)]
+    encode = MeanColour()
+    with pytest.raises(ValueError, match="shorter"):
+        cache.embeddings(prototypes, SPEC, lambda images: encode(images)[:1])
+
+
 @pytest.mark.parametrize("damage", [b"", b"\x93NUMPY\x01", b"junk"])
 def test_a_damaged_embedding_is_computed_again(cache: PrototypeCache, damage: bytes) -> None:
     prototype = cache.put(drawn(plan(0)))

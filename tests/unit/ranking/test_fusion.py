@@ -203,6 +203,37 @@ def test_excluding_lowers_each_picture_by_its_likeness_to_what_is_excluded(
     np.testing.assert_allclose(scores, archive @ query.T - 0.5 * archive @ unlike.T, atol=1e-5)
 
 
+@given(unit_embeddings(n=1), unit_embeddings(n=2), unit_embeddings(), unit_embeddings(n=1))
+def test_marks_move_every_row_of_a_query_by_the_settings_weights(
+    text: Embeddings, prototypes: Embeddings, marked: Embeddings, unlike: Embeddings
+) -> None:
+    settings = FusionSettings(liked_weight=0.6, disliked_weight=0.1, unlike_weight=0.2)
+    feedback = Feedback(liked=marked, disliked=marked[:1], unlike=unlike)
+    plain = fuse(settings, text=text, prototypes=prototypes)
+    moved = fuse(settings, text=text, prototypes=prototypes, feedback=feedback)
+
+    def by_hand(rows: Embeddings) -> Embeddings:
+        towards = unit_rows(rows + 0.6 * marked.mean(axis=0) - 0.1 * marked[0])
+        return unit_rows(towards - 0.2 * unlike)
+
+    np.testing.assert_allclose(moved.direction, by_hand(plain.direction), atol=1e-5)
+    np.testing.assert_allclose(moved.rows, by_hand(plain.rows), atol=1e-5)
+    np.testing.assert_array_equal(moved.weights, plain.weights)
+
+
+def test_marks_are_weighed_before_the_metric_of_the_archive() -> None:
+    random = np.random.default_rng(3)
+    vectors = unit_rows(random.normal(size=(60, 6)) - 2 * np.eye(6)[0])
+    space = whitening_of(vectors, strength=0.5)
+    feedback = Feedback(liked=vectors[1:2])
+    moved = fuse(FusionSettings(), text=vectors[:1], feedback=feedback)
+    np.testing.assert_allclose(
+        fuse(FusionSettings(), text=vectors[:1], feedback=feedback, space=space).direction,
+        fuse(FusionSettings(), text=moved.direction, space=space).direction,
+        atol=1e-5,
+    )
+
+
 def test_excluding_what_is_looked_for_is_refused() -> None:
     rows = unit_rows(np.ones((1, 4), np.float32))
     with pytest.raises(InputError, match="the same"):

@@ -9,6 +9,7 @@ from PIL import Image
 from unit.search.conftest import patch
 
 from coin_retrieval.archive.thumbnails import write_thumbnail
+from coin_retrieval.ranking import near_duplicates
 from coin_retrieval.ranking.near_duplicates import Likeness, alike, glance
 from coin_retrieval.types import ImageId, ImageRecord, RgbImage
 
@@ -64,6 +65,32 @@ def test_two_blank_fields_prove_nothing() -> None:
     assert not alike(first, second)
 
 
+def lettered() -> RgbImage:
+    """A dark F on a light ground: no turn of it is its mirror image."""
+    letter = np.full((64, 64, 3), 230, np.uint8)
+    letter[8:56, 16:24] = letter[8:16, 16:48] = letter[28:36, 16:40] = (60, 20, 90)
+    return letter
+
+
+@pytest.mark.parametrize("quarter", range(4))
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_copy_is_known_however_it_lies(quarter: int, mirrored: bool) -> None:
+    copy = np.rot90(lettered()[:, ::-1] if mirrored else lettered(), quarter)
+    assert alike(glance(lettered()), glance(np.ascontiguousarray(copy)))
+
+
+def test_a_glance_has_the_mean_colours_of_parts() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    seen = glance(picture)
+    parts = picture.reshape(16, 4, 16, 4, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(seen.colours, parts, atol=1)
+    np.testing.assert_array_equal(seen.ordered, np.sort(seen.colours.reshape(256, 3), axis=0))
+
+
+def test_one_colour_alone_has_no_structure() -> None:
+    assert glance(np.full((32, 32, 3), (200, 30, 40), np.uint8)).structure == 0
+
+
 def record(number: int, content_hash: str) -> ImageRecord:
     return ImageRecord(ImageId(number), f"C{number}", "", content_hash, 96, 96)
 
@@ -86,3 +113,51 @@ def test_equal_contents_are_the_same_without_looking() -> None:
 def test_a_missing_thumbnail_proves_nothing(tmp_path: Path) -> None:
     likeness = Likeness(lambda image: tmp_path / f"{image.content_hash}.webp")
     assert not likeness.same(record(0, "a"), record(1, "b"))
+
+
+class Thumbnails:
+    """Thumbnails in a folder, and how often each was asked for."""
+
+    def __init__(self, folder: Path, *names: str) -> None:
+        self.folder = folder
+        self.asked: list[str] = []
+        for number, name in enumerate(names):
+            write_thumbnail(folder / f"{name}.webp", textured(number))
+
+    def __call__(self, image: ImageRecord) -> Path:
+        self.asked.append(image.content_hash)
+        return self.folder / f"{image.content_hash}.webp"
+
+
+def test_a_picture_is_looked_at_once(tmp_path: Path) -> None:
+    thumbnails = Thumbnails(tmp_path, "a", "b", "c")
+    likeness = Likeness(thumbnails)
+    for other in ("b", "c", "b"):
+        likeness.same(record(0, "a"), record(1, other))
+    assert thumbnails.asked == ["a", "b", "c"]
+
+
+def test_no_more_pictures_are_remembered_than_there_is_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near_duplicates, "_REMEMBERED", 2)
+    thumbnails = Thumbnails(tmp_path, "a", "b", "c", "d")
+    likeness = Likeness(thumbnails)
+    likeness.same(record(0, "a"), record(1, "b"))
+    likeness.same(record(0, "a"), record(1, "b"))  # there is room for both
+    likeness.same(record(2, "c"), record(3, "d"))  # they are forgotten for these
+    likeness.same(record(0, "a"), record(1, "b"))
+    assert thumbnails.asked == ["a", "b", "c", "d", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("size", "copy"), [((100, 60), True), ((60, 100), True), ((104, 60), True), ((106, 60), False)]
+)
+def test_only_pictures_of_one_shape_are_looked_at(
+    tmp_path: Path, size: tuple[int, int], copy: bool
+) -> None:
+    write_thumbnail(tmp_path / "a.webp", textured(1))
+    write_thumbnail(tmp_path / "b.webp", textured(1))
+    likeness = Likeness(lambda image: tmp_path / f"{image.content_hash}.webp")
+    first = ImageRecord(ImageId(0), "C0", "", "a", 100, 60)
+    assert likeness.same(first, ImageRecord(ImageId(1), "C1", "", "b", *size)) is copy

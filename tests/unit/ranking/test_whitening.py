@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from coin_retrieval.encoding.base import unit_rows
+from coin_retrieval.ranking import whitening
 from coin_retrieval.ranking.whitening import whitened, whitening_of, whitening_of_store
 from coin_retrieval.stores.faiss import FaissStore
-from coin_retrieval.types import Embeddings
+from coin_retrieval.types import Embeddings, ImageIds
 
 
 @pytest.fixture
@@ -65,3 +66,36 @@ def test_one_vector_has_no_metric() -> None:
     store = FaissStore(2)
     store.add(np.arange(1), unit_rows(np.ones((1, 2), np.float32)))
     assert whitening_of_store(store, strength=0.5) is None
+
+
+def test_two_vectors_have_one() -> None:
+    store = FaissStore(2)
+    store.add(np.arange(2), unit_rows(np.eye(2)))
+    assert whitening_of_store(store, strength=0.5) is not None
+
+
+class AskedStore(FaissStore):
+    """Remembers for which ids vectors were asked."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim)
+        self.asked: list[ImageIds] = []
+
+    def vectors(self, ids: ImageIds) -> Embeddings:
+        self.asked.append(ids)
+        return super().vectors(ids)
+
+
+def test_of_a_large_store_one_sample_is_taken_always_the_same(
+    vectors: Embeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whitening, "SAMPLE", 150)
+    store = AskedStore(6)
+    store.add(np.arange(1000, 1400), vectors)
+    for _ in range(2):
+        assert whitening_of_store(store, strength=0.5) is not None
+    once, again = store.asked
+    np.testing.assert_array_equal(once, again)
+    assert len(set(once.tolist())) == 150
+    assert once[0] >= 1000
+    assert not np.array_equal(once, np.arange(1000, 1150))

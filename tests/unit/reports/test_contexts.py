@@ -135,10 +135,50 @@ def scopes(text: str) -> list[tuple[str, str]]:
         ("Fine. Atypia (old), lesion is not seen", "is not seen", "atypia ( old ) , lesion"),
         ("Cells: lesion: is not seen", "is not seen", "lesion :"),
         ("(atypia, lesion is not seen)", "is not seen", "atypia , lesion"),
+        ("Fine. Lesion is not seen", "is not seen", "lesion"),
+        ("Atypia: lesion is not seen", "is not seen", "lesion"),
+        ("No atypia lesion is not seen", "is not seen", "atypia lesion"),
+        ("Cells but lesion is not seen", "is not seen", "lesion"),
+        ("Atypia, lesion cannot be excluded", "cannot be excluded", "lesion"),
+        ("Atypia or necrosis, lesion cannot be excluded", "cannot be excluded", "lesion"),
+        ("Shows atypia, lesion is not seen", "is not seen", "lesion"),
+        ("Atypia present, necrosis, lesion is not seen", "is not seen", "necrosis , lesion"),
+        ("Atypia present; necrosis, lesion is not seen", "is not seen", "necrosis , lesion"),
     ],
 )
 def test_a_scope_ends_where_its_clause_ends(text: str, cue: str, covered: str) -> None:
     assert dict(scopes(text))[cue] == covered
+
+
+def test_a_cue_behind_a_full_stop_covers_nothing_before_it() -> None:
+    assert assertion("Lesion. Is not seen.") is Assertion.AFFIRMED
+
+
+def owning(text: str, start: int, end: int) -> Contexts:
+    """Contexts where the phrase of these tokens holds its own cue."""
+    tokens = tokenize(text)
+    return Contexts(tokens, [0] * len(tokens), owned=[(start, end)])
+
+
+def test_a_phrase_that_holds_its_cue_may_be_the_last_word() -> None:
+    assert owning("negative for atypia", 0, 3).scopes == []
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "denied", "kept"),
+    [
+        ("negative for atypia (NFA) lesion", 0, 6, 4),
+        ("negative for atypia or lesion (old)", 0, 4, None),
+        ("(old) negative for atypia (NFA) or lesion", 3, 10, 7),
+    ],
+)
+def test_what_follows_a_phrase_and_the_bracket_that_repeats_it_is_denied(
+    text: str, start: int, denied: int, kept: int | None
+) -> None:
+    contexts = owning(text, start, start + 3)
+    assert contexts.assertion_of(denied, denied + 1)[0] is Assertion.NEGATED
+    if kept is not None:
+        assert contexts.assertion_of(kept, kept + 1)[0] is Assertion.AFFIRMED
 
 
 def test_the_strongest_of_overlapping_scopes_decides_and_is_named() -> None:

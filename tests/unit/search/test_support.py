@@ -110,3 +110,17 @@ def test_without_a_calibration_nothing_is_said_about_closeness() -> None:
 
 def test_no_case_supports_nothing() -> None:
     assert support_of([]) is None
+
+
+@pytest.mark.parametrize(("places", "score"), [(1, 0.9), (2, 0.8), (5, 0.5)])
+def test_the_score_is_taken_over_the_places_of_the_calibration(places: int, score: float) -> None:
+    cases = [case("LSIL", s) for s in (0.9, 0.7, 0.5, 0.3, 0.1)]
+    found = support_of(cases, THRESHOLD.model_copy(update={"places": places}))
+    assert found is not None
+    assert found.score == pytest.approx(score)
+
+
+def test_without_a_calibration_the_score_is_taken_over_three() -> None:
+    found = support_of([case("LSIL", s) for s in (0.9, 0.7, 0.5, 0.3, 0.1)])
+    assert found is not None
+    assert found.score == pytest.approx(0.7)

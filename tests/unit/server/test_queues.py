@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 from fastapi import Request
 
@@ -135,6 +136,36 @@ def test_a_full_queue_does_not_hold_up_another() -> None:
             group.start_soon(full.run, a_request(), lambda: gate.wait(PATIENCE_S))
             await until(lambda: full.held == 1)
             assert await other.run(a_request(), lambda: "answered") == "answered"
+            gate.set()
+
+    in_a_loop(scene)
+
+
+def test_workers_are_not_held_up_by_the_threads_of_the_loop() -> None:
+    async def scene() -> None:
+        many = int(anyio.to_thread.current_default_thread_limiter().total_tokens) + 1
+        queue, gate, here = (
+            a_queue(workers=many, queue=0),
+            threading.Event(),
+            threading.Semaphore(0),
+        )
+
+        def work() -> None:
+            here.release()
+            gate.wait(PATIENCE_S)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(many):
+                group.start_soon(queue.run, a_request(), work)
+            arrived = 0
+
+            def all_here() -> bool:
+                nonlocal arrived
+                while here.acquire(blocking=False):
+                    arrived += 1
+                return arrived == many
+
+            await until(all_here)
             gate.set()
 
     in_a_loop(scene)

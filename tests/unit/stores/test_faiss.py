@@ -11,7 +11,7 @@ import pytest
 from coin_retrieval.config import FaissIndex, FaissStoreSettings, FlatIndex, HnswIndex, IvfIndex
 from coin_retrieval.errors import ArchiveCorruptError
 from coin_retrieval.stores.faiss import FaissStore
-from coin_retrieval.testing.store_suite import far_apart_ids, unit_rows
+from coin_retrieval.testing.store_suite import far_apart_ids, random_units
 from coin_retrieval.types import Location
 
 
@@ -52,8 +52,8 @@ def test_ivf_trains_itself_when_enough_rows_are_there() -> None:
 
 def test_measured_recall_falls_when_ivf_probes_too_few_lists() -> None:
     store = _store(IvfIndex(train_from=2000))
-    store.add(far_apart_ids(4000), unit_rows(4000, seed=1, dim=16))
-    queries = unit_rows(50, seed=2, dim=16)
+    store.add(far_apart_ids(4000), random_units(4000, seed=1, dim=16))
+    queries = random_units(50, seed=2, dim=16)
     before = store.recall(queries)
     store._index.nprobe = 1
     assert store.recall(queries) < before
@@ -129,11 +129,11 @@ def test_how_widely_a_graph_is_searched_is_what_the_settings_say_when_it_is_open
     tmp_path: Path,
 ) -> None:
     store = _store(HnswIndex(m=4, ef_construction=8, ef=10))
-    store.add(far_apart_ids(3000), unit_rows(3000, seed=1, dim=16))
+    store.add(far_apart_ids(3000), random_units(3000, seed=1, dim=16))
     location = store.seal(tmp_path)
     wide = _open(HnswIndex(m=4, ef=200), tmp_path, location)
     assert (store.kind, wide.kind) == ("hnsw (4 links, ef 10)", "hnsw (4 links, ef 200)")
-    queries = unit_rows(50, seed=2, dim=16)
+    queries = random_units(50, seed=2, dim=16)
     assert wide.recall(queries) > store.recall(queries) + 0.1
 
 
@@ -141,13 +141,13 @@ def test_how_many_lists_are_probed_is_what_the_settings_say_when_it_is_opened(
     tmp_path: Path,
 ) -> None:
     store = _store(IvfIndex(lists=50, probes=1, train_from=2000))
-    store.add(far_apart_ids(2000), unit_rows(2000, seed=1, dim=16))
+    store.add(far_apart_ids(2000), random_units(2000, seed=1, dim=16))
     location = store.seal(tmp_path)
     assert store.kind == "ivf (50 lists, 1 probed)"
     assert _open(IvfIndex(), tmp_path, location).kind == "ivf (50 lists, 8 probed)"
     wide = _open(IvfIndex(probes=1000), tmp_path, location)
     assert wide.kind == "ivf (50 lists, 50 probed)"
-    assert wide.recall(unit_rows(50, seed=2, dim=16)) == 1.0
+    assert wide.recall(random_units(50, seed=2, dim=16)) == 1.0
 
 
 def test_more_lists_than_rows_are_not_made() -> None:

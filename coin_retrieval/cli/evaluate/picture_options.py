@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from coin_retrieval.setting_forms import ENCODER_FORMS
+
 if TYPE_CHECKING:
     from coin_retrieval.evaluation.pictures.picture_sets import PictureSet
     from coin_retrieval.evaluation.pictures.spaces import FeatureSpace
@@ -28,8 +30,7 @@ Space = Annotated[
     str,
     typer.Option(
         "--features",
-        help="The space to measure in: starter, timm:NAME?checkpoint=FILE, open_clip:… or "
-        "inception?weights=FILE.",
+        help=f"The space to measure in: inception?weights=FILE, {ENCODER_FORMS}.",
     ),
 ]
 SizePx = Annotated[
