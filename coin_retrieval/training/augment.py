@@ -61,8 +61,6 @@ class AugmentSettings(BaseModel):
         )
 
 
-@torch.no_grad()
-@torch.autocast("cpu", enabled=False)  # colours need more than bfloat16's 8 bits
 def augment(
     images: Tensor,
     side_px: int,
@@ -81,7 +79,9 @@ def augment(
     for number, ranges in enumerate(manners):
         chosen = torch.from_numpy(np.flatnonzero(which == number))
         if len(chosen):
-            seen[chosen] = _vary(images[chosen], side_px, ranges, random)
+            # colours need more than bfloat16's 8 bits
+            with torch.no_grad(), torch.autocast("cpu", enabled=False):
+                seen[chosen] = _vary(images[chosen], side_px, ranges, random)
     return seen.contiguous(memory_format=torch.channels_last)
 
 
@@ -107,9 +107,8 @@ def _views(count: int, settings: AugmentSettings, random: np.random.Generator) -
     turn = np.deg2rad(random.uniform(-settings.turn_degrees, settings.turn_degrees, count))
     angle = turn + random.integers(4, size=count) * (np.pi / 2)
     # every magnification as often as every other
-    scale = np.exp(
-        random.uniform(*np.log([settings.smallest_crop, settings.largest_crop]), count) / 2
-    )
+    nearest, farthest = np.log(settings.smallest_crop) / 2, np.log(settings.largest_crop) / 2
+    scale = np.exp(random.uniform(nearest, farthest, count))
     ratio = np.exp(random.uniform(-settings.stretch, settings.stretch, count) / 2)
     mirror = random.choice([-1.0, 1.0], count)
     along, across = scale * ratio, scale / ratio

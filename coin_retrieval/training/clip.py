@@ -108,12 +108,12 @@ class ClipTask(Task):
         findings = sorted({row.finding for row in cases.rows})
         self._labels = torch.tensor([findings.index(row.finding) for row in cases.rows])
         self.module: nn.Module = build_clip(recipe)
-        quicken(self.module.visual)  # type: ignore[arg-type]
+        quicken(self.module.visual)
         if recipe.imagenet:
-            start_from_imagenet(self.module.visual.trunk, recipe.vision_model)  # type: ignore[union-attr,arg-type]
+            start_from_imagenet(self.module.visual.trunk, recipe.vision_model)
         if recipe.start_from is not None:
             take_over(self.module, recipe.start_from)
-        freeze_stages(self.module.visual.trunk, recipe.frozen_stages)  # type: ignore[union-attr,arg-type]
+        freeze_stages(self.module.visual.trunk, recipe.frozen_stages)
 
     def begin(self, done: float) -> None:
         """Small pictures first, and what is frozen stays so; see :class:`.Task`."""

@@ -76,7 +76,8 @@ def quicken(module: nn.Module) -> None:
     """Let every plain depthwise convolution in ``module`` learn quickly; names and values stay."""
     for part in module.modules():
         if (
-            type(part) in (nn.Conv2d, Conv2dSame)
+            isinstance(part, nn.Conv2d)
+            and type(part) in (nn.Conv2d, Conv2dSame)
             and part.groups == part.in_channels == part.out_channels > 1
             and part.dilation == (1, 1)
             and part.bias is None

@@ -53,9 +53,9 @@ def freeze_stages(trunk: nn.Module, stages: int) -> None:
     """
     if stages == 0:
         return
-    blocks: nn.Module = trunk.blocks  # type: ignore[assignment]
-    for part in (trunk.conv_stem, trunk.bn1, *list(blocks.children())[:stages]):
-        part.requires_grad_(False).eval()  # type: ignore[operator]
+    parts = [trunk.get_submodule("conv_stem"), trunk.get_submodule("bn1")]
+    for part in (*parts, *list(trunk.get_submodule("blocks").children())[:stages]):
+        part.requires_grad_(False).eval()
 
 
 def _published(name: str) -> dict[str, Tensor]:

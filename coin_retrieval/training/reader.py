@@ -106,7 +106,9 @@ class ReaderTask(Task):
         known = self._reports.known.float()[:, None]
         share = kept * known[rows] + (1 - kept) * known[others]
         logits = self.module.scope_logits(sentences.to(device()))  # type: ignore[operator]
-        return F.cross_entropy(logits.float(), torch.cat([share, 1 - share], 1).to(logits.device))
+        wanted = torch.cat([share, 1 - share], 1).to(logits.device)
+        missed: Tensor = F.cross_entropy(logits.float(), wanted)
+        return missed
 
     def _wanted(self, rows: Tensor, column: int, values: int) -> Tensor:
         stated = self._reports.stated[rows, column]
@@ -165,4 +167,5 @@ def held_out_scope(reader: ConceptReader, concepts: Concepts) -> dict[str, float
 
 def _sentences(texts: Sequence[str]) -> Tensor:
     sentences = embed_texts(list(texts)).float()
-    return (F.normalize(sentences, dim=-1) * sentences.shape[-1] ** 0.5).to(device())
+    unit: Tensor = F.normalize(sentences, dim=-1) * sentences.shape[-1] ** 0.5
+    return unit.to(device())
