@@ -7,8 +7,8 @@ prototypes are drawn. Seconds by the wall clock and of processor time:
 
 - interpreter: until the program's first line, and its end;
 - import: modules, wherever in the program they are imported;
-- load: archive, weights, tokenizers, everything else before and after the answer;
-- answer: the search, with its prototypes.
+- load: the archive, digests of files, everything else before and after the answer;
+- answer: the plan and the search, with the networks that it loads and the prototypes it draws.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def child(into: Path, arguments: list[str]) -> None:
     from coin_retrieval.search.retriever import Retriever
 
     answer = Timer(without=imports)
-    Retriever.search = answer.wrap(Retriever.search)  # type: ignore[method-assign]
+    Retriever.plan = answer.wrap(Retriever.plan)  # type: ignore[method-assign]
+    Retriever.run = answer.wrap(Retriever.run)  # type: ignore[method-assign]
     sys.argv = ["coin", *arguments]
     try:
         program()

@@ -27,6 +27,7 @@ def build(
     encoder: str | EncoderSettings | None = None,
     store: str | StoreSettings | None = None,
     catalog: str | CatalogSettings | None = None,
+    first_encoder: str = "starter",
     where: Mapping[str, str | Sequence[str]] | None = None,
     batch_size: int = 32,
     threads: int = THREADS,
@@ -39,8 +40,8 @@ def build(
     Args:
         archive: its folder; made if need be.
         sources: folders of pictures, or .csv or .parquet manifests of cases.
-        encoder: by a short name or as settings; by default the archive's own, or COIN_ENCODER, or
-            the starter.
+        encoder: by a short name or as settings; by default the archive's own.
+        first_encoder: of an archive that has none yet, if none is named.
         store: by a short name such as ``hnsw?ef=256`` or as settings; by default the archive's own,
             or an exact one.
         catalog: likewise; by default the archive's own, or SQLite.
@@ -64,7 +65,7 @@ def build(
     paths = [as_path(source) for source in _each(sources)]
     wanted = {name: (v,) if isinstance(v, str) else tuple(v) for name, v in (where or {}).items()}
     of_encoder, of_store, of_catalog = choose_settings(
-        root, encoder=encoder, store=store, catalog=catalog
+        root, encoder=encoder, store=store, catalog=catalog, first_encoder=first_encoder
     )
     settings = building.BuildSettings(of_encoder, of_store, batch_size, threads, of_catalog)
     rows = read_sources(paths, archive=root, where=wanted)

@@ -8,10 +8,9 @@ from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
 from coin_retrieval.archive.layout import MANIFEST
 from coin_retrieval.archive.manifest import read_manifest
 from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
-from coin_retrieval.console.environment import read_environment
 from coin_retrieval.errors import ArchiveCorruptError, NotFoundError
 from coin_retrieval.factory import parse_encoder
-from coin_retrieval.named_settings import STARTER, read_catalog, read_store
+from coin_retrieval.named_settings import read_catalog, read_store
 
 
 def choose_settings(
@@ -20,8 +19,9 @@ def choose_settings(
     encoder: str | EncoderSettings | None,
     store: str | StoreSettings | None,
     catalog: str | CatalogSettings | None,
+    first_encoder: str,
 ) -> tuple[EncoderSettings, StoreSettings, CatalogSettings]:
-    """Those that are named, else the archive's own, else COIN_ENCODER or the starter, flat, sqlite.
+    """Those that are named, else the archive's own, else ``first_encoder``, flat and sqlite.
 
     Raises:
         SettingsError: a name that means nothing.
@@ -29,7 +29,7 @@ def choose_settings(
     """
     own = _own_manifest(archive)
     if encoder is None:
-        encoder = own.encoder_settings if own else read_environment().encoder or STARTER
+        encoder = own.encoder_settings if own else first_encoder
     if store is None:
         store = own.store if own else "flat"
     if catalog is None:

@@ -66,8 +66,10 @@ def build(
     Pictures that were embedded before are not again. A build that was stopped resumes.
     """
     from coin_retrieval.console.bars import showing
+    from coin_retrieval.console.environment import read_environment
     from coin_retrieval.console.inputs import parse_where
     from coin_retrieval.console.session import print_json
+    from coin_retrieval.named_settings import STARTER
     from indexer.tables import report_object, show_report
 
     # a torn TIFF says so on every tag
@@ -79,6 +81,7 @@ def build(
             archive,
             sources,
             encoder=encoder,
+            first_encoder=read_environment().encoder or STARTER,
             store=store,
             catalog=catalog,
             where=parse_where(where or []),

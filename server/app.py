@@ -11,14 +11,14 @@ from fastapi import FastAPI
 
 from coin_retrieval.search.retriever import Retriever
 from server.archive_view import ArchiveSummary
-from server.body_cap import BodyCap
 from server.error_answers import answer_errors
+from server.layers.body_cap import BodyCap
+from server.layers.request_log import RequestLog
+from server.layers.security import SecurityHeaders
 from server.limits import ServerLimits
 from server.loading import Loading
 from server.queues import Queues
-from server.request_log import RequestLog
 from server.routes import archive, cases, health, images, page, prototypes, search
-from server.security import SecurityHeaders
 from server.services import Services
 
 log = logging.getLogger("coin.server")

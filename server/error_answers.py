@@ -10,9 +10,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from coin_retrieval.errors import CoinError
-from server.body_cap import BodyTooLargeSignal
 from server.errors import RequestError, body, body_of, kind_of, status_of
-from server.request_log import note
+from server.layers.body_cap import BodyTooLargeSignal
+from server.layers.request_log import note
 
 _HTTP_KINDS = {
     400: ("malformed", "send well-formed JSON, or multipart form data, as /docs shows"),

@@ -29,7 +29,7 @@ from coin_retrieval.calibrating.choice import (
     macro,
     stratified_folds,
 )
-from coin_retrieval.calibrating.figures import CalibrationFigures, ChoiceFigures
+from coin_retrieval.calibrating.figures import CalibrationFigures, ChoiceFigures, measured_on
 from coin_retrieval.calibrating.labelled_pictures import labelled_pictures
 from coin_retrieval.calibrating.query_bank import (
     EmbeddedQuery,
@@ -132,16 +132,11 @@ def calibrate(
         where={field: tuple(allowed) for field, allowed in (where or {}).items()},
     )
     figures = CalibrationFigures(
-        k=k,
-        by=by,
-        where={field: list(allowed) for field, allowed in (where or {}).items()},
+        **measured_on(retriever, k=k, by=by, where=where, seed=seed),
         queries=len(bank),
         classes=len(set(classes)),
         folds=folds,
         candidates=len(ways),
-        encoder=str(retriever.archive.manifest.encoder),
-        generator=calibration.generator_name,
-        seed=seed,
         choices=choices,
         close_match=close_match,
     )

@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.archive.calibration import CloseMatch
+from coin_retrieval.catalog.base import Where
 from coin_retrieval.metrics.intervals import Estimate
+from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.types import SearchMode
+
+
+class MeasuredOn(BaseModel):
+    """On what an archive's searches were measured, and with what."""
+
+    model_config = ConfigDict(frozen=True)
+
+    k: int
+    by: str
+    where: dict[str, list[str]]
+    encoder: str
+    generator: str = ""
+    seed: int
+
+
+def measured_on(
+    retriever: Retriever, *, k: int, by: str, where: Where | None, seed: int
+) -> dict[str, Any]:
+    """The fields of a :class:`MeasuredOn`."""
+    return {
+        "k": k,
+        "by": by,
+        "where": {field: list(allowed) for field, allowed in (where or {}).items()},
+        "encoder": str(retriever.archive.manifest.encoder),
+        "generator": retriever.generator_name or "",
+        "seed": seed,
+    }
 
 
 class ChoiceFigures(BaseModel):
@@ -27,20 +58,12 @@ class ChoiceFigures(BaseModel):
     difference: Estimate | None
 
 
-class CalibrationFigures(BaseModel):
+class CalibrationFigures(MeasuredOn):
     """What a calibration found; ``candidates`` is among how many it chose."""
 
-    model_config = ConfigDict(frozen=True)
-
-    k: int
-    by: str
-    where: dict[str, list[str]]
     queries: int
     classes: int
     folds: int
     candidates: int
-    encoder: str
-    generator: str
-    seed: int
     choices: list[ChoiceFigures]
     close_match: dict[SearchMode, CloseMatch]

@@ -69,18 +69,19 @@ def _save(
 def _show(answer: SearchAnswer, client: Client, sheet: Path | None) -> None:
     from rich.console import Console
 
-    from coin_retrieval.cli.tables import show_answer
+    from coin_retrieval.cli.tables import REAL, show_answer
 
-    archive = client.archive()
-    counts = {
-        field.name: {value.value: value.images for value in field.values}
-        for field in archive.fields
-    }
+    def values(field: str) -> Mapping[str, int]:
+        fields = {one.name: one.values for one in client.archive().fields}
+        return {one.value: one.images for one in fields.get(field, [])}
+
+    drawn = any(image.origin != REAL for case in answer.cases for image in case.images)
     show_answer(
         Console(),
         answer,
-        values=lambda field: counts.get(field, {}),
-        demonstration=archive.demonstration,
+        values=values,
+        # only then the server need be asked whether it has any patients
+        demonstration=drawn and client.archive().demonstration,
         sheet=sheet,
     )
 

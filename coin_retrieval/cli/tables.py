@@ -28,7 +28,7 @@ from coin_retrieval.presenting.phrases import (
     repeats_words,
 )
 
-_REAL = "real"
+REAL = "real"
 _MANY_IMAGES = 1
 
 _VALUES_SHOWN = 12
@@ -78,7 +78,7 @@ def show_search(console: Console, answer: SearchAnswer, *, demonstration: bool) 
         show_shares(console, answer.support)
     if demonstration:
         console.print(f"[bold yellow]{DEMONSTRATION_BANNER}[/]")
-    elif any(image.origin != _REAL for case in answer.cases for image in case.images):
+    elif any(image.origin != REAL for case in answer.cases for image in case.images):
         console.print("[bold yellow]Pictures marked generated or translated are no patient's.[/]")
     show_prototypes(console, answer.prototypes)
     show_dropped(console, answer.query.dropped_text)
@@ -193,7 +193,7 @@ def _cells(case: CaseAnswer) -> tuple[str, str, str, str]:
     diagnosis = case.diagnosis or "–"
     if others:
         diagnosis += f" (also {', '.join(others)})"
-    if case.images[0].origin != _REAL:
+    if case.images[0].origin != REAL:
         diagnosis += f" [{case.images[0].origin}]"
     case_id = case.case_id
     if len(case.images) > _MANY_IMAGES:

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from coin_retrieval.console.session import share_processors
 from coin_retrieval.errors import CoinError
+from coin_retrieval.nets.lean import import_lean
 
 _JSON_ASKED = "coin_retrieval.json"
 
@@ -51,6 +52,7 @@ class CoinGroup(TyperGroup):
 def run(app: typer.Typer) -> None:
     """Run a program; an app without sub-commands gets its errors shown here."""
     share_processors()
+    import_lean()
     try:
         app()
     except CoinError as error:

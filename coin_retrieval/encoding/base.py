@@ -16,10 +16,19 @@ from coin_retrieval.types import Embeddings, EncoderSpec, Features, RgbImage
 class Encoder(ABC):
     """Embeds images. Backends implement :meth:`_embed` and set :attr:`spec`.
 
+    Cheap to make where files alone tell the spec: the network then loads when it is first used.
     Not thread-safe: one caller at a time.
     """
 
     spec: EncoderSpec
+
+    def load(self) -> None:  # noqa: B027 - where the constructor loads, nothing is left to do
+        """Load the network now, so that nobody waits for it later.
+
+        Raises:
+            SettingsError: an unknown device.
+            WeightsError: weights that do not fit.
+        """
 
     def encode(self, images: Sequence[RgbImage], *, batch_size: int = 32) -> Embeddings:
         """Embed images of any size.

@@ -2,78 +2,106 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from open_clip.factory import get_model_config
-from open_clip.hf_model import HFTextEncoder
-from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 
 from coin_retrieval.config import OpenClipEncoderSettings
 from coin_retrieval.encoding.base import Encoder, unit_rows
-from coin_retrieval.encoding.open_clip_model import (
-    CONFIG,
-    WEIGHTS,
-    LoadedOpenClip,
-    load_open_clip,
-    load_open_clip_directory,
-)
-from coin_retrieval.encoding.precision import place
-from coin_retrieval.encoding.preprocessing import BatchPreprocessing
-from coin_retrieval.encoding.texts import readable_tokens, unread_tail
-from coin_retrieval.errors import SettingsError, WeightsError
-from coin_retrieval.nets.compute import pick_device
-from coin_retrieval.nets.model_card import model_name
-from coin_retrieval.nets.pretrained import hub_snapshot
-from coin_retrieval.starter import minilm
-from coin_retrieval.types import Embeddings, EncoderSpec, RgbImage, content_digest
+from coin_retrieval.encoding.open_clip_files import find_open_clip
+from coin_retrieval.encoding.open_clip_text import make_tokenizer
+from coin_retrieval.nets.pretrained import loading
+from coin_retrieval.types import Embeddings, RgbImage
 
-HUB = "hf-hub:"
-_SNAPSHOT = [CONFIG, *WEIGHTS[:2], "config.json", "*token*.json", "vocab*", "merges.txt", "*.model"]
+if TYPE_CHECKING:
+    import torch
+
+    from coin_retrieval.encoding.preprocessing import BatchPreprocessing
+
 _TEXT_BATCH, _TEXTS_REMEMBERED = 64, 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """``masked`` is the token that the text tower takes for padding, if it does."""
+
+    model: Any
+    dtype: torch.dtype
+    device: torch.device
+    preprocess: BatchPreprocessing
+    masked: int | None
+    reading: AbstractContextManager[Any]
 
 
 class OpenClipEncoder(Encoder):
     """Pictures and texts by open_clip (Ilharco et al. 2021, doi 10.5281/zenodo.5143773)."""
 
     def __init__(self, settings: OpenClipEncoderSettings) -> None:
-        """Load the model.
+        """Find the model's files; its network loads at the first picture or text.
 
         Raises:
-            SettingsError: an unknown name, tag or device.
-            WeightsError: files that are missing, do not fit, or would have to be downloaded.
+            SettingsError: an unknown name or tag.
+            WeightsError: files that are missing, damaged, or would have to be downloaded.
         """
-        name, revision, loaded = _load(settings)
-        self._device = pick_device(settings.device)
-        self._model, self._dtype = place(
-            loaded.model,
-            lambda network, batch: network.encode_image(batch),
-            input_size=(3, *loaded.preprocess["size"]),
-            dtype=settings.dtype,
-            device=self._device,
-        )
-        self._tokenizer = loaded.tokenizer
-        tower = getattr(loaded.model, "text", None)
-        self._masked = tower.config.pad_token_id if isinstance(tower, HFTextEncoder) else None
-        self._preprocess = BatchPreprocessing(loaded.transform)
+        self._settings = settings
+        self._files = find_open_clip(settings)
+        self.spec = self._files.spec
+        self._loading = threading.RLock()
         self._remembered = lru_cache(_TEXTS_REMEMBERED)(lambda text: self._embed_texts([text]))
-        self.spec = EncoderSpec(
-            name=name,
-            revision=revision,
-            dim=loaded.dim,
-            preprocessing=content_digest(dict(loaded.preprocess)),
-            weights=loaded.weights,
+
+    def load(self) -> None:
+        """Load the network now; see :meth:`.Encoder.load`.
+
+        Raises:
+            SettingsError: an unknown device.
+            WeightsError: weights that do not fit.
+        """
+        with self._loading:
+            _ = self._network
+
+    @cached_property
+    def _network(self) -> _Network:
+        from open_clip.hf_model import HFTextEncoder
+        from open_clip.transform import PreprocessCfg, image_transform_v2
+
+        from coin_retrieval.encoding.open_clip_model import load_open_clip
+        from coin_retrieval.encoding.preprocessing import BatchPreprocessing
+        from coin_retrieval.nets.compute import pick_device
+        from coin_retrieval.nets.towers import reading
+
+        files = self._files
+        device = pick_device(self._settings.device)
+        model, dtype = load_open_clip(files, dtype=self._settings.dtype, device=device)
+        tower = getattr(model, "text", None)
+        transform = image_transform_v2(PreprocessCfg(**files.preprocess), is_train=False)
+        return _Network(
+            model=model,
+            dtype=dtype,
+            device=device,
+            preprocess=BatchPreprocessing(transform),
+            masked=tower.config.pad_token_id if isinstance(tower, HFTextEncoder) else None,
+            reading=nullcontext() if files.text_tower is None else reading,
         )
 
-    @torch.inference_mode()
+    @cached_property
+    def _tokenizer(self) -> Any:
+        with loading(allow_download=self._files.allow_download):
+            return make_tokenizer(self._files.config["text_cfg"])
+
     def _embed(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
-        batch = self._preprocess(images).to(self._device, self._dtype)
-        features: NDArray[np.float32] = self._model.encode_image(batch).float().cpu().numpy()
+        import torch
+
+        self.load()
+        network = self._network
+        with torch.inference_mode():
+            batch = network.preprocess(images).to(network.device, network.dtype)
+            features: NDArray[np.float32] = network.model.encode_image(batch).float().cpu().numpy()
         return features
 
     def encode_text(self, texts: Sequence[str]) -> Embeddings:
@@ -89,100 +117,22 @@ class OpenClipEncoder(Encoder):
         parts = [self._embed_texts(texts[start : start + _TEXT_BATCH]) for start in batches]
         return np.concatenate([np.empty((0, self.spec.dim), np.float32), *parts])
 
-    @torch.inference_mode()
     def _embed_texts(self, texts: Sequence[str]) -> Embeddings:
-        tokens = readable_tokens(self._tokenizer, list(texts), masked=self._masked)
-        features = self._model.encode_text(tokens.to(self._device))
+        import torch
+
+        from coin_retrieval.encoding.texts import readable_tokens
+
+        self.load()
+        network = self._network
+        with torch.inference_mode(), network.reading:
+            tokens = readable_tokens(self._tokenizer, list(texts), masked=network.masked)
+            features = network.model.encode_text(tokens.to(network.device))
         return unit_rows(features.float().cpu().numpy())
 
     def dropped_text(self, text: str) -> str:
         """The end of ``text`` beyond the tower's context length; see :class:`.SupportsText`."""
-        return unread_tail(self._tokenizer, text)
+        from coin_retrieval.encoding.texts import unread_tail
 
-
-def _load(settings: OpenClipEncoderSettings) -> tuple[str, str, LoadedOpenClip]:
-    """Name, revision and model of what the settings ask for."""
-    tower = minilm.directory() if settings.text_tower == "minilm" else settings.text_tower
-    directory = Path(settings.model)
-    if directory.is_dir():
-        if settings.pretrained is not None:
-            raise SettingsError(
-                "a directory has its own weights",
-                value=settings.pretrained,
-                expected="no pretrained beside a directory",
-                remedy="leave pretrained out",
-            )
-        loaded = load_open_clip_directory(
-            directory, text_tower=tower, allow_download=settings.allow_download
-        )
-        return model_name(directory), "", loaded
-    if settings.model.startswith(HUB):
-        repository = settings.model.removeprefix(HUB)
-        snapshot = hub_snapshot(
-            repository, patterns=_SNAPSHOT, allow_download=settings.allow_download
-        )
-        loaded = load_open_clip_directory(
-            snapshot, text_tower=tower, allow_download=settings.allow_download
-        )
-        return repository, snapshot.name, loaded
-    return _load_by_name(settings, tower)
-
-
-def _load_by_name(
-    settings: OpenClipEncoderSettings, tower: Path | None
-) -> tuple[str, str, LoadedOpenClip]:
-    config = get_model_config(settings.model)
-    if config is None:
-        raise SettingsError(
-            "open_clip knows no such model, and no such directory exists",
-            value=settings.model,
-            expected="a name such as ViT-B-32, hf-hub:organisation/model, or a directory",
-            remedy="open_clip.list_models() lists the names",
-        )
-    if settings.pretrained is None:
-        raise SettingsError(
-            "a model by name needs weights",
-            value=settings.model,
-            expected="pretrained: a tag or a local safetensors file",
-            remedy=f"tags: {', '.join(list_pretrained_tags_by_model(settings.model)) or 'none'}",
-        )
-    file = Path(settings.pretrained)
-    if file.is_file():
-        weights, revision = file, file.stem
-        preprocess: dict[str, Any] = {}
-    else:
-        weights, preprocess, revision = _published(settings, config)
-    loaded = load_open_clip(
-        config, preprocess, weights, text_tower=tower, allow_download=settings.allow_download
-    )
-    return settings.model, revision, loaded
-
-
-def _published(
-    settings: OpenClipEncoderSettings, config: dict[str, Any]
-) -> tuple[Path, dict[str, Any], str]:
-    """Weights file, preprocessing and tag of published weights; sets the activation they need."""
-    published = get_pretrained_cfg(settings.model, settings.pretrained)
-    if not published:
-        raise SettingsError(
-            f"open_clip has no such weights for {settings.model}",
-            value=settings.pretrained,
-            expected="a local file or one of "
-            + ", ".join(list_pretrained_tags_by_model(settings.model)),
-        )
-    # open_clip only warns when a tag was trained with another activation than the name says
-    config["quick_gelu"] = published.get("quick_gelu", config.get("quick_gelu", False))
-    repository, _, filename = published["hf_hub"].rpartition("/")
-    wanted = [filename.replace(".bin", ".safetensors")] if filename else list(WEIGHTS[:2])
-    snapshot = hub_snapshot(repository, patterns=wanted, allow_download=settings.allow_download)
-    weights = next((snapshot / name for name in wanted if (snapshot / name).is_file()), None)
-    if weights is None:
-        raise WeightsError(
-            f"{repository} has no safetensors weights",
-            value=settings.pretrained,
-            expected=" or ".join(wanted),
-            remedy="choose another tag, or convert the weights and give the file as pretrained",
-        )
-    keys = ("mean", "std", "interpolation", "resize_mode")
-    preprocess = {key: published[key] for key in keys if key in published}
-    return weights, preprocess, str(settings.pretrained)
+        with self._loading:
+            tokenizer = self._tokenizer
+        return unread_tail(tokenizer, text)

@@ -7,11 +7,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
-from torch import nn
-
 from coin_retrieval.errors import WeightsError
-from coin_retrieval.nets.pretrained import refuse_mismatch, safetensors_keys
+from coin_retrieval.nets.pretrained import refuse_mismatch
 
 TOWER_PREFIX = "text.transformer."
 """Keys that a weights file leaves out when its text tower lies elsewhere."""
@@ -40,7 +37,7 @@ def with_local_text(
             )
         tower_files(text_tower)
         text |= {"hf_model_name": str(text_tower), "hf_tokenizer_name": str(text_tower)}
-        text["hf_model_pretrained"] = True
+        text["hf_model_pretrained"] = False
         return config
     if text.get("hf_model_name"):
         text["hf_model_pretrained"] = False
@@ -72,18 +69,6 @@ def tower_files(tower: Path) -> dict[str, Path]:
     return files
 
 
-def check_tower(model: nn.Module, tower: Path) -> None:
-    """Refuse a tower with gaps: transformers fills them with random numbers.
-
-    Raises:
-        WeightsError: a key that the tower's file lacks.
-    """
-    transformer = model.get_submodule(TOWER_PREFIX.removesuffix("."))
-    prefix = f"{getattr(transformer, 'base_model_prefix', '')}."
-    present = {key.removeprefix(prefix) for key in safetensors_keys(tower / "model.safetensors")}
-    refuse_mismatch(f"the text tower {tower.name}", missing=set(transformer.state_dict()) - present)
-
-
 def refuse_second_tower(keys: set[str]) -> None:
     """Refuse a weights file that would overwrite the tower that was named.
 
@@ -102,6 +87,8 @@ def make_tokenizer(text_cfg: Mapping[str, Any]) -> Any:
     Raises:
         WeightsError: its files are not here.
     """
+    from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
+
     length = text_cfg.get("context_length", 77)
     options = dict(text_cfg.get("tokenizer_kwargs") or {})
     source = text_cfg.get("hf_tokenizer_name")

@@ -19,10 +19,10 @@ from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.encoding.precision import place
 from coin_retrieval.encoding.preprocessing import BatchPreprocessing
 from coin_retrieval.errors import SettingsError, WeightsError
+from coin_retrieval.files import digest_file
 from coin_retrieval.nets.compute import pick_device
 from coin_retrieval.nets.model_card import model_name
 from coin_retrieval.nets.pretrained import (
-    digest_file,
     hub_snapshot,
     loading,
     read_safetensors,

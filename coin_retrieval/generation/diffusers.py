@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
 import numpy as np
-import torch
-from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.errors import GenerationError, InputError
-from coin_retrieval.generation.pipeline import LoadedPipeline, load_pipeline
+from coin_retrieval.generation.pipeline_files import find_pipeline
 from coin_retrieval.generation.prompts import TokenLimit, Windows, split_windows, unread_tail
-from coin_retrieval.generation.tokenizers import token_limit
+from coin_retrieval.generation.tokenizers import file_limit, token_limit
 from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.starter import minilm
 from coin_retrieval.types import Provenance, RgbImage, Source, content_digest
 
-_WINDOWED = (StableDiffusionPipeline, StableDiffusionXLPipeline)
+_SD, _SDXL = "StableDiffusionPipeline", "StableDiffusionXLPipeline"
 _SIZE_STEP_PX = 8
 _MAX_STEPS, _MAX_GUIDANCE, _SIZE_RANGE_PX = 1000, 50, (8, 4096)
 
@@ -32,28 +33,63 @@ class DiffusersGenerator(Prototyper):
     """
 
     def __init__(self, settings: DiffusersGeneratorSettings) -> None:
-        """Load the pipeline; raises as :func:`.load_pipeline`.
+        """Find the pipeline's files; it loads at the first picture.
+
+        A plan or the identity load it too where neither settings nor ``coin.json`` say steps,
+        guidance and size: then they are the pipeline's own.
 
         Raises:
-            InputError: the pipeline cannot draw the size, steps or guidance set.
+            WeightsError: files that are missing, damaged, or would have to be downloaded.
+            LoraError: no single LoRA file.
         """
-        loaded = load_pipeline(settings)
-        self.name = loaded.name
+        self._files = find_pipeline(settings)
+        self.name = self._files.name
         self.batch_size = settings.batch_size
         self._settings = settings
-        self._pipeline = loaded.pipeline
-        self._parameters = inspect.signature(loaded.pipeline.__call__).parameters
-        self._limits = self._all_limits()
-        self._made_with = self._resolved(loaded)
-        self.identity = content_digest(self._made_with)
+        self._loading = threading.RLock()
 
-    def _resolved(self, loaded: LoadedPipeline) -> dict[str, Any]:
+    def load(self) -> None:
+        """Load the pipeline now; see :meth:`.Prototyper.load`.
+
+        Raises:
+            InputError: it cannot draw the size, steps or guidance set.
+            SettingsError, WeightsError, LoraError, MissingDependencyError: as
+                :func:`.load_pipeline` does.
+        """
+        with self._loading:
+            _ = self._pipeline, self.identity
+
+    @cached_property
+    def identity(self) -> str:  # type: ignore[override]
+        """SHA-256 (hex) of all that shapes its pictures besides source and seed."""
+        return content_digest(self._made_with)
+
+    @cached_property
+    def _pipeline(self) -> Any:
+        with self._loading:
+            if (loaded := self.__dict__.get("_pipeline")) is not None:
+                return loaded
+            from coin_retrieval.generation.pipeline import load_pipeline
+
+            return load_pipeline(self._files)
+
+    @cached_property
+    def _parameters(self) -> Any:
+        return inspect.signature(self._pipeline.__call__).parameters
+
+    @cached_property
+    def _made_with(self) -> dict[str, Any]:
         """What all its pictures share: the settings', else the directory's, else the pipeline's."""
-        settings, card = self._settings, loaded.card
+        from coin_retrieval.nets.compute import pick_device, pick_dtype
+
+        settings, card = self._settings, self._files.card
+        dtype = pick_dtype(settings.dtype, pick_device(settings.device))
         steps = settings.steps or card.steps or self._default("num_inference_steps", 50)
-        guidance = _first(settings.guidance, card.guidance, self._default("guidance_scale", 0.0))
+        guidance = _first(settings.guidance, card.guidance)
+        if guidance is None:
+            guidance = self._default("guidance_scale", 0.0)
         made_with: dict[str, Any] = {
-            "weights": loaded.weights,
+            "weights": self._files.digest(dtype=str(dtype)),
             "steps": int(steps),
             "guidance": float(guidance or 0.0),
             "width_px": settings.width_px or card.width_px or self._side_px(),
@@ -82,6 +118,9 @@ class DiffusersGenerator(Prototyper):
         return batches
 
     def _draw(self, plans: Sequence[Provenance], on_step: Callable[[int], None]) -> list[RgbImage]:
+        import torch
+
+        self.load()
         first = plans[0]
         mixed = any(plan.source != first.source for plan in plans)
         stepped = False
@@ -129,6 +168,8 @@ class DiffusersGenerator(Prototyper):
 
     def _prompt(self, plan: Provenance) -> dict[str, Any]:
         """The prompt's arguments: the text itself if one window holds it, else its embeddings."""
+        import torch
+
         texts = self._windows(plan.source.text).texts
         pipeline = self._pipeline
         if len(texts) == 1:
@@ -146,18 +187,27 @@ class DiffusersGenerator(Prototyper):
         embeds = {"prompt_embeds": torch.cat([part[0] for part in parts], dim=1)}
         if guided:
             embeds["negative_prompt_embeds"] = torch.cat([part[1] for part in parts], dim=1)
-        if isinstance(pipeline, StableDiffusionXLPipeline):
+        if self._class == _SDXL:
             embeds["pooled_prompt_embeds"] = parts[0][2]
             if guided:
                 embeds["negative_pooled_prompt_embeds"] = parts[0][3]
         return embeds
 
     def _windows(self, prompt: str) -> Windows:
-        if isinstance(self._pipeline, _WINDOWED) and self._limits:
+        if self._class in (_SD, _SDXL) and self._limits:
             return split_windows(prompt, self._limits, chunks=self._settings.chunks)
         return Windows((prompt,), unread_tail(prompt, self._limits))
 
-    def _all_limits(self) -> list[TokenLimit]:
+    @cached_property
+    def _class(self) -> str:
+        """The pipeline's class; a directory of another task has a sibling that draws from text."""
+        named = self._files.index.get("_class_name")
+        return named if named in (_SD, _SDXL) else type(self._pipeline).__name__
+
+    @cached_property
+    def _limits(self) -> list[TokenLimit]:
+        if self._class == _SD and self._files.replaced:
+            return [file_limit(minilm.directory() / "tokenizer.json", minilm.MAX_TOKENS)]
         longest = self._default("max_sequence_length", None)
         components = self._pipeline.components
         names = [name for name in components if name.startswith("tokenizer")]

@@ -10,17 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from diffusers.utils.state_dict_utils import (
-    convert_state_dict_to_diffusers,
-    convert_state_dict_to_peft,
-    convert_unet_state_dict_to_peft,
-)
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from coin_retrieval.errors import LoraError
 from coin_retrieval.nets.pretrained import hub_snapshot, read_safetensors
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WEIGHTS = "pytorch_lora_weights.safetensors"
 _ADAPTER = "coin_lora"
@@ -123,6 +119,12 @@ def _wanted(pipeline: Any, tensors: Mapping[str, Tensor], file: Path) -> dict[st
 
 def _peft_names(keys: dict[str, str], module: Any, *, text: bool) -> dict[str, str]:
     """Keys in peft's spelling, by the very conversions that diffusers applies when it loads."""
+    from diffusers.utils.state_dict_utils import (
+        convert_state_dict_to_diffusers,
+        convert_state_dict_to_peft,
+        convert_unet_state_dict_to_peft,
+    )
+
     if text:
         keys = convert_state_dict_to_peft(convert_state_dict_to_diffusers(keys))
         if not hasattr(module, "text_model"):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 
+from coin_retrieval.errors import WeightsError
 from coin_retrieval.generation.prompts import Spans, TokenLimit
 
 _UNSET = 1_000_000  # transformers writes 1e30 where a tokenizer names no limit
@@ -29,6 +31,24 @@ def token_limit(tokenizer: Any, longest: int | None) -> TokenLimit:
     return TokenLimit(spans, most - special_tokens(tokenizer))
 
 
+def file_limit(file: Path, most: int) -> TokenLimit:
+    """The limit of a ``tokenizer.json`` whose encoder takes ``most`` tokens.
+
+    Raises:
+        WeightsError: the file cannot be read.
+    """
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises no narrower class
+        raise WeightsError(
+            f"a tokenizer cannot be read ({error})",
+            value=str(file),
+            expected="a tokenizer.json",
+            remedy="copy the file again",
+        ) from error
+    return TokenLimit(_spans(tokenizer), most - tokenizer.num_special_tokens_to_add(False))
+
+
 def special_tokens(tokenizer: Any) -> int:
     """How many tokens are added around a text."""
     return len(tokenizer("", verbose=False)["input_ids"])
@@ -36,7 +56,10 @@ def special_tokens(tokenizer: Any) -> int:
 
 def _fast_spans(tokenizer: Any) -> Spans:
     # a copy: whoever tokenizes with truncation sets it for everybody who holds the same one
-    own = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    return _spans(Tokenizer.from_str(tokenizer.backend_tokenizer.to_str()))
+
+
+def _spans(own: Tokenizer) -> Spans:
     own.no_truncation()
     own.no_padding()
     return lambda text: own.encode(text, add_special_tokens=False).offsets

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from huggingface_hub import constants, snapshot_download
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
-from torch import Tensor
 
 from coin_retrieval.errors import WeightsError
+from coin_retrieval.files import digest_file
 from coin_retrieval.nets.imports import uncollected_imports
 from coin_retrieval.types import content_digest
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _MAX_LISTED = 8
 _ONE_LOAD = threading.RLock()
@@ -27,18 +28,6 @@ _ONE_LOAD = threading.RLock()
 def digest_files(files: Mapping[str, Path]) -> str:
     """SHA-256 (hex) over files' names and bytes: the same for the same content anywhere on disk."""
     return content_digest({name: digest_file(path) for name, path in files.items()})
-
-
-def digest_file(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes; remembered until its size or time of change differ."""
-    stat = path.stat()
-    return _digest(path.resolve(), stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=4096)
-def _digest(path: Path, _size: int, _mtime_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def safetensors_keys(path: Path) -> set[str]:
@@ -63,7 +52,7 @@ def safetensors_keys(path: Path) -> set[str]:
             remedy="check the path",
         )
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="np") as file:
             return set(file.keys())
     except (SafetensorError, OSError) as error:
         raise WeightsError(
@@ -80,6 +69,8 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: as :func:`safetensors_keys`.
     """
+    from safetensors.torch import load_file
+
     safetensors_keys(path)
     tensors: dict[str, Tensor] = load_file(path)
     return tensors

@@ -8,15 +8,17 @@ prompt encoder accepts it as it stands. A generator that draws concepts puts its
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import BertModel
+from transformers import BertConfig, BertModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from coin_retrieval.nets.reader import ConceptReader
+from coin_retrieval.nets.towers import filled_tower, no_init_weights, reading
 
 
 class SentenceBert(BertModel):  # type: ignore[misc]
@@ -28,6 +30,26 @@ class SentenceBert(BertModel):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.reader: ConceptReader | None = None
+
+    @classmethod
+    def of_directory(
+        cls, directory: Path, *, dtype: torch.dtype, device: torch.device
+    ) -> SentenceBert:
+        """The sentence tower of a BERT directory; whoever else has it uses the same weights.
+
+        Raises:
+            WeightsError: the directory is no whole BERT.
+        """
+        config = BertConfig.from_json_file(directory / "config.json")
+        with no_init_weights():
+            tower = BertModel(config, add_pooling_layer=False)
+            sentence = cls(config, add_pooling_layer=False)
+        tower = filled_tower(tower, directory, dtype=dtype, device=device)
+        sentence.embeddings, sentence.encoder = tower.embeddings, tower.encoder
+        # kept, or the next who asks would get another; not as a module, whose weights count twice
+        sentence.__dict__["tower"] = tower
+        ready: SentenceBert = sentence.to(dtype).eval()
+        return ready
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, **_: Any
@@ -43,7 +65,8 @@ class SentenceBert(BertModel):  # type: ignore[misc]
         # pipelines pad to 256 tokens: columns that hold none change nothing and cost most
         used = int(attention_mask.any(dim=0).nonzero().max()) + 1
         input_ids, attention_mask = input_ids[:, :used], attention_mask[:, :used]
-        states = super().forward(input_ids=input_ids, attention_mask=attention_mask)[0]
+        with reading:
+            states = super().forward(input_ids=input_ids, attention_mask=attention_mask)[0]
         weights = attention_mask[..., None].to(states.dtype)
         mean = (states * weights).sum(1) / weights.sum(1).clamp(min=1)
         sentence = F.normalize(mean, dim=-1) * mean.shape[-1] ** 0.5

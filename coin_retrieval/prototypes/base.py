@@ -32,6 +32,13 @@ class Prototyper(ABC):
     sources: tuple[type[Source], ...] = (ReportSource,)
     batch_size: int = 1
 
+    def load(self) -> None:  # noqa: B027 - where the constructor loads, nothing is left to do
+        """Load the networks now, so that nobody waits for them later.
+
+        Raises:
+            ModelError, SettingsError: weights or settings that do not fit.
+        """
+
     def plan(self, source: Source, *, n: int = 4, seed: int = 0) -> tuple[Provenance, ...]:
         """What :meth:`draw` will draw, the cache's keys: picture i is of seed ``seed + i`` alone.
 

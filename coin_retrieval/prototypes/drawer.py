@@ -26,11 +26,15 @@ class PrototypeDrawer:
 
     def __init__(self, prototyper: Prototyper, cache: PrototypeCache) -> None:
         self.name = prototyper.name
-        self.identity = prototyper.identity
         self._prototyper = prototyper
         self._cache = cache
         self._lock = Lock()
         self._plan = lru_cache(_PLANS_REMEMBERED)(prototyper.plan)
+
+    @property
+    def identity(self) -> str:
+        """What the prototyper is; see :class:`.Prototyper`."""
+        return self._prototyper.identity
 
     def plan(self, source: Source | str, *, n: int = 4, seed: int = 0) -> tuple[Provenance, ...]:
         """What would be drawn from seeds ``seed`` … ``seed + n - 1``; no model computes.

@@ -81,6 +81,12 @@ class SearchPlan:
     notices: tuple[str, ...]
 
     @property
+    def generator(self) -> str | None:
+        """Identity of the generator that draws; ``None`` if nothing is drawn."""
+        plans = [words.drawing for words in (self.words, self.unlike) if words]
+        return next((plan.identity for plan in plans if plan), None)
+
+    @property
     def drawings(self) -> tuple[Provenance, ...]:
         """Every picture that it needs drawn."""
         plans = [words.drawing for words in (self.words, self.unlike) if words]
@@ -95,7 +101,7 @@ class SearchPlan:
             archive_version=self.archive.version,
             archive=self.archive.digest,
             encoder=content_digest(asdict(self.encoder)),
-            generator=made.identity if (made := drawing or avoided) else None,
+            generator=self.generator,
             mode=self.mode,
             report=_digest_of(self.words.report.text) if self.words else None,
             unlike=_digest_of(self.unlike.report.text) if self.unlike else None,

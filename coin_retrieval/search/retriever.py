@@ -107,7 +107,7 @@ class Retriever:
             on: told of drawing and searching. If it raises, the search ends there.
 
         Raises:
-            InputError: the plan is another archive's or encoder's, or ``on`` failed.
+            InputError: the plan is another archive's, encoder's or generator's, or ``on`` failed.
             FilterError, NotFoundError: a field or a marked case that the archive does not have.
             GenerationError: a prototype came out blank or non-finite.
             ArchiveCorruptError: store and catalog disagree.
@@ -170,9 +170,11 @@ class Retriever:
         )
 
     def _require_own(self, plan: SearchPlan) -> None:
+        drawn_by = plan.generator
         for name, planned, own in (
             ("archive", plan.archive, self.planner.archive),
             ("encoder", plan.encoder, self.archive.manifest.encoder),
+            ("generator", drawn_by, self.drawer.identity if drawn_by and self.drawer else None),
         ):
             if planned != own:
                 raise InputError(

@@ -6,12 +6,12 @@ before anything reads them.
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from coin_retrieval.errors import MissingDependencyError, WeightsError
+from coin_retrieval.files import digest_file
 
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 DIM = 384
@@ -33,8 +33,7 @@ def directory() -> Path:
         )
     model = Path(spec.origin).parent / "model"
     weights = model / "model.safetensors"
-    with weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = digest_file(weights)
     if digest != SHA256:
         raise WeightsError(
             f"{weights} is not the published text tower",

@@ -10,7 +10,7 @@ import torch
 from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
 from torch import Tensor
 
-from coin_retrieval.generation.pipeline import READER
+from coin_retrieval.generation.pipeline_files import READER
 from coin_retrieval.nets.model_card import CARD
 from coin_retrieval.training.diffusion import latent_scale, noise_scheduler
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.errors import WeightsError
 from coin_retrieval.evaluation.extras import require
+from coin_retrieval.files import digest_file
 from coin_retrieval.nets.compute import pick_device
-from coin_retrieval.nets.pretrained import digest_file, read_safetensors
+from coin_retrieval.nets.pretrained import read_safetensors
 from coin_retrieval.types import EncoderSpec, Features, RgbImage, content_digest
 
 _DIM = 2048

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from coin_retrieval.calibrating.candidate_scores import CandidateScores, spaces_of
 from coin_retrieval.calibrating.candidates import Candidate
 from coin_retrieval.calibrating.case_ranking import case_vectors
+from coin_retrieval.calibrating.figures import MeasuredOn, measured_on
 from coin_retrieval.calibrating.labelled_pictures import labelled_pictures
 from coin_retrieval.calibrating.query_bank import embed_queries, modality_means, modes_to_try
 from coin_retrieval.catalog.base import Where
@@ -49,19 +50,11 @@ class AblationRow(BaseModel):
     difference: Estimate | None
 
 
-class AblationFigures(BaseModel):
+class AblationFigures(MeasuredOn):
     """What each step brings; ``where`` and ``by`` say on what."""
 
-    model_config = ConfigDict(frozen=True)
-
-    k: int
-    by: str
-    where: dict[str, list[str]]
     queries: int
     classes: int
-    encoder: str
-    generator: str
-    seed: int
     rows: list[AblationRow]
 
 
@@ -150,14 +143,9 @@ def ablate(
         )
 
     return AblationFigures(
-        k=k,
-        by=by,
-        where={field: list(allowed) for field, allowed in (where or {}).items()},
+        **measured_on(retriever, k=k, by=by, where=where, seed=seed),
         queries=len(asked),
         classes=len(set(classes)),
-        encoder=str(retriever.archive.manifest.encoder),
-        generator=retriever.generator_name or "",
-        seed=seed,
         rows=[figures(row) for row in tried],
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from coin_retrieval.calibrating.figures import MeasuredOn
 from coin_retrieval.metrics.intervals import Estimate
 
 FIGURES = (
@@ -71,22 +72,14 @@ class Difference(BaseModel):
     figures: dict[str, Estimate]
 
 
-class RetrievalFigures(BaseModel):
+class RetrievalFigures(MeasuredOn):
     """What an evaluation found; ``where`` and ``by`` say on what.
 
     ``calibrated``: searched as the archive's calibration says. On the queries that it was made with
     figures are then too good; ``coin calibrate`` gives those that are not.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    k: int
-    by: str
-    where: dict[str, list[str]]
-    encoder: str
-    generator: str = ""
     prototypes: int
-    seed: int
     calibrated: bool = False
     modes: list[ModeFigures] = Field(default_factory=list)
     differences: list[Difference] = Field(default_factory=list)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from coin_retrieval.calibrating.figures import measured_on
 from coin_retrieval.calibrating.labelled_pictures import labelled_pictures
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.evaluation.retrieval.figures import ModeFigures, RetrievalFigures
@@ -66,13 +67,8 @@ def evaluate(
         for mode in chosen or [SearchMode.IMAGE, *reversed(retriever.planner.modes)]
     ]
     return RetrievalFigures(
-        k=k,
-        by=by,
-        where={field: list(allowed) for field, allowed in (where or {}).items()},
-        encoder=str(retriever.archive.manifest.encoder),
-        generator=retriever.generator_name or "",
+        **measured_on(retriever, k=k, by=by, where=where, seed=seed),
         prototypes=drawn,
-        seed=seed,
         calibrated=retriever.planner.calibration is not None,
         modes=[evaluation.figures(ranking) for ranking in rankings],
         differences=differences(rankings, k=k),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+from open_clip.transform import PreprocessCfg
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
@@ -17,7 +19,7 @@ from transformers import AutoModel, AutoTokenizer
 from coin_retrieval.config import OpenClipEncoderSettings
 from coin_retrieval.encoding.base import unit_rows
 from coin_retrieval.encoding.open_clip import OpenClipEncoder
-from coin_retrieval.encoding.open_clip_model import load_open_clip_directory
+from coin_retrieval.encoding.open_clip_files import PREPROCESSING
 from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.starter import minilm
 from coin_retrieval.testing.encoder_suite import pictures
@@ -63,9 +65,8 @@ def test_the_directorys_own_preprocessing_is_used(
     tiny_open_clip_dir: Path, copied: Callable[[Path], Path]
 ) -> None:
     # open_clip issue 1068: loaded offline, models got another one's mean and std without a word
-    loaded = load_open_clip_directory(tiny_open_clip_dir, text_tower=minilm.directory())
-    white = Image.new("RGB", (50, 70), "white")
-    values = loaded.transform(white)
+    white = np.full((70, 50, 3), 255, np.uint8)
+    (values,) = encoder(tiny_open_clip_dir, text_tower="minilm")._network.preprocess([white])
     assert values.shape == (3, 32, 32)
     expected = (1 - torch.tensor([0.5, 0.4, 0.6])) / torch.tensor([0.25, 0.3, 0.2])
     torch.testing.assert_close(values[:, 16, 16], expected)
@@ -77,6 +78,26 @@ def test_the_directorys_own_preprocessing_is_used(
     )
     assert first.spec.preprocessing != second.spec.preprocessing
     assert first.spec.weights == second.spec.weights
+
+
+def test_what_a_configuration_leaves_open_is_what_open_clip_takes() -> None:
+    assert dict(PREPROCESSING) == asdict(PreprocessCfg())
+
+
+def test_files_tell_the_identity_and_the_network_loads_when_it_is_used(
+    tiny_open_clip_dir: Path,
+) -> None:
+    ours = encoder(tiny_open_clip_dir, text_tower="minilm")
+    assert ours.spec.dim == 16
+    assert ours.dropped_text("an eosinophil") == ""
+    assert "_network" not in vars(ours)
+    ours.encode_text(["an eosinophil"])
+    assert "_network" in vars(ours)
+
+
+def test_an_unknown_device_is_told_when_the_network_loads(tiny_clip_dir: Path) -> None:
+    with pytest.raises(SettingsError, match="unknown device"):
+        encoder(tiny_clip_dir, device="abacus").load()
 
 
 def test_a_directory_without_preprocessing_is_refused(
@@ -118,7 +139,7 @@ def test_the_text_tower_lies_elsewhere_and_is_the_one_named(tiny_open_clip_dir: 
 def test_a_text_that_was_asked_before_is_not_embedded_again(tiny_open_clip_dir: Path) -> None:
     ours = encoder(tiny_open_clip_dir, text_tower="minilm")
     passes: list[object] = []
-    ours._model.text.register_forward_hook(lambda *_: passes.append(None))
+    ours._network.model.text.register_forward_hook(lambda *_: passes.append(None))
     first, other = ours.encode_text(["koilocytes"]), ours.encode_text(["an eosinophil"])
     again = ours.encode_text(["koilocytes"])
     assert len(passes) == 2
@@ -150,7 +171,7 @@ def test_a_text_tower_with_a_gap_is_refused(tiny_open_clip_dir: Path, tmp_path: 
     del tensors["encoder.layer.0.attention.self.query.weight"]
     save_file(tensors, tower / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(WeightsError, match=r"encoder\.layer\.0\.attention\.self\.query"):
-        encoder(tiny_open_clip_dir, text_tower=tower)
+        encoder(tiny_open_clip_dir, text_tower=tower).load()
 
 
 def test_a_text_tower_for_a_model_that_has_its_own_is_refused(tiny_clip_dir: Path) -> None:
@@ -165,7 +186,7 @@ def test_a_missing_key_is_named(
     directory = copied(tiny_open_clip_dir)
     change_weights(directory, lambda old: {name: old[name] for name in old if name != key})
     with pytest.raises(WeightsError, match=f"missing: {key}"):
-        encoder(directory, text_tower="minilm")
+        encoder(directory, text_tower="minilm").load()
 
 
 @pytest.mark.parametrize("key", ["visual.extra", "text.transformer.pooler.dense.bias"])
@@ -175,7 +196,7 @@ def test_an_unexpected_key_is_named(
     directory = copied(tiny_open_clip_dir)
     change_weights(directory, lambda old: old | {key: torch.zeros(384)})
     with pytest.raises(WeightsError, match=f"unexpected: {key}"):
-        encoder(directory, text_tower="minilm")
+        encoder(directory, text_tower="minilm").load()
 
 
 def test_a_tensor_of_another_shape_is_refused(
@@ -184,7 +205,7 @@ def test_a_tensor_of_another_shape_is_refused(
     directory = copied(tiny_clip_dir)
     change_weights(directory, lambda old: old | {"text_projection": torch.zeros(32, 8)})
     with pytest.raises(WeightsError, match="text_projection"):
-        encoder(directory)
+        encoder(directory).load()
 
 
 def test_a_damaged_weights_file_is_refused(

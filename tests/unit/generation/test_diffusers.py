@@ -123,9 +123,19 @@ def test_the_size_that_the_settings_ask_for_is_drawn(tiny_pipeline_dir: Path) ->
     assert sample.image.shape == (32, 48, 3)
 
 
+def test_files_tell_a_plan_and_the_pipeline_loads_when_it_draws(tiny_pipeline_dir: Path) -> None:
+    generator = sentence(tiny_pipeline_dir)
+    long = plan(generator, "nucleus " * 2000)
+    assert long.dropped_text
+    assert "_pipeline" not in vars(generator)
+    generator.load()
+    assert plan(generator, "nucleus " * 2000) == long
+    assert generator._limits[0].room == generator._pipeline.tokenizer.model_max_length - 2
+
+
 def test_a_size_that_a_pipeline_cannot_draw_is_refused(tiny_pipeline_dir: Path) -> None:
     with pytest.raises(InputError, match="33"):
-        sentence(tiny_pipeline_dir, width_px=33)
+        sentence(tiny_pipeline_dir, width_px=33).load()
 
 
 def test_without_recommendations_the_pipelines_own_defaults_hold(tiny_sdxl_dir: Path) -> None:
@@ -177,7 +187,7 @@ def test_an_unknown_scheduler_is_refused_with_a_few_that_exist(
     tiny_sdxl_dir: Path, name: str
 ) -> None:
     with pytest.raises(SettingsError, match="DDIMScheduler"):
-        sdxl(tiny_sdxl_dir, scheduler=name)
+        sdxl(tiny_sdxl_dir, scheduler=name).load()
 
 
 def test_bfloat16_draws_nearly_the_same_picture(tiny_pipeline_dir: Path) -> None:
@@ -220,7 +230,7 @@ def test_weights_that_lack_a_tensor_are_refused(
     del tensors[lost]
     save_file(tensors, file, metadata={"format": "pt"})
     with pytest.raises(WeightsError, match=lost.split(".")[-2]):
-        sdxl(directory)
+        sdxl(directory).load()
 
 
 def test_a_directory_with_pickles_only_is_refused(

@@ -39,6 +39,14 @@ def test_words_are_not_cut() -> None:
     assert windows.texts == ("granular", "cytoplasm", "here")
 
 
+def test_a_window_is_filled_where_tokens_begin_with_the_space_before_them() -> None:
+    def spaced(text: str) -> list[tuple[int, int]]:
+        return [word.span() for word in re.finditer(r"\s*\S+", text)]
+
+    windows = split_windows("aa bb cc dd", [TokenLimit(spaced, 2)], chunks=8)
+    assert windows.texts == ("aa bb", "cc dd")
+
+
 def test_a_word_longer_than_a_window_is_cut_inside() -> None:
     windows = split_windows("abcdefgh ij", [TokenLimit(letters, 3)], chunks=8)
     assert windows.texts == ("abc", "def", "gh", "ij")

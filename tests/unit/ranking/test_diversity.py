@@ -42,6 +42,26 @@ def test_a_copy_of_what_is_listed_comes_after_something_else() -> None:
     assert diversify([0.9, 0.89, 0.7], rows, 2, diversity=0.1) == [0, 1]
 
 
+def test_the_first_is_the_most_relevant_wherever_it_stands() -> None:
+    assert diversify([0.2, 0.9, 0.5], rows_of(3), 1, diversity=1) == [1]
+
+
+def two_alike() -> Embeddings:
+    """Cosines 0.9 of the first two, 0.8 of each with the third."""
+    cosines = np.array([[1, 0.9, 0.8], [0.9, 1, 0.8], [0.8, 0.8, 1]])
+    return unit_rows(np.linalg.cholesky(cosines))
+
+
+def test_relevance_and_likeness_weigh_by_their_ranges_not_by_their_sizes() -> None:
+    relevance = [0.52, 0.51, 0.50]  # in their ranges: 1, 1/2, 0; and likeness 1, 0
+    assert diversify(relevance, two_alike(), 2, diversity=0.3) == [0, 1]
+    assert diversify(relevance, two_alike(), 2, diversity=0.4) == [0, 2]
+
+
+def test_of_equally_relevant_rows_the_most_different_comes_next() -> None:
+    assert diversify([0.5, 0.5, 0.5], two_alike(), 3, diversity=0.5) == [0, 2, 1]
+
+
 def test_of_no_rows_none_is_chosen() -> None:
     assert diversify([], np.empty((0, 6), np.float32), 3, diversity=0.5) == []
 

@@ -27,6 +27,13 @@ def test_scores_are_those_of_a_whitened_archive_up_to_a_constant(vectors: Embedd
     assert np.corrcoef(exact[0], moved[0])[0, 1] == pytest.approx(1, abs=1e-5)
 
 
+def test_the_metric_is_the_inverse_of_covariance_and_sphere_by_hand() -> None:
+    corners = np.array([[4.5**0.5, 0], [-(4.5**0.5), 0], [0, 1.5**0.5], [0, -(1.5**0.5)]])
+    space = whitening_of(corners.astype(np.float32), strength=0.5)  # covariance 3 and 1, mean 2
+    assert space.precision.dtype == np.float32
+    np.testing.assert_allclose(space.precision, np.diag([1 / 1.25, 1 / 0.75]), atol=1e-6)
+
+
 def test_the_direction_in_which_everything_differs_says_less(vectors: Embeddings) -> None:
     space = whitening_of(vectors, strength=0.9)
     assert space.precision[0, 0] < 0.5 * space.precision[1, 1]

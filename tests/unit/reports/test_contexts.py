@@ -135,6 +135,17 @@ def scopes(text: str) -> list[tuple[str, str]]:
         ("Fine. Atypia (old), lesion is not seen", "is not seen", "atypia ( old ) , lesion"),
         ("Cells: lesion: is not seen", "is not seen", "lesion :"),
         ("(atypia, lesion is not seen)", "is not seen", "atypia , lesion"),
+        (
+            "No atypia, necrosis or changes consistent with lesion",
+            "no",
+            "atypia , necrosis or change",
+        ),
+        ("No cells consistent with lesion", "no", "cell consistent with lesion"),
+        ("No atypia, or positive lesion", "no", "atypia , or positive lesion"),
+        ("No atypia or, positive lesion", "no", "atypia or"),
+        ("No atypia, positive lesion", "no", "atypia"),
+        ("No atypia, necrosis, the lesion is present", "no", "atypia , necrosis"),
+        ("No (atypia) lesion", "no", "( atypia ) lesion"),
         ("Fine. Lesion is not seen", "is not seen", "lesion"),
         ("Atypia: lesion is not seen", "is not seen", "lesion"),
         ("No atypia lesion is not seen", "is not seen", "atypia lesion"),
@@ -162,6 +173,26 @@ def owning(text: str, start: int, end: int) -> Contexts:
 
 def test_a_phrase_that_holds_its_cue_may_be_the_last_word() -> None:
     assert owning("negative for atypia", 0, 3).scopes == []
+
+
+def test_what_stands_before_a_phrase_that_ends_in_its_cue_is_not_denied() -> None:
+    assert owning("lesion atypia not seen", 1, 4).assertion_of(0, 1)[0] is Assertion.AFFIRMED
+
+
+def test_a_cue_that_is_longer_than_the_phrase_is_its_own() -> None:
+    (scope,) = owning("negative for lesion", 0, 1).scopes
+    assert (scope.start, scope.end) == (2, 3)
+
+
+def test_after_a_phrase_that_holds_its_cue_a_comma_begins_something_new() -> None:
+    contexts = owning("negative for atypia or necrosis, lesion", 0, 3)
+    assert contexts.assertion_of(4, 5)[0] is Assertion.NEGATED
+    assert contexts.assertion_of(6, 7)[0] is Assertion.AFFIRMED
+
+
+def test_a_phrase_is_not_denied_by_the_cue_that_it_begins_with() -> None:
+    tokens = tokenize("no lesion")
+    assert Contexts(tokens, [0, 0]).assertion_of(0, 2)[0] is Assertion.AFFIRMED
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,19 @@ def test_a_plan_of_another_archive_is_refused(
     assert counting.seeds == []
 
 
+def test_a_plan_of_another_generator_is_refused(
+    retriever: Retriever, counting: CountingGenerator
+) -> None:
+    plan = retriever.plan(Query(report=REPORT))
+    assert plan.words is not None
+    assert plan.words.drawing is not None
+    drawing = replace(plan.words.drawing, identity="0" * 64)
+    foreign = replace(plan, words=replace(plan.words, drawing=drawing))
+    with pytest.raises(InputError, match="plan is of another generator"):
+        retriever.run(foreign)
+    assert counting.seeds == []
+
+
 def test_a_listener_that_fails_is_told_and_nothing_is_drawn(
     retriever: Retriever, counting: CountingGenerator
 ) -> None:

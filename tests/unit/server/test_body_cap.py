@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from server.body_cap import BodyCap, BodyTooLargeSignal
+from server.layers.body_cap import BodyCap, BodyTooLargeSignal
 from server.limits import ServerLimits
 
 LIMITS = ServerLimits(json_bytes=1024, upload_bytes=2048)

@@ -150,6 +150,12 @@ def test_how_many_lists_are_probed_is_what_the_settings_say_when_it_is_opened(
     assert wide.recall(random_units(50, seed=2, dim=16)) == 1.0
 
 
+def test_lists_have_at_least_thirty_nine_rows_unless_they_are_named() -> None:
+    store = _store(IvfIndex(train_from=2000))
+    store.add(far_apart_ids(2000), _clustered(2000))
+    assert store.kind == f"ivf ({2000 // 39} lists, 8 probed)"
+
+
 def test_more_lists_than_rows_are_not_made() -> None:
     store = _store(IvfIndex(lists=5000, train_from=300))
     store.add(far_apart_ids(300), _clustered(300))

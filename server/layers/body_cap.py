@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.errors import BodySizeError, body_of
+from server.layers.request_log import note
 from server.limits import ServerLimits
-from server.request_log import note
 
 _DRAINED_BYTES = 4 * 1024 * 1024
 """A refused body up to this is read and thrown away: a connection that is closed while its client

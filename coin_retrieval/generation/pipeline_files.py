@@ -1,0 +1,162 @@
+"""Where a diffusers pipeline lies, and what it is: told by its files, no network is loaded."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coin_retrieval.config import DiffusersGeneratorSettings
+from coin_retrieval.errors import WeightsError
+from coin_retrieval.files import digest_file
+from coin_retrieval.generation.lora import find_lora
+from coin_retrieval.nets.model_card import ModelCard, read_card
+from coin_retrieval.nets.pretrained import digest_files, safetensors_keys
+from coin_retrieval.starter import minilm
+from coin_retrieval.types import content_digest
+
+INDEX, READER = "model_index.json", "reader"
+WEIGHTS = re.compile(r"(diffusion_pytorch_model|model)(\.\w+)?(-\d+-of-\d+)?\.safetensors")
+_TOKENIZER_FILES = ("vocab.txt", "merges.txt", "spiece.model")
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineFiles:
+    """A pipeline before it is loaded.
+
+    ``variant`` is ``fp16`` where a directory holds nothing but that copy of its weights; ``read``
+    are the files that are read, by their name within the directory.
+    """
+
+    settings: DiffusersGeneratorSettings
+    directory: Path
+    index: Mapping[str, Any]
+    card: ModelCard
+    variant: str | None
+    lora: Path | None
+    read: Mapping[str, Path]
+
+    @property
+    def name(self) -> str:
+        """The card's, else as the settings name it: never a path, which differs by machine."""
+        model = self.settings.model
+        return self.card.name or (self.directory.name if Path(model).is_dir() else model)
+
+    @property
+    def replaced(self) -> tuple[str, ...]:
+        """Components that do not come from the directory."""
+        return ("text_encoder", "tokenizer") if self.settings.text_encoder == "minilm" else ()
+
+    def digest(self, *, dtype: str) -> str:
+        """SHA-256 (hex) over all that shapes its pictures, computed in this number format."""
+        parts: dict[str, Any] = {
+            "files": digest_files(self.read),
+            "text_encoder": minilm.SHA256 if self.replaced else None,
+            "scheduler": self.settings.scheduler,
+            "dtype": dtype,
+            "chunks": self.settings.chunks,
+        }
+        if self.lora is not None:
+            parts |= {"lora": digest_file(self.lora), "lora_scale": self.settings.lora_scale}
+        return content_digest(parts)
+
+
+def find_pipeline(settings: DiffusersGeneratorSettings) -> PipelineFiles:
+    """The pipeline that the settings ask for, on this machine unless they allow a download.
+
+    Raises:
+        WeightsError: files that are missing, damaged or in an unsafe format.
+        LoraError: no single LoRA file.
+    """
+    directory = _directory(settings)
+    index = _read_json(directory / INDEX)
+    variant = _variant(directory)
+    lora = None
+    if settings.lora is not None:
+        lora = find_lora(settings.lora, allow_download=settings.allow_download)
+        safetensors_keys(lora)
+    replaced = {"text_encoder", "tokenizer"} if settings.text_encoder == "minilm" else set()
+    read = _files(directory, index, replaced, variant)
+    for file in read.values():
+        if file.suffix == ".safetensors":
+            safetensors_keys(file)
+    return PipelineFiles(settings, directory, index, read_card(directory), variant, lora, read)
+
+
+def _directory(settings: DiffusersGeneratorSettings) -> Path:
+    local = Path(settings.model)
+    if local.is_dir():
+        return local.resolve()
+    from diffusers import DiffusionPipeline
+
+    try:
+        return Path(
+            DiffusionPipeline.download(
+                settings.model,
+                local_files_only=not settings.allow_download,
+                use_safetensors=True,
+            )
+        )
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"no such pipeline on this machine ({type(error).__name__})",
+            value=settings.model,
+            expected="a directory with model_index.json, or a hub id in the local cache",
+            remedy="check the path, or allow the download (allow_download: true)",
+        ) from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"{path} cannot be read ({error})",
+            expected="a pipeline's directory in diffusers' format",
+            remedy="finish the copy, or correct the path",
+        ) from error
+    return dict(content)
+
+
+def _variant(directory: Path) -> str | None:
+    """``fp16`` where a directory holds nothing but that copy of its weights."""
+    names = [file.name for file in directory.glob("*/*.safetensors")]
+    plain = any(WEIGHTS.fullmatch(name) and ".fp16." not in name for name in names)
+    return "fp16" if names and not plain else None
+
+
+def _files(
+    directory: Path, index: Mapping[str, Any], replaced: set[str], variant: str | None
+) -> dict[str, Path]:
+    """The files that are read, by their name within the directory."""
+    used = [
+        component
+        for component, kind in index.items()
+        if isinstance(kind, list) and kind[0] is not None and component not in replaced
+    ]
+    files = [directory / INDEX]
+    for component in used:
+        _require_weights(directory / component)
+        for file in sorted((directory / component).glob("*")):
+            weights = WEIGHTS.fullmatch(file.name)
+            loaded = weights and (not weights[2] or weights[2] == f".{variant}")
+            if loaded or file.suffix == ".json" or file.name in _TOKENIZER_FILES:
+                files.append(file)
+    if "text_encoder" in replaced:
+        files += sorted((directory / READER).glob("*"))
+    return {str(file.relative_to(directory)): file for file in files}
+
+
+def _require_weights(component: Path) -> None:
+    """A network's folder is known by its configuration; without weights it would be no network."""
+    names = sorted(file.name for file in component.glob("*"))
+    if not names or ("config.json" in names and not any(map(WEIGHTS.fullmatch, names))):
+        raise WeightsError(
+            f"{component} has no weights",
+            value=names,
+            expected="every component that model_index.json names, as safetensors",
+            remedy="finish the copy; one without its text encoder needs text_encoder: minilm",
+        )

@@ -1,0 +1,54 @@
+"""Frozen text towers from their own directories: read once, whoever uses them."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+import torch
+from transformers.initialization import no_init_weights
+
+from coin_retrieval.files import digest_file
+from coin_retrieval.nets.pretrained import read_safetensors, refuse_mismatch
+
+WEIGHTS = "model.safetensors"
+
+reading = threading.RLock()
+"""Held while a tower computes: encoder and generator may have the same one."""
+
+_towers: WeakValueDictionary[tuple[object, ...], Any] = WeakValueDictionary()
+
+__all__ = ["filled_tower", "no_init_weights", "reading"]
+
+
+def filled_tower(empty: Any, directory: Path, *, dtype: torch.dtype, device: torch.device) -> Any:
+    """A frozen tower with a directory's weights: the one that is here already, else ``empty``.
+
+    Args:
+        empty: a model of transformers of the directory's configuration, its weights not set.
+        directory: in the format of transformers.
+
+    Raises:
+        WeightsError: no weights there, or a key that the model has and the file lacks: transformers
+            would fill it with random numbers.
+    """
+    weights = directory / WEIGHTS
+    own = empty.state_dict()
+    with reading:
+        tensors = read_safetensors(weights)
+        key = (digest_file(weights), type(empty), frozenset(own), dtype, device)
+        here = _towers.get(key)
+        if here is not None:
+            return here
+        prefix = f"{empty.base_model_prefix}."
+        fitting = {
+            name.removeprefix(prefix): tensor
+            for name, tensor in tensors.items()
+            if name.removeprefix(prefix) in own
+        }
+        refuse_mismatch(f"the text tower {directory.name}", missing=set(own) - set(fitting))
+        empty.load_state_dict(fitting)
+        tower = empty.to(device=device, dtype=dtype).requires_grad_(False).eval()
+        return _towers.setdefault(key, tower)
