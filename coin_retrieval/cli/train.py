@@ -32,20 +32,27 @@ Data = Annotated[Path, typer.Option(help="a manifest, or a folder of folders wit
 Out = Annotated[Path, typer.Option(help="the workshop: checkpoints, sheets, finished models")]
 RecipeFile = Annotated[Path | None, typer.Option(help="a YAML recipe; default: the shipped one")]
 SizeOption = Annotated[Size, typer.Option(help="which shipped recipe")]
+Perception = Annotated[
+    Path | None, typer.Option(help="A SqueezeNet 1.1, safetensors: what looks alike.")
+]
 
 _RUNS = Path("runs")
 
 
 @train_app.command()
 def autoencoder(
-    data: Data, out: Out = _RUNS, recipe: RecipeFile = None, size: SizeOption = Size.CPU
+    data: Data,
+    out: Out = _RUNS,
+    recipe: RecipeFile = None,
+    size: SizeOption = Size.CPU,
+    perception: Perception = None,
 ) -> None:
     """Train the generator's autoencoder; resumes after a kill."""
     from coin_retrieval.training import runs
     from coin_retrieval.training.autoencoder import AutoencoderRecipe
 
     chosen = _recipe(AutoencoderRecipe, "autoencoder", recipe, size)
-    _done(runs.train_autoencoder(_shop(data, out), chosen))
+    _done(runs.train_autoencoder(_shop(data, out), chosen, perception=perception))
 
 
 @train_app.command()
@@ -54,9 +61,7 @@ def decoder(
     out: Out = _RUNS,
     recipe: RecipeFile = None,
     size: SizeOption = Size.CPU,
-    perception: Annotated[
-        Path | None, typer.Option(help="A SqueezeNet 1.1, safetensors: what looks alike.")
-    ] = None,
+    perception: Perception = None,
 ) -> None:
     """Teach a finished autoencoder's decoder to draw grain; resumes after a kill."""
     from coin_retrieval.training import runs

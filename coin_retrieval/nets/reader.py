@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from coin_retrieval.errors import WeightsError
+from coin_retrieval.errors import ModelError, WeightsError
 from coin_retrieval.nets.pretrained import read_safetensors, refuse_mismatch
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -29,7 +29,8 @@ class ReaderConfig(BaseModel):
 
     ``groups`` are exclusive values by group, ``dim`` the length of a concept vector. Probabilities
     within a group are raised to the power ``sharpness``: between two lesions that a text leaves
-    open, a picture of the likelier one is worth more than a picture of both.
+    open, a picture of the likelier one is worth more than a picture of both. A ``scoped`` reader
+    also learned which texts lie beyond everything that it can name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +41,7 @@ class ReaderConfig(BaseModel):
     hidden: int = Field(default=512, gt=0)
     bottleneck: int = Field(default=128, gt=0)
     sharpness: float = Field(default=2.0, gt=0)
+    scoped: bool = False
 
 
 class ConceptReader(nn.Module):
@@ -61,15 +63,39 @@ class ConceptReader(nn.Module):
                 for group, values in config.groups.items()
             }
         )
+        # two directions: of what training pictures show, and of what lies beyond
+        scope = torch.randn(2, config.bottleneck) if config.scoped else None
+        self.scope = nn.Parameter(scope) if scope is not None else None
 
     def logits(self, sentences: Tensor) -> dict[str, Tensor]:
         """Each group's logits [n values + 1]; the last one is "nothing stated"."""
         read = F.normalize(self.body(sentences.float()), dim=-1)
         # a ParameterDict has an order of its own; vectors have that of the configuration
-        return {
-            group: _SCALE * read @ F.normalize(self.values[group], dim=-1).T
-            for group in self.config.groups
-        }
+        return {group: _compare(read, self.values[group]) for group in self.config.groups}
+
+    def scope_logits(self, sentences: Tensor) -> Tensor:
+        """Logits [n 2] of "training pictures show it" and "it lies beyond".
+
+        Raises:
+            ModelError: a reader that never learned the difference.
+        """
+        if self.scope is None:
+            raise ModelError(
+                "this reader does not know what it does not know",
+                value="scoped: false",
+                expected="a reader trained on reports from elsewhere too",
+                remedy="train it again with coin train reader",
+            )
+        return _compare(F.normalize(self.body(sentences.float()), dim=-1), self.scope)
+
+    def known(self, sentences: Tensor) -> Tensor:
+        """How likely each text states what training pictures show, [n] of 0 to 1.
+
+        A reader that is not scoped takes every text for known.
+        """
+        if self.scope is None:
+            return torch.ones(len(sentences), device=sentences.device)
+        return self.scope_logits(sentences).softmax(-1)[:, 0]
 
     def forward(self, sentences: Tensor) -> Tensor:
         """Concept vectors [n dim] of sentence embeddings [n text_dim] of norm sqrt(text_dim)."""
@@ -110,3 +136,7 @@ class ConceptReader(nn.Module):
         refuse_mismatch("the reader", missing=set(own) - fitting, unexpected=set(weights) - fitting)
         reader.load_state_dict(weights)
         return reader.eval()
+
+
+def _compare(read: Tensor, directions: Tensor) -> Tensor:
+    return _SCALE * read @ F.normalize(directions, dim=-1).T

@@ -8,6 +8,8 @@ arXiv 2112.10752, section 3.1).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,12 +21,21 @@ from torch import Tensor, nn
 
 from coin_retrieval.training.data import PackedCases, dihedral
 from coin_retrieval.training.loop import LoopSettings, Task, device
+from coin_retrieval.training.perception import SqueezeFeatures, perceptual_distance
+from coin_retrieval.training.sampling import balanced_weights
 from coin_retrieval.training.sheets import grid, to_uint8
+from coin_retrieval.training.warm_start import take_over
 from coin_retrieval.types import RgbImage
 
 
 class AutoencoderRecipe(BaseModel):
-    """The autoencoder's shape and training; one YAML file."""
+    """The autoencoder's shape and training; one YAML file.
+
+    ``perceptual_weight`` compares in a frozen SqueezeNet's features too, ``turned_share`` is how
+    often latents are turned before they are decoded: what is alike up to a turn has then latents
+    alike up to a turn, which a diffusion model learns sooner (EQ-VAE, Kouzelis et al. 2025,
+    arXiv 2502.09509). ``upsample`` bilinear leaves no mesh.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,6 +51,11 @@ class AutoencoderRecipe(BaseModel):
     latent_penalty: float = Field(default=1e-3, ge=0)
     edge_weight: float = Field(default=1.0, ge=0)
     texture_weight: float = Field(default=0.0, ge=0)
+    perceptual_weight: float = Field(default=0.0, ge=0)
+    turned_share: float = Field(default=0.0, ge=0, le=1)
+    upsample: Literal["nearest", "bilinear"] = "nearest"
+    balance: float = Field(default=1.0, ge=0, le=1)
+    start_from: Path | None = None
 
 
 class AutoencoderTask(Task):
@@ -50,27 +66,40 @@ class AutoencoderTask(Task):
     """
 
     def __init__(
-        self, cases: PackedCases, held_out: PackedCases, recipe: AutoencoderRecipe
+        self,
+        cases: PackedCases,
+        held_out: PackedCases,
+        recipe: AutoencoderRecipe,
+        *,
+        perception: SqueezeFeatures | None = None,
     ) -> None:
         self._cases, self._held_out, self._recipe = cases, held_out, recipe
+        self._weights = balanced_weights(cases.rows, power=recipe.balance)
+        self._perception = perception.to(device()) if perception is not None else None
         self.module: nn.Module = AutoencoderTiny(
             encoder_block_out_channels=(recipe.channels,) * 4,
             decoder_block_out_channels=(recipe.channels,) * 4,
             num_encoder_blocks=recipe.encoder_blocks,
             num_decoder_blocks=recipe.decoder_blocks,
             latent_channels=recipe.latent_channels,
+            upsample_fn=recipe.upsample,
         )
+        if recipe.start_from is not None:
+            take_over(self.module, recipe.start_from)
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch; see :class:`.Task`."""
         recipe = self._recipe
-        indices = random.integers(len(self._cases.rows), size=recipe.batch)
+        indices = random.choice(len(self._weights), size=recipe.batch, p=self._weights)
         whole = dihedral(self._cases.batch(indices), int(random.integers(8)))
         top, left = random.integers(0, recipe.side_px - recipe.crop_px + 1, size=2)
         crop = whole[..., top : top + recipe.crop_px, left : left + recipe.crop_px]
         real = crop.to(device(), memory_format=torch.channels_last)
         latents = self.module.encode(real).latents  # type: ignore[operator]
         noisy = latents + recipe.latent_noise * torch.randn_like(latents)
+        if random.random() < recipe.turned_share:
+            turn = int(random.integers(1, 8))
+            noisy, real = dihedral(noisy, turn), dihedral(real, turn)
         drawn = self.module.decode(noisy).sample  # type: ignore[operator]
         pixels = F.l1_loss(drawn, real)
         edges = sum((F.l1_loss(drawn.diff(dim=d), real.diff(dim=d)) for d in (-1, -2)), pixels * 0)
@@ -78,6 +107,10 @@ class AutoencoderTask(Task):
         grain = F.l1_loss(texture(drawn), texture(real))
         total = pixels + recipe.edge_weight * edges + recipe.texture_weight * grain
         figures = {"l1": pixels.item(), "grain": grain.item(), "rms": size.item() ** 0.5}
+        if self._perception is not None and recipe.perceptual_weight:
+            alike = perceptual_distance(self._perception(drawn), self._perception(real))
+            total = total + recipe.perceptual_weight * alike
+            figures["alike"] = alike.item()
         return total + recipe.latent_penalty * size, figures
 
     def sheet(self, averaged: nn.Module) -> RgbImage:

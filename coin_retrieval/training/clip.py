@@ -22,6 +22,8 @@ from coin_retrieval.case_table import CaseRow
 from coin_retrieval.starter import minilm
 from coin_retrieval.training.augment import AugmentSettings, augment
 from coin_retrieval.training.data import PackedCases
+from coin_retrieval.training.depthwise import quicken
+from coin_retrieval.training.imagenet import freeze_stages, start_from_imagenet
 from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.losses import multi_positive
 from coin_retrieval.training.sampling import balanced_weights
@@ -33,9 +35,22 @@ from coin_retrieval.training.warm_start import take_over
 class ClipRecipe(BaseModel):
     """The encoder's shape and training; one YAML file.
 
-    ``jitter`` moves each report's sentence embedding by so much noise, as unheard wordings do.
-    ``start_from`` is a safetensors file whose fitting weights are taken over. With a ``text_head``
-    that part is taught again when the pictures' embeddings stand still.
+    Attributes:
+        small_px: the side of the pictures in the first ``small_share`` of the training, which
+            costs half there and loses nothing (Howard's progressive resizing; Touvron et al. 2019,
+            arXiv 1906.06423).
+        jitter: moves each report's sentence embedding by so much noise, as unheard wordings do.
+        imagenet: begin with the published weights of the vision model.
+        trunk_rate: the trunk's share of the learning rate.
+        frozen_stages: that the trunk keeps: edges and colours are everywhere the same, and
+            learning them anew would cost half of the time.
+        start_from: a safetensors file whose fitting weights are taken over.
+        gently: sources whose pictures are augmented without changing size or paleness, for there
+            these are the finding.
+        close_up: sources whose pictures have one small cell in the middle; crops of them go down
+            to ``closest_crop`` of the area, as other laboratories crop.
+        drawn_share: of the pictures that are replaced by drawn ones of the same finding.
+        text_head: that part is taught again when the pictures' embeddings stand still.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +58,8 @@ class ClipRecipe(BaseModel):
     loop: LoopSettings
     side_px: int = 144
     image_px: int = 96
+    small_px: int | None = Field(default=None, gt=0)
+    small_share: float = Field(default=0.5, ge=0, le=1)
     batch: int = 128
     vision_model: str = "resnet10t"
     dim: int = 256
@@ -50,7 +67,13 @@ class ClipRecipe(BaseModel):
     balance: float = Field(default=0.5, ge=0, le=1)
     image_weight: float = Field(default=0.5, ge=0)
     jitter: float = Field(default=0.3, ge=0)
+    imagenet: bool = False
+    trunk_rate: float = Field(default=1.0, gt=0, le=1)
+    frozen_stages: int = Field(default=0, ge=0)
     start_from: Path | None = None
+    gently: tuple[str, ...] = ("Chula RBC-12 (MIT)",)
+    close_up: tuple[str, ...] = ("PBC",)
+    closest_crop: float = Field(default=0.16, gt=0)
     drawn_share: float = Field(default=0.25, ge=0, le=1)
     augment: AugmentSettings = AugmentSettings()
     text_head: TextHeadRecipe | None = None
@@ -72,20 +95,54 @@ class ClipTask(Task):
         drawn: PackedCases | None = None,
     ) -> None:
         self._cases, self._captions, self._recipe = cases, captions, recipe
+        self._shown_px = recipe.image_px
         self._drawn = drawn
         self._drawn_by_finding = _by_finding(drawn.rows) if drawn is not None else {}
         self._weights = balanced_weights(cases.rows, power=recipe.balance)
+        sources = [row.attributes.get("source") for row in cases.rows]
+        self._which = np.array(
+            [2 * (source in recipe.close_up) or int(source in recipe.gently) for source in sources]
+        )
+        usual = recipe.augment
+        self._manners = (usual, usual.gentle(), usual.close_up(recipe.closest_crop))
         findings = sorted({row.finding for row in cases.rows})
         self._labels = torch.tensor([findings.index(row.finding) for row in cases.rows])
         self.module: nn.Module = build_clip(recipe)
+        quicken(self.module.visual)
+        if recipe.imagenet:
+            start_from_imagenet(self.module.visual.trunk, recipe.vision_model)
         if recipe.start_from is not None:
             take_over(self.module, recipe.start_from)
+        freeze_stages(self.module.visual.trunk, recipe.frozen_stages)
+
+    def begin(self, done: float) -> None:
+        """Small pictures first, and what is frozen stays so; see :class:`.Task`."""
+        recipe = self._recipe
+        small = recipe.small_px is not None and done < recipe.small_share
+        self._shown_px = recipe.small_px if small and recipe.small_px else recipe.image_px
+        freeze_stages(self.module.visual.trunk, recipe.frozen_stages)  # type: ignore[union-attr,arg-type]
+
+    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
+        """The trunk's parameters and the others; see :class:`.Task`."""
+        trunk = list(self.module.visual.trunk.parameters())  # type: ignore[union-attr]
+        known = {id(parameter) for parameter in trunk}
+        learning = [p for p in self.module.parameters() if p.requires_grad]
+        return [
+            ([p for p in learning if id(p) in known], self._recipe.trunk_rate),
+            ([p for p in learning if id(p) not in known], 1.0),
+        ]
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch; see :class:`.Task`."""
         recipe, model = self._recipe, self.module
         rows = random.choice(len(self._weights), size=recipe.batch, p=self._weights)
-        seen = augment(self._pictures(rows, random), recipe.image_px, recipe.augment, random)
+        seen = augment(
+            self._pictures(rows, random),
+            self._shown_px,
+            self._manners,
+            random,
+            which=self._which[rows],
+        )
         image = F.normalize(model.visual(seen.to(device())), dim=-1).float()  # type: ignore[operator]
         pooled = self._captions.draw(rows, random, jitter=recipe.jitter).to(device())
         text = F.normalize(model.text.proj(pooled), dim=-1).float()  # type: ignore[union-attr,operator]

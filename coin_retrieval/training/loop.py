@@ -53,6 +53,14 @@ class Task(ABC):
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch drawn with ``random``, and figures to show beside it."""
 
+    def begin(self, done: float) -> None:
+        """Called before each step, the module in training mode; ``done`` is the share of all."""
+        del done
+
+    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Groups of parameters to train, each with its share of the learning rate."""
+        return [([p for p in self.module.parameters() if p.requires_grad], 1.0)]
+
     def sheet(self, averaged: nn.Module) -> RgbImage | None:
         """A sample sheet drawn with the averaged weights, if the task can draw one."""
         del averaged
@@ -75,9 +83,13 @@ def fit(task: Task, settings: LoopSettings, out: Path, *, name: str) -> nn.Modul
     module = task.module.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaging = get_ema_multi_avg_fn(settings.ema_decay)  # type: ignore[no-untyped-call]
     averaged = AveragedModel(module, multi_avg_fn=averaging, use_buffers=True)
-    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    rates = task.rates()
+    trained = [parameter for group, _ in rates for parameter in group]
     optimizer = torch.optim.AdamW(
-        trained, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
+        [{"params": group, "share": share} for group, share in rates],
+        settings.learning_rate,
+        betas=(0.9, 0.99),
+        weight_decay=settings.weight_decay,
     )
     step, spent_s = _resume(out, module, averaged, optimizer)
     started = time.monotonic() - spent_s
@@ -93,8 +105,9 @@ def fit(task: Task, settings: LoopSettings, out: Path, *, name: str) -> nn.Modul
         bar = progress.add_task(name, total=settings.steps, left="?", figures="", completed=step)
         while (done := _share_done(settings, step, time.monotonic() - started)) < 1.0:
             for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * _rate(settings, step, done)
+                group["lr"] = settings.learning_rate * _rate(settings, step, done) * group["share"]
             module.train()
+            task.begin(done)
             random = np.random.default_rng((settings.seed, step))
             torch.manual_seed(int(random.integers(2**31)))
             with torch.autocast(target.type, torch.bfloat16, enabled=settings.bf16):

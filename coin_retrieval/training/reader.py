@@ -22,7 +22,9 @@ from coin_retrieval.training.texts import embed_texts
 from coin_retrieval.wordings.captions import (
     Composed,
     compose,
+    compose_elsewhere,
     compose_setting,
+    held_out_from_elsewhere,
     held_out_reports,
     whole_reports,
 )
@@ -30,25 +32,34 @@ from coin_retrieval.wordings.concepts import Concepts
 
 
 class ReaderRecipe(BaseModel):
-    """How much is read and how long; one YAML file. ``composed`` counts reports a finding."""
+    """How much is read and how long; one YAML file.
+
+    ``composed`` counts reports a finding, ``elsewhere`` reports of what no training picture shows.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     loop: LoopSettings
     batch: int = Field(default=256, gt=0)
     composed: int = Field(default=400, gt=0)
+    elsewhere: int = Field(default=0, ge=0)
     jitter: float = Field(default=0.5, ge=0)
     mixed_share: float = Field(default=0.5, ge=0, le=1)
     other_groups_weight: float = Field(default=0.2, ge=0)
+    scope_weight: float = Field(default=1.0, ge=0)
     sharpness: float = Field(default=2.0, gt=0)
 
 
 @dataclass(frozen=True)
 class ReadReports:
-    """Sentence embeddings [n dim] of norm sqrt(dim), and what each states, int64 [n groups]."""
+    """Sentence embeddings [n dim] of norm sqrt(dim), and what each states, int64 [n groups].
+
+    ``known`` is bool [n]: whether training pictures show it.
+    """
 
     sentences: Tensor
     stated: Tensor
+    known: Tensor
 
 
 class ReaderTask(Task):
@@ -56,7 +67,12 @@ class ReaderTask(Task):
 
     def __init__(self, reports: ReadReports, concepts: Concepts, recipe: ReaderRecipe) -> None:
         self._reports, self._concepts, self._recipe = reports, concepts, recipe
-        config = ReaderConfig(groups=concepts.groups, dim=concepts.dim, sharpness=recipe.sharpness)
+        config = ReaderConfig(
+            groups=concepts.groups,
+            dim=concepts.dim,
+            sharpness=recipe.sharpness,
+            scoped=not bool(reports.known.all()),
+        )
         self.module: nn.Module = ConceptReader(config)
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
@@ -81,7 +97,18 @@ class ReaderTask(Task):
             losses.append(cross_entropy * (1.0 if column == 0 else recipe.other_groups_weight))
             if column == 0:
                 hit = (logits.argmax(1).cpu() == wanted.argmax(1)).float().mean().item()
+        if self.module.config.scoped:  # type: ignore[union-attr]
+            losses.append(recipe.scope_weight * self._scope_loss(sentences, rows, others, kept))
         return torch.stack(losses).sum(), {"hit": hit}
+
+    def _scope_loss(self, sentences: Tensor, rows: Tensor, others: Tensor, kept: Tensor) -> Tensor:
+        """Cross entropy of "known" and "beyond"; a mixture is known by its known share."""
+        known = self._reports.known.float()[:, None]
+        share = kept * known[rows] + (1 - kept) * known[others]
+        logits = self.module.scope_logits(sentences.to(device()))  # type: ignore[operator]
+        wanted = torch.cat([share, 1 - share], 1).to(logits.device)
+        missed: Tensor = F.cross_entropy(logits.float(), wanted)
+        return missed
 
     def _wanted(self, rows: Tensor, column: int, values: int) -> Tensor:
         stated = self._reports.stated[rows, column]
@@ -89,9 +116,12 @@ class ReaderTask(Task):
 
 
 def reports_to_read(
-    rows: Sequence[CaseRow], concepts: Concepts, *, composed: int, seed: int
+    rows: Sequence[CaseRow], concepts: Concepts, *, composed: int, elsewhere: int = 0, seed: int
 ) -> ReadReports:
-    """Composed and whole reports of every finding, texts that name none, and the empty text."""
+    """Composed and whole reports of every finding, texts that name none, and the empty text.
+
+    With ``elsewhere``, so many that state what no training picture shows.
+    """
     random = np.random.default_rng(seed)
     by_finding: dict[str, list[CaseRow]] = {}
     for row in rows:
@@ -103,10 +133,12 @@ def reports_to_read(
         texts += [Composed(t, {"finding": finding}) for t in whole_reports().get(finding, ())]
         texts += [compose_setting(own[int(i)], random) for i in picked[: composed // 20]]
     texts += [Composed("", {})] * composed
+    known = torch.arange(len(texts) + elsewhere) < len(texts)
+    texts += [compose_elsewhere(random) for _ in range(elsewhere)]
     sentences = embed_texts([composed.text for composed in texts]).float()
     unit = F.normalize(sentences, dim=-1) * sentences.shape[-1] ** 0.5
     stated = np.stack([concepts.indices(composed.stated) for composed in texts])
-    return ReadReports(unit, torch.from_numpy(stated))
+    return ReadReports(unit, torch.from_numpy(stated), known)
 
 
 @torch.inference_mode()
@@ -116,8 +148,24 @@ def held_out_accuracy(reader: ConceptReader, concepts: Concepts) -> float:
     rates = []
     for finding, reports in held_out_reports().items():
         if finding in findings:
-            sentences = embed_texts(list(reports)).float()
-            unit = F.normalize(sentences, dim=-1) * sentences.shape[-1] ** 0.5
-            named = reader.logits(unit.to(device()))["finding"].argmax(1).tolist()
+            named = reader.logits(_sentences(reports))["finding"].argmax(1).tolist()
             rates.append(float(np.mean([index == findings.index(finding) for index in named])))
     return float(np.mean(rates)) if rates else float("nan")
+
+
+@torch.inference_mode()
+def held_out_scope(reader: ConceptReader, concepts: Concepts) -> dict[str, float]:
+    """The shares of held-out reports that the reader rightly takes for known, and for beyond."""
+    findings = concepts.groups["finding"]
+    inside = [text for finding in findings for text in held_out_reports().get(finding, ())]
+    known, beyond = (
+        float((reader.known(_sentences(texts)) > 0.5).float().mean())
+        for texts in (inside, held_out_from_elsewhere())
+    )
+    return {"held_out_known": known, "held_out_beyond": 1 - beyond}
+
+
+def _sentences(texts: Sequence[str]) -> Tensor:
+    sentences = embed_texts(list(texts)).float()
+    unit: Tensor = F.normalize(sentences, dim=-1) * sentences.shape[-1] ** 0.5
+    return unit.to(device())

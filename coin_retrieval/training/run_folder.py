@@ -5,6 +5,7 @@ A run that was killed goes on where it was; a finished one is not repeated.
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,17 +44,30 @@ class Workshop:
 
 
 def find_tables(data: Path) -> tuple[Path, ...]:
-    """The ``cases.csv`` of a folder's folders, or the one manifest that ``data`` is.
+    """The manifests of training in a folder's folders, or the one manifest that ``data`` is.
+
+    In a folder that is each CSV of cases, unless its ``split`` has no ``train``: so is a table of
+    another laboratory that is kept for judging.
 
     Raises:
         SettingsError: there is none.
     """
-    tables = (data,) if data.is_file() else tuple(sorted(data.glob("*/cases.csv")))
+    tables = (data,) if data.is_file() else tuple(filter(_trains, sorted(data.glob("*/*.csv"))))
     if not tables:
         raise SettingsError(
-            "no training data", value=str(data), expected="a manifest, or folders with cases.csv"
+            "no training data",
+            value=str(data),
+            expected="a manifest, or folders with a CSV of image_path, case_id and finding",
         )
     return tables
+
+
+def _trains(table: Path) -> bool:
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        if not {"image_path", "case_id", "finding"} <= set(rows.fieldnames or ()):
+            return False
+        return any(row.get("split", "train") == "train" for row in rows)
 
 
 def load_recipe(kind: type[Recipe], path: Path) -> Recipe:

@@ -31,6 +31,7 @@ from coin_retrieval.training.reader import (
     ReaderRecipe,
     ReaderTask,
     held_out_accuracy,
+    held_out_scope,
     reports_to_read,
 )
 from coin_retrieval.training.run_folder import Workshop, finished, run_once
@@ -41,10 +42,14 @@ from coin_retrieval.types import content_digest
 from coin_retrieval.wordings.concepts import concepts_of
 
 
-def train_autoencoder(shop: Workshop, recipe: AutoencoderRecipe) -> Path:
-    """Train the autoencoder; returns its directory."""
+def train_autoencoder(
+    shop: Workshop, recipe: AutoencoderRecipe, *, perception: Path | None = None
+) -> Path:
+    """Train the autoencoder; ``perception`` as in :func:`train_decoder`; returns its directory."""
     held_out = shop.cases("val", recipe.side_px)
-    task = AutoencoderTask(shop.cases("train", recipe.side_px), held_out, recipe)
+    features = SqueezeFeatures(perception) if perception is not None else None
+    cases = shop.cases("train", recipe.side_px)
+    task = AutoencoderTask(cases, held_out, recipe, perception=features)
 
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
         standardise_latents(module, shop.cases("train", recipe.side_px), count=512)
@@ -107,12 +112,19 @@ def train_reader(shop: Workshop, recipe: ReaderRecipe) -> Path:
     out = shop.out / "reader"
     if (out / "model").exists():
         return out / "model"
-    reports = reports_to_read(rows, concepts, composed=recipe.composed, seed=recipe.loop.seed)
+    reports = reports_to_read(
+        rows,
+        concepts,
+        composed=recipe.composed,
+        elsewhere=recipe.elsewhere,
+        seed=recipe.loop.seed,
+    )
     task = ReaderTask(reports, concepts, recipe)
 
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
         module.save(directory)  # type: ignore[operator]
-        return {"held_out_accuracy": held_out_accuracy(module, concepts)}  # type: ignore[arg-type]
+        figures = {"held_out_accuracy": held_out_accuracy(module, concepts)}  # type: ignore[arg-type]
+        return figures | (held_out_scope(module, concepts) if recipe.elsewhere else {})  # type: ignore[arg-type]
 
     return run_once(shop, "reader", keep, lambda out: fit(task, recipe.loop, out, name="reader"))
 

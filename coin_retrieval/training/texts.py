@@ -16,7 +16,7 @@ from coin_retrieval.case_table import CaseRow
 from coin_retrieval.starter import minilm
 from coin_retrieval.training.loop import device
 from coin_retrieval.types import content_digest
-from coin_retrieval.wordings.captions import WORDINGS, compose_report
+from coin_retrieval.wordings.captions import TRAINED_WORDINGS, compose_report
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def caption_pool(rows: tuple[CaseRow, ...], *, size: int, seed: int, cache: Path
     key = content_digest(
         {
             "rows": [[str(row.image_path), row.finding] for row in rows],
-            "wordings": [path.read_text(encoding="utf-8") for path in sorted(WORDINGS.glob("*"))],
+            "wordings": [path.read_text(encoding="utf-8") for path in TRAINED_WORDINGS],
             "composer": Path(compose_report.__code__.co_filename).read_text(encoding="utf-8"),
             "size": size,
             "seed": seed,

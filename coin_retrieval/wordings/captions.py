@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from coin_retrieval.errors import CaseTableError, InputError
 
 WORDINGS = Path(__file__).parent
 LEXICON = WORDINGS / "lexicon.yaml"
+TRAINED_WORDINGS = (LEXICON, WORDINGS / "reports.yaml")
 _WHOLE_SHARE = 0.45
 
 Statements = Mapping[str, str]
@@ -73,6 +75,18 @@ def load_lexicon(path: Path = LEXICON) -> Lexicon:
 def held_out_reports() -> Mapping[str, tuple[str, ...]]:
     """Finding → whole reports that no training caption contains."""
     return _read_reports("held_out.yaml")
+
+
+@cache
+def reports_from_elsewhere() -> tuple[str, ...]:
+    """Reports to train on of what no training picture shows."""
+    return tuple(chain.from_iterable(_read_reports("elsewhere.yaml").values()))
+
+
+@cache
+def held_out_from_elsewhere() -> tuple[str, ...]:
+    """As :func:`reports_from_elsewhere`, never trained on."""
+    return tuple(chain.from_iterable(_read_reports("held_out_elsewhere.yaml").values()))
 
 
 @cache
@@ -162,6 +176,11 @@ def compose(row: CaseRow, random: np.random.Generator) -> Composed:
     if layout == 0 or not signs:
         stated = {k: v for k, v in stated.items() if k not in seen}
     return Composed(_cased(f"{setting}{body}", random), stated)
+
+
+def compose_elsewhere(random: np.random.Generator) -> Composed:
+    """A report of what no training picture shows; it states nothing that a generator could draw."""
+    return Composed(_cased(_pick(reports_from_elsewhere(), random), random), {})
 
 
 def compose_setting(row: CaseRow, random: np.random.Generator) -> Composed:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from coin_retrieval.errors import WeightsError
+from coin_retrieval.errors import ModelError, WeightsError
 from coin_retrieval.nets.reader import CONFIG, WEIGHTS, ConceptReader, ReaderConfig
 
 # not in alphabetical order: a vector's order is the configuration's
@@ -58,3 +58,21 @@ def test_a_configuration_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / CONFIG).write_text("{")
     with pytest.raises(WeightsError, match="coin train reader"):
         ConceptReader.load(tmp_path)
+
+
+def test_a_reader_without_scope_takes_every_text_for_known_and_says_that_it_cannot_tell() -> None:
+    sentences = torch.randn(4, 8)
+    assert torch.equal(_reader().known(sentences), torch.ones(4))
+    with pytest.raises(ModelError, match="coin train reader"):
+        _reader().scope_logits(sentences)
+
+
+def test_scope_is_saved_with_the_reader_and_leaves_its_vectors_alone(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = _reader().config.model_copy(update={"scoped": True})
+    reader, sentences = ConceptReader(config).eval(), torch.randn(3, 8)
+    reader.save(tmp_path)
+    loaded = ConceptReader.load(tmp_path)
+    assert torch.equal(loaded.known(sentences), reader.known(sentences))
+    assert ((reader.known(sentences) > 0) & (reader.known(sentences) < 1)).all()
+    assert loaded(sentences).shape == (3, 32)

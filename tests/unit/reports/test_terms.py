@@ -8,9 +8,12 @@ import pytest
 import yaml
 
 from coin_retrieval.errors import SettingsError
+from coin_retrieval.generation.pipeline import READER
+from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.reports.plain import read_report
 from coin_retrieval.reports.terminology import load_terminologies
 from coin_retrieval.reports.terms import known_terms, load_terms
+from coin_retrieval.starter import GENERATOR
 from coin_retrieval.wordings.captions import load_lexicon
 
 BETHESDA = load_terms("bethesda")
@@ -34,9 +37,10 @@ def test_every_wording_is_read_as_its_category(wording: str, code: str) -> None:
     assert [found.code for found in read_report(f"Cervical smear. {wording}.").codes] == [code]
 
 
-def test_the_cells_of_blood_are_the_findings_of_blood() -> None:
+def test_the_cells_of_blood_are_the_findings_of_blood_that_the_starter_draws() -> None:
     findings = load_lexicon().findings
-    blood = {name for name, words in findings.items() if words.site == "peripheral blood"}
+    drawn = ConceptReader.load(GENERATOR / READER).config.groups["finding"]
+    blood = {name for name in drawn if findings[name].site == "peripheral blood"}
     assert {term.code for term in load_terms("blood").terms} == blood
 
 

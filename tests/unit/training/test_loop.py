@@ -49,3 +49,33 @@ def test_a_finished_run_is_not_trained_further(tmp_path: Path) -> None:
     first = fit(Line(), SETTINGS, tmp_path, name="line")
     again = fit(Line(killed_at=0), SETTINGS, tmp_path, name="line")
     assert torch.equal(first.weight.detach(), again.weight.detach())
+
+
+class Slope(Task):
+    """Two numbers that fall alike, the second at a quarter of the rate."""
+
+    def __init__(self) -> None:
+        self.module: nn.Module = nn.ParameterList([torch.ones(1), torch.ones(1)])
+        self.begun: list[float] = []
+
+    def begin(self, done: float) -> None:
+        assert self.module.training
+        self.begun.append(done)
+
+    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
+        first, second = self.module.parameters()
+        return [([first], 1.0), ([second], 0.25)]
+
+    def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        return torch.stack([value.sum() for value in self.module.parameters()]).sum(), {}
+
+
+def test_a_group_learns_at_its_share_of_the_rate(tmp_path: Path) -> None:
+    settings = LoopSettings(
+        steps=4, learning_rate=0.1, warmup_steps=1, ema_decay=0.01, bf16=False, weight_decay=0
+    )
+    task = Slope()
+    fit(task, settings, tmp_path, name="slope")
+    first, second = (1 - float(value.detach()) for value in task.module.parameters())
+    assert second == pytest.approx(first / 4, rel=1e-3)
+    assert task.begun == [0.0, 0.25, 0.5, 0.75]

@@ -48,7 +48,7 @@ def test_balance_weighs_groups_by_a_power_of_their_size() -> None:
 
 def test_augmentation_keeps_the_range_and_gives_the_size_that_was_asked_for() -> None:
     images = torch.rand(4, 3, 40, 40) * 2 - 1
-    seen = augment(images, 24, AugmentSettings(), np.random.default_rng(0))
+    seen = augment(images, 24, [AugmentSettings()], np.random.default_rng(0))
     assert seen.shape == (4, 3, 24, 24)
     assert seen.abs().max() <= 1
 

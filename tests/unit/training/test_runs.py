@@ -24,7 +24,7 @@ from coin_retrieval.training.diffusion import DiffusionRecipe
 from coin_retrieval.training.distillation import DistillationRecipe
 from coin_retrieval.training.loop import LoopSettings
 from coin_retrieval.training.reader import ReaderRecipe
-from coin_retrieval.training.run_folder import Workshop, load_recipe, recipe_path
+from coin_retrieval.training.run_folder import Workshop, find_tables, load_recipe, recipe_path
 from coin_retrieval.training.text_head import TextHeadRecipe
 from coin_retrieval.types import ReportSource
 
@@ -179,3 +179,19 @@ def test_a_recipe_with_an_unknown_field_is_refused(tmp_path: Path) -> None:
     file.write_text("loop: {steps: 1, learning_rate: 0.1}\nlearning_rat: 2\n")
     with pytest.raises(SettingsError, match="learning_rat"):
         load_recipe(AutoencoderRecipe, file)
+
+
+def test_a_table_that_is_kept_for_judging_is_not_trained_on(tmp_path: Path) -> None:
+    header = "image_path,case_id,finding"
+    tables = {
+        "a/cases.csv": f"{header},split\na.png,a,basophil,train\n",
+        "b/others.csv": f"{header},split\nb.png,b,basophil,train\n",
+        "c/laboratory.csv": f"{header},split\nc.png,c,basophil,val\n",
+        "d/cells.csv": "image_path,label_path\nd.png,d.png\n",
+        "e/cases.csv": f"{header}\ne.png,e,basophil\n",
+    }
+    for name, text in tables.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    found = [str(table.relative_to(tmp_path)) for table in find_tables(tmp_path)]
+    assert found == ["a/cases.csv", "b/others.csv", "e/cases.csv"]

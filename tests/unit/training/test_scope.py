@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from coin_retrieval.case_table import CaseRow
+from coin_retrieval.nets.reader import ConceptReader
+from coin_retrieval.reports.plain import read_report
+from coin_retrieval.training.loop import LoopSettings, fit
+from coin_retrieval.training.reader import (
+    ReaderRecipe,
+    ReaderTask,
+    held_out_scope,
+    reports_to_read,
+)
+from coin_retrieval.wordings.captions import (
+    held_out_from_elsewhere,
+    held_out_reports,
+    load_lexicon,
+    reports_from_elsewhere,
+    whole_reports,
+)
+from coin_retrieval.wordings.concepts import concepts_of
+
+RECIPE = ReaderRecipe(
+    loop=LoopSettings(steps=150, learning_rate=2e-3, ema_decay=0.9, warmup_steps=5, bf16=False),
+    batch=128,
+    composed=40,
+    elsewhere=160,
+)
+
+
+def _rows() -> list[CaseRow]:
+    rows = []
+    for finding in ("eosinophil", "Candida", "target cell"):
+        words = load_lexicon().findings[finding]
+        rows.append(CaseRow(Path(), "c", site=words.site, finding=finding, specimen=words.specimen))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> ConceptReader:
+    rows = _rows()
+    concepts = concepts_of(rows)
+    reports = reports_to_read(
+        rows, concepts, composed=RECIPE.composed, elsewhere=RECIPE.elsewhere, seed=0
+    )
+    assert int((~reports.known).sum()) == RECIPE.elsewhere
+    assert (reports.stated[~reports.known] == -1).all()
+    out = tmp_path_factory.mktemp("reader")
+    trained = fit(ReaderTask(reports, concepts, RECIPE), RECIPE.loop, out, name="reader")
+    assert isinstance(trained, ConceptReader)
+    return trained
+
+
+def test_a_reader_learns_what_lies_beyond_its_pictures(reader: ConceptReader) -> None:
+    found = held_out_scope(reader, concepts_of(_rows()))
+    assert found["held_out_known"] > 0.8
+    assert found["held_out_beyond"] > 0.6
+
+
+def test_without_reports_from_elsewhere_a_reader_has_no_scope() -> None:
+    rows = _rows()
+    concepts = concepts_of(rows)
+    reports = reports_to_read(rows, concepts, composed=2, seed=0)
+    task = ReaderTask(reports, concepts, RECIPE)
+    assert isinstance(task.module, ConceptReader)
+    assert task.module.scope is None
+    loss, _ = task.loss(np.random.default_rng(0))
+    assert torch.isfinite(loss)
+
+
+def test_reports_from_elsewhere_are_read_once_and_are_nobody_elses() -> None:
+    trained, judged = reports_from_elsewhere(), held_out_from_elsewhere()
+    ours = [
+        text
+        for kind in (whole_reports(), held_out_reports())
+        for texts in kind.values()
+        for text in texts
+    ]
+    everything = [text.lower() for text in (*trained, *judged)]
+    assert len(set(everything)) == len(everything)
+    assert not set(everything) & {text.lower() for text in ours}
+    assert all(read_report(text).text for text in (*trained, *judged))
