@@ -90,10 +90,9 @@ def row(name: str, found: Counter[str]) -> str:
     """One line of the table."""
     meaningful = found["caught"] + found["survived"] + found["no tests"]
     run = meaningful + found["equivalent"]
-    return (
-        f"| {name} | {run} | {found['caught']} | {found['equivalent']} | {found['survived']}"
-        f" | {found['no tests']} | {found['not checked']} | {found['caught'] / max(meaningful, 1):.0%} |"
-    )
+    counts = (run, found["caught"], found["equivalent"], found["survived"], found["no tests"])
+    cells = " | ".join(map(str, (name, *counts, found["not checked"])))
+    return f"| {cells} | {found['caught'] / max(meaningful, 1):.0%} |"
 
 
 if __name__ == "__main__":
