@@ -15,10 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import BertConfig, BertModel
+from transformers.initialization import no_init_weights
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from coin_retrieval.nets.reader import ConceptReader
-from coin_retrieval.nets.towers import filled_tower, no_init_weights, reading
+from coin_retrieval.nets.towers import filled_tower, reading
 
 
 class SentenceBert(BertModel):  # type: ignore[misc]

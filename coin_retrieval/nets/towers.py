@@ -8,7 +8,6 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
-from transformers.initialization import no_init_weights
 
 from coin_retrieval.files import digest_file
 from coin_retrieval.nets.pretrained import read_safetensors, refuse_mismatch
@@ -19,8 +18,6 @@ reading = threading.RLock()
 """Held while a tower computes: encoder and generator may have the same one."""
 
 _towers: WeakValueDictionary[tuple[object, ...], Any] = WeakValueDictionary()
-
-__all__ = ["filled_tower", "no_init_weights", "reading"]
 
 
 def filled_tower(empty: Any, directory: Path, *, dtype: torch.dtype, device: torch.device) -> Any:
