@@ -2,24 +2,25 @@
 
 The front door: what stands in ``__all__`` is public and typed, and loads when it is first used.
 
->>> import coin_retrieval as coin
->>> from indexer import build
->>> built = build("archive", ["cases.csv"])
->>> archive = coin.open("archive")
->>> result = archive.search("Koilocytes with perinuclear halos", where={"site": "cervix"}, k=3)
->>> result  # in a notebook: prototypes (marked), cases, closeness, shares
-<3 cases, mode fused, 4 synthetic prototypes>
-  1  <case ...>
-  2  <case ...>
-  3  <case ...>
->>> result.cases[0].explain()
-Case ...
->>> sorted(result.to_dict()), len(result.to_pandas()), result.sheet().mode
-(['cases', ...], 3, 'RGB')
->>> coin.draw("Bilobed nucleus, coarse orange granules", n=2)
-<2 synthetic prototypes, seeds 0, 1>
->>> coin.Encoder("starter").encode(["cell.png", result.cases[0].thumbnail]).shape
-(2, 256)
+Examples:
+    >>> import coin_retrieval as coin
+    >>> from indexer import build
+    >>> built = build("archive", ["cases.csv"])
+    >>> archive = coin.open("archive")
+    >>> result = archive.search("Koilocytes with perinuclear halos", where={"site": "cervix"}, k=3)
+    >>> result  # in a notebook: prototypes (marked), cases, closeness, shares
+    <3 cases, mode fused, 4 synthetic prototypes>
+      1  <case ...>
+      2  <case ...>
+      3  <case ...>
+    >>> result.cases[0].explain()
+    Case ...
+    >>> sorted(result.to_dict()), len(result.to_pandas()), result.sheet().mode
+    (['cases', ...], 3, 'RGB')
+    >>> coin.draw("Bilobed nucleus, coarse orange granules", n=2)
+    <2 synthetic prototypes, seeds 0, 1>
+    >>> coin.Encoder("starter").encode(["cell.png", result.cases[0].thumbnail]).shape
+    (2, 256)
 """
 
 from __future__ import annotations
