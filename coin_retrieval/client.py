@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import ssl
 from http import HTTPStatus
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import httpx2
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from coin_retrieval import errors
 from coin_retrieval.errors import CoinError, InputError, ServerError
+from coin_retrieval.files import Closing
 from coin_retrieval.presenting.answer import DrawingAnswer, SearchAnswer
 from coin_retrieval.presenting.views import (
     ArchiveView,
@@ -38,7 +38,7 @@ _CONNECT_TIMEOUT_S = 5.0
 _IN_USE = frozenset({HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
-class Client:
+class Client(Closing):
     """A running ``coin-serve``. Answers are the command line's, with URL paths instead of files.
 
     Every method raises :class:`ServerError` where the server cannot be reached, is busy or does not
@@ -120,17 +120,6 @@ class Client:
     def close(self) -> None:
         """End its connections."""
         self._http.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _read(self, kind: type[T], method: str, path: str, **content: Any) -> T:
         answer = self._ask(method, path, **content)

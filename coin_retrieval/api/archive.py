@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from coin_retrieval.api.arguments import (
     AnyPath,
@@ -20,7 +19,7 @@ from coin_retrieval.api.arguments import (
 from coin_retrieval.api.measuring import Measured, Queries, calibration_markdown, reports_of
 from coin_retrieval.api.result import Result
 from coin_retrieval.factory import make_retriever, open_archive
-from coin_retrieval.files import as_path
+from coin_retrieval.files import Closing, as_path
 from coin_retrieval.images import ImageLike, as_rgb
 from coin_retrieval.search.query import Query
 
@@ -70,7 +69,7 @@ def open(  # noqa: A001  it stands for its module, as in gzip and PIL.Image
         raise
 
 
-class SearchableArchive:
+class SearchableArchive(Closing):
     """An opened archive with the models that search it. Safe for several threads."""
 
     def __init__(self, retriever: Retriever) -> None:
@@ -202,17 +201,6 @@ class SearchableArchive:
     def close(self) -> None:
         """Release files and connections."""
         self.retriever.archive.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         archive = self.retriever.archive

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.archive.manifest import ArchiveManifest
 from coin_retrieval.archive.uris import to_path
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.errors import EncoderMismatchError
+from coin_retrieval.files import Closing
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.types import EncoderSpec, ImageRecord, content_digest
 
 
 @dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(Closing):
     """One version of an archive: what it says of itself, its vectors and its records.
 
     ``root`` is the archive's folder. Reading is thread-safe.
@@ -76,14 +75,3 @@ class Archive:
         """Release files and connections."""
         self.store.close()
         self.catalog.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -14,9 +14,6 @@ from pathlib import Path
 from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.files import flush_to_disk, replace_file
 
-KEPT_VERSIONS = 2
-"""The published version and the one before it, which running servers may still read."""
-
 _STAGING = ".staging-"
 
 

@@ -127,7 +127,7 @@ def clip(
 ) -> None:
     """Train the encoder; resumes after a kill."""
     from coin_retrieval.training import runs
-    from coin_retrieval.training.clip import ClipRecipe
+    from coin_retrieval.training.encoder.clip import ClipRecipe
 
     chosen = _recipe(ClipRecipe, "clip", recipe, size)
     _done(runs.train_encoder(_shop(data, out), chosen, drawn=drawn))

@@ -19,15 +19,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from coin_retrieval.training.data import PackedCases
 from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.perception import (
     FeatureCritic,
     SqueezeFeatures,
     perceptual_distance,
 )
-from coin_retrieval.training.sampling import balanced_weights
-from coin_retrieval.training.sheets import grid, to_uint8
+from coin_retrieval.training.pictures.data import PackedCases
+from coin_retrieval.training.pictures.sampling import balanced_weights
+from coin_retrieval.training.pictures.sheets import grid, to_uint8
 from coin_retrieval.types import RgbImage
 
 

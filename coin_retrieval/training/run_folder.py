@@ -18,8 +18,8 @@ from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from coin_retrieval.errors import SettingsError, WeightsError
-from coin_retrieval.training.data import PackedCases, load_cases
 from coin_retrieval.training.loop import device
+from coin_retrieval.training.pictures.data import PackedCases, load_cases
 
 RECIPES = Path(__file__).with_name("recipes")
 

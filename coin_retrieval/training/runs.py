@@ -16,8 +16,6 @@ from coin_retrieval.training.autoencoder import (
     reconstruction_psnr,
     standardise_latents,
 )
-from coin_retrieval.training.clip import ClipRecipe, ClipTask, save_clip
-from coin_retrieval.training.data import PackedCases, load_cases
 from coin_retrieval.training.decoder import DecoderRecipe, DecoderTask
 from coin_retrieval.training.diffusion import DiffusionRecipe, DiffusionTask
 from coin_retrieval.training.distillation import (
@@ -25,8 +23,11 @@ from coin_retrieval.training.distillation import (
     DistillationTask,
     load_teacher,
 )
+from coin_retrieval.training.encoder.clip import ClipRecipe, ClipTask, save_clip
+from coin_retrieval.training.encoder.text_head import TextHeadTask, embed_pictures
 from coin_retrieval.training.loop import device, fit
 from coin_retrieval.training.perception import SqueezeFeatures
+from coin_retrieval.training.pictures.data import PackedCases, load_cases
 from coin_retrieval.training.reader import (
     ReaderRecipe,
     ReaderTask,
@@ -36,7 +37,6 @@ from coin_retrieval.training.reader import (
 )
 from coin_retrieval.training.run_folder import Workshop, finished, run_once
 from coin_retrieval.training.starter import save_generator
-from coin_retrieval.training.text_head import TextHeadTask, embed_pictures
 from coin_retrieval.training.texts import caption_pool
 from coin_retrieval.types import content_digest
 from coin_retrieval.wordings.concepts import concepts_of

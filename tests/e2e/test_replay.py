@@ -1,4 +1,4 @@
-"""``coin search --explain`` and ``--replay``, and one plan wherever a question is asked."""
+"""``coin search --explain`` and ``--replay``."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 from tiny_archives import write_picture, write_pictures, write_table
 from typer.testing import CliRunner
-from unit.server.ground import serving
 
 from coin_retrieval.archive.amend import put_calibration
 from coin_retrieval.archive.calibration import Calibration
 from coin_retrieval.cli.main import app
 from coin_retrieval.config import FaissStoreSettings, FusionSettings, OpenClipEncoderSettings
-from coin_retrieval.factory import make_encoder, make_retriever, open_archive, parse_generator
+from coin_retrieval.factory import make_encoder, open_archive
 from coin_retrieval.types import SearchMode
 from indexer.building import BuildSettings, build
 from indexer.rows import read_sources
-from server.app import create_app
 
 REPORT = "(Cervix) Koilocytes with perinuclear halos. LSIL."
 Coin = Callable[..., Any]
@@ -208,43 +205,3 @@ def calibrate(archive: Path, *, drawn_by: str) -> None:
     )
     with open_archive(archive) as opened:
         put_calibration(archive, calibration, encoder=opened.manifest.encoder)
-
-
-@pytest.mark.parametrize("same_generator", [True, False])
-def test_an_archive_calibrated_to_text_is_searched_alike_by_command_server_and_evaluation(
-    coin: Coin,
-    archive: Path,
-    generator: str,
-    tmp_path: Path,
-    same_generator: bool,
-) -> None:
-    def retriever():
-        return make_retriever(
-            open_archive(archive), cache_dir=tmp_path / "cache" / "prototypes",
-            generator=parse_generator(generator),
-        )  # fmt: skip
-
-    own = retriever().drawer
-    assert own is not None
-    calibrate(archive, drawn_by=own.identity if same_generator else "f" * 64)
-
-    by_command = coin("search", archive, "--report", REPORT, "-k", 3)
-    with serving(create_app(retriever)) as client:
-        by_server = asked(client)
-    queries = write_table(
-        tmp_path / "queries.csv", [{"report": REPORT, "finding": "koilocyte", "case_id": ""}]
-    )
-    evaluated = coin("evaluate", "retrieval", archive, "--queries", queries, "-k", 3)
-
-    assert by_command["plan"] == by_server["plan"]
-    assert by_command["plan"]["calibrated"] is evaluated["calibrated"] is same_generator
-    assert by_command["query"]["mode"] == ("text" if same_generator else "fused")
-    assert evaluated["prototypes"] == (2 if same_generator else 4)
-    told = by_command["plan"]["uncalibrated_because"]
-    assert ("another generator" in told) is not same_generator
-
-
-def asked(client: TestClient) -> Any:
-    answer = client.post("/v1/search", json={"report": REPORT, "k": 3})
-    assert answer.status_code == 200, answer.text
-    return answer.json()

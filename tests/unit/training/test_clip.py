@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from torch import Tensor, nn
 
-from coin_retrieval.training.clip import ClipRecipe, ClipTask
-from coin_retrieval.training.data import PackedCases, load_cases
+from coin_retrieval.training.encoder.clip import ClipRecipe, ClipTask
 from coin_retrieval.training.loop import LoopSettings
+from coin_retrieval.training.pictures.data import PackedCases, load_cases
 from coin_retrieval.training.texts import caption_pool
 
 RECIPE = ClipRecipe(

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from coin_retrieval.errors import MissingDependencyError, WeightsError
-from coin_retrieval.training.depthwise import quicken
-from coin_retrieval.training.imagenet import freeze_stages, start_from_imagenet
+from coin_retrieval.training.encoder.depthwise import quicken
+from coin_retrieval.training.encoder.imagenet import freeze_stages, start_from_imagenet
 
 
 @pytest.fixture(scope="module")

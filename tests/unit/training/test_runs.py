@@ -18,14 +18,14 @@ from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.training import runs
 from coin_retrieval.training.autoencoder import AutoencoderRecipe
-from coin_retrieval.training.clip import ClipRecipe, build_clip
 from coin_retrieval.training.decoder import DecoderRecipe
 from coin_retrieval.training.diffusion import DiffusionRecipe
 from coin_retrieval.training.distillation import DistillationRecipe
+from coin_retrieval.training.encoder.clip import ClipRecipe, build_clip
+from coin_retrieval.training.encoder.text_head import TextHeadRecipe
 from coin_retrieval.training.loop import LoopSettings
 from coin_retrieval.training.reader import ReaderRecipe
 from coin_retrieval.training.run_folder import Workshop, find_tables, load_recipe, recipe_path
-from coin_retrieval.training.text_head import TextHeadRecipe
 from coin_retrieval.types import ReportSource
 
 LOOP = LoopSettings(steps=2, learning_rate=1e-3, warmup_steps=1, ema_decay=0.5)

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from coin_retrieval.training.augment import AugmentSettings, augment, defocus
-from coin_retrieval.training.staining import StainSettings, stain_anew, take_colours
+from coin_retrieval.training.pictures.augment import AugmentSettings, augment, defocus
+from coin_retrieval.training.pictures.staining import StainSettings, stain_anew, take_colours
 
 
 def _picture(side_px: int = 48, *, radius_px: float = 12) -> Tensor:

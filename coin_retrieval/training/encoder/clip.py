@@ -20,14 +20,14 @@ from torch import Tensor, nn
 
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.starter import minilm
-from coin_retrieval.training.augment import AugmentSettings, augment
-from coin_retrieval.training.data import PackedCases
-from coin_retrieval.training.depthwise import quicken
-from coin_retrieval.training.imagenet import freeze_stages, start_from_imagenet
+from coin_retrieval.training.encoder.depthwise import quicken
+from coin_retrieval.training.encoder.imagenet import freeze_stages, start_from_imagenet
+from coin_retrieval.training.encoder.text_head import TextHeadRecipe
 from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.losses import multi_positive
-from coin_retrieval.training.sampling import balanced_weights
-from coin_retrieval.training.text_head import TextHeadRecipe
+from coin_retrieval.training.pictures.augment import AugmentSettings, augment
+from coin_retrieval.training.pictures.data import PackedCases
+from coin_retrieval.training.pictures.sampling import balanced_weights
 from coin_retrieval.training.texts import CaptionPool
 from coin_retrieval.training.warm_start import take_over
 

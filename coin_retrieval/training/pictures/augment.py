@@ -12,7 +12,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from coin_retrieval.training.staining import StainSettings, stain_anew
+from coin_retrieval.training.pictures.staining import StainSettings, stain_anew
 
 _GENTLE = 0.05
 

@@ -1,0 +1,1 @@
+"""The starter's encoder: an image tower from ImageNet, and a text head on the sentence tower."""

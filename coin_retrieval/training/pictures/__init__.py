@@ -1,0 +1,1 @@
+"""Training pictures: packed, drawn in proportion, varied as microscopes and stains vary them."""
