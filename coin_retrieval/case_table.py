@@ -13,9 +13,11 @@ MANIFEST = "cases.csv"
 """What a folder's own manifest is called."""
 
 REQUIRED = ("image_path", "case_id")
-_TEXTS = ("site", "specimen", "stain", "diagnosis", "finding", "report")
+IDENTITIES = ("patient_id", "slide_id")
+"""Whose cells a picture shows, and on which slide: known, evidence is counted by them."""
+_TEXTS = ("site", "specimen", "stain", "diagnosis", "finding", "report", *IDENTITIES)
 KNOWN = (*REQUIRED, *_TEXTS, "mpp_um", "origin")
-_FILTERED = ("case_id", "site", "specimen", "stain", "diagnosis", "finding", "origin")
+_FILTERED = frozenset({"case_id", "origin", *_TEXTS} - {"report"})
 SUFFIXES = frozenset({".csv", ".parquet"})
 
 
@@ -24,6 +26,7 @@ class CaseRow:
     """One image of a manifest; ``image_path`` is resolved against the manifest's folder.
 
     ``attributes`` holds the columns that are not :data:`KNOWN`, empty values left out.
+    ``patient_id`` belongs to the case, ``slide_id`` to the picture.
     """
 
     image_path: Path
@@ -37,6 +40,8 @@ class CaseRow:
     mpp_um: float | None = None
     origin: str = "real"
     attributes: Mapping[str, str] = field(default_factory=dict)
+    patient_id: str = ""
+    slide_id: str = ""
 
     def value(self, name: str) -> str:
         """What a filter compares: a field, or a further column; ``""`` where there is none."""

@@ -88,7 +88,10 @@ class DiagnosisCode:
 
 @dataclass(frozen=True, slots=True)
 class CaseRecord:
-    """One pseudonymous case: what its images have in common."""
+    """One pseudonymous case: what its images have in common.
+
+    ``patient_id`` is whose case it is, where that is known: a patient may have several.
+    """
 
     case_id: str
     site: str = ""
@@ -96,13 +99,15 @@ class CaseRecord:
     stain: str = ""
     report: str = ""
     codes: tuple[DiagnosisCode, ...] = ()
+    patient_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
     """One image of a case. Diagnosis and finding belong to the image, not to the case.
 
-    ``mpp_um`` is micrometres a pixel, if known. ``attributes`` are the manifest's further columns.
+    ``mpp_um`` is micrometres a pixel, if known; so is ``slide_id``. ``attributes`` are further
+    columns of the manifest.
     """
 
     image_id: ImageId
@@ -116,6 +121,7 @@ class ImageRecord:
     mpp_um: float | None = None
     origin: Origin = Origin.REAL
     attributes: Mapping[str, str] = field(default_factory=dict)
+    slide_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

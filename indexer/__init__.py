@@ -29,6 +29,7 @@ def build(
     catalog: str | CatalogSettings | None = None,
     first_encoder: str = "starter",
     where: Mapping[str, str | Sequence[str]] | None = None,
+    pseudonym_key: bytes | None = None,
     batch_size: int = 32,
     threads: int = THREADS,
     on: Progress = silent,
@@ -46,6 +47,8 @@ def build(
             or an exact one.
         catalog: likewise; by default the archive's own, or SQLite.
         where: only rows that fit: fields and the values that they may have.
+        pseudonym_key: patients and slides are kept as hashes under this key (HMAC-SHA256), which
+            the archive does not hold; at least 16 bytes.
         on: told how far it is.
 
     Raises:
@@ -59,6 +62,7 @@ def build(
     from coin_retrieval.files import as_path
     from indexer import building
     from indexer.choices import choose_settings
+    from indexer.pseudonyms import check_key
     from indexer.rows import read_sources
 
     root = as_path(archive)
@@ -68,7 +72,8 @@ def build(
         root, encoder=encoder, store=store, catalog=catalog, first_encoder=first_encoder
     )
     settings = building.BuildSettings(of_encoder, of_store, batch_size, threads, of_catalog)
-    rows = read_sources(paths, archive=root, where=wanted)
+    key = None if pseudonym_key is None else check_key(pseudonym_key)
+    rows = read_sources(paths, archive=root, where=wanted, pseudonym_key=key)
     building.refuse_foreign_folder(root)
     on("loading the encoder", 0, 1)
     loaded = make_encoder(settings.encoder)

@@ -130,11 +130,17 @@ class _Build:
         journal = Journal(self._layout, self._encoder.spec)
         if broken := journal.read_into(contents):
             self._warnings.append(f"{broken} broken journal files were thrown away")
-        before = self._read_previous(contents)
+        before = self._read_previous(contents, sourced.pseudonym_key)
         done = self._embed(sourced, contents, journal, on)
         records = make_records(done.indexed, contents, ImageNumbers(before or ()))
         content = VersionContent(
-            records, contents, tuple(done.skipped), sourced.sources, where, self._calibration
+            records,
+            contents,
+            tuple(done.skipped),
+            sourced.sources,
+            where,
+            self._calibration,
+            sourced.pseudonym_key,
         )
         version = next_version(self._layout)
         on("writing the version", 0, 1)
@@ -157,7 +163,9 @@ class _Build:
         reused = len(records.images) - done.embedded
         return BuildReport(manifest, folder, done.embedded, reused, tuple(self._warnings))
 
-    def _read_previous(self, contents: EmbeddedContents) -> list[ImageRecord] | None:
+    def _read_previous(
+        self, contents: EmbeddedContents, pseudonym_key: str
+    ) -> list[ImageRecord] | None:
         """Records of the published version; its embeddings go into ``contents`` if they fit.
 
         In the same space its calibration holds, too, and is kept. ``None`` where it cannot be
@@ -172,6 +180,11 @@ class _Build:
                 if archive.manifest.encoder == self._encoder.spec:
                     contents.add_archive(archive)
                     self._calibration = archive.manifest.calibration
+                if archive.manifest.pseudonym_key and not pseudonym_key:
+                    self._warnings.append(
+                        "the version before had pseudonyms for patients and slides, this one "
+                        "names them as the sources do: --pseudonymise"
+                    )
                 return _records(archive)
         except ArchiveCorruptError as error:
             self._warnings.append(f"the version before cannot be read, nothing is reused: {error}")

@@ -55,6 +55,18 @@ def build(
         list[str] | None,
         typer.Option(metavar="FIELD=VALUE", help="Only rows that fit; may be repeated."),
     ] = None,
+    pseudonymise: Annotated[
+        bool,
+        typer.Option(
+            "--pseudonymise",
+            help="Keep patient_id and slide_id as keyed hashes (HMAC-SHA256). The key is read "
+            "from --pseudonym-key or COIN_PSEUDONYM_KEY and never stored.",
+        ),
+    ] = False,
+    pseudonym_key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The file that holds the key for --pseudonymise."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, max=4096, help="Pictures a batch.")] = 32,
     threads: Annotated[
         int, typer.Option(min=1, max=256, help="That read and decode pictures.")
@@ -85,6 +97,7 @@ def build(
             store=store,
             catalog=catalog,
             where=parse_where(where or []),
+            pseudonym_key=_key(pseudonym_key) if pseudonymise or pseudonym_key else None,
             batch_size=batch_size,
             threads=threads,
             on=on,
@@ -146,6 +159,23 @@ def upgrade(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
         print_json(upgrade_object(report, archive))
     else:
         show_upgrade(report, archive)
+
+
+def _key(file: Path | None) -> bytes:
+    from coin_retrieval.console.environment import read_environment
+    from coin_retrieval.errors import InputError
+    from indexer.pseudonyms import read_key
+
+    if file is not None:
+        return read_key(file)
+    named = read_environment().pseudonym_key
+    if named is None:
+        raise InputError(
+            "there is no key to make pseudonyms with",
+            expected="--pseudonym-key FILE, or COIN_PSEUDONYM_KEY in the environment",
+            remedy="make one and keep it where the archive is not: openssl rand -hex 32",
+        )
+    return named.get_secret_value().encode()
 
 
 def main() -> None:

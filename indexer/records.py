@@ -13,8 +13,8 @@ from indexer.contents import EmbeddedContents
 from indexer.embedding import IndexedRow
 from indexer.identity import ImageNumbers
 
-_OF_CASE = ("site", "specimen", "stain", "report")
-_OF_IMAGE = ("diagnosis", "finding", "mpp_um", "origin", "attributes")
+_OF_CASE = ("site", "specimen", "stain", "report", "patient_id")
+_OF_IMAGE = ("diagnosis", "finding", "mpp_um", "origin", "attributes", "slide_id")
 
 
 @dataclass(slots=True)
@@ -85,6 +85,7 @@ def _image(
         mpp_um=row.mpp_um,
         origin=Origin(row.origin),
         attributes=dict(row.attributes),
+        slide_id=row.slide_id,
     )
 
 

@@ -7,22 +7,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coin_retrieval.archive.manifest import SourceEntry
-from coin_retrieval.case_table import CaseRow
+from coin_retrieval.case_table import IDENTITIES, CaseRow
 from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS, Where
 from coin_retrieval.errors import FilterError, InputError
+from indexer.pseudonyms import fingerprint, pseudonymised
 from indexer.sources import FolderSource, open_source
 
 
 @dataclass(frozen=True)
 class SourceRows:
-    """What is to be indexed, in order, and where it came from."""
+    """What is to be indexed, in order, and where it came from.
+
+    ``pseudonym_key`` is the fingerprint of the key that patients and slides are hashed with.
+    """
 
     rows: tuple[CaseRow, ...]
     sources: tuple[SourceEntry, ...]
+    pseudonym_key: str = ""
 
 
-def read_sources(paths: Sequence[Path], *, archive: Path, where: Where) -> SourceRows:
+def read_sources(
+    paths: Sequence[Path], *, archive: Path, where: Where, pseudonym_key: bytes | None = None
+) -> SourceRows:
     """Read every source and keep the rows that fit ``where``, compared as the catalog does.
+
+    Args:
+        pseudonym_key: of the pseudonyms that patients and slides get; ``where`` names them as the
+            sources do.
 
     Raises:
         CaseTableError: a manifest that cannot be used as it is.
@@ -31,7 +42,7 @@ def read_sources(paths: Sequence[Path], *, archive: Path, where: Where) -> Sourc
     """
     rows: list[CaseRow] = []
     entries: list[SourceEntry] = []
-    fields = {*CASE_FIELDS, *IMAGE_FIELDS}
+    fields = {*CASE_FIELDS, *IMAGE_FIELDS, *IDENTITIES}
     seen_in: dict[str, int] = {}
     folders: set[int] = set()
     for number, path in enumerate(paths):
@@ -45,7 +56,7 @@ def read_sources(paths: Sequence[Path], *, archive: Path, where: Where) -> Sourc
             if earlier != number and {earlier, number} & folders:
                 raise _same_case(row.case_id, paths[earlier], path)
             if row.fits(where):
-                kept.append(row)
+                kept.append(pseudonymised(row, pseudonym_key) if pseudonym_key else row)
         rows += kept
         entries.append(source.entry(len(kept)))
     for field in where:
@@ -62,7 +73,8 @@ def read_sources(paths: Sequence[Path], *, archive: Path, where: Where) -> Sourc
             expected="at least one row" + (f" with {dict(where)}" if where else ""),
             remedy="check the sources" + (" and --where" if where else ""),
         )
-    return SourceRows(tuple(rows), tuple(entries))
+    of_key = fingerprint(pseudonym_key) if pseudonym_key else ""
+    return SourceRows(tuple(rows), tuple(entries), of_key)
 
 
 def _same_case(case_id: str, one: Path, other: Path) -> InputError:

@@ -17,10 +17,12 @@ from coin_retrieval.archive.calibration import CloseMatch
 from coin_retrieval.archive.layout import MANIFEST, NOTES, SKIPPED
 from coin_retrieval.archive.manifest import check_sizes, read_manifest
 from coin_retrieval.archive.verify import Finding
+from coin_retrieval.case_table import IDENTITIES
 from coin_retrieval.search.calibration_use import images_notice
 from indexer.building import BuildReport
 from indexer.upgrading import UpgradeReport
 
+_NAMES = frozenset({"case_id", *IDENTITIES})
 _VALUES_SHOWN = 8
 _FINDINGS_SHOWN = 20
 
@@ -164,7 +166,7 @@ def _fields(archive: Path, manifest: ArchiveManifest) -> dict[str, dict[str, int
     folder = ArchiveLayout(archive).versions / manifest.version
     opened = factory.open_catalog(manifest.catalog, folder, manifest.catalog_location)
     with closing(opened) as catalog:
-        return {field: catalog.values(field) for field in catalog.fields() if field != "case_id"}
+        return {field: catalog.values(field) for field in catalog.fields() if field not in _NAMES}
 
 
 def _table(manifest: ArchiveManifest) -> Table:

@@ -40,6 +40,7 @@ class VersionContent:
     sources: tuple[SourceEntry, ...]
     where: Where
     calibration: Calibration | None = None
+    pseudonym_key: str = ""
 
 
 def write_version(
@@ -93,6 +94,7 @@ def write_version(
         real_mean=real_mean(store, records),
         own_neighbours=measure_neighbours(store, records),
         calibration=content.calibration,
+        pseudonym_key=content.pseudonym_key,
     )
     write_manifest(manifest, folder / MANIFEST)
     return manifest

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 
+from coin_retrieval.case_table import IDENTITIES
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.presenting.views import ArchiveView, EncoderView, FieldView, ValueView
 from coin_retrieval.search.retriever import Retriever
 
 VALUES_SHOWN = 100
-_NAMES = frozenset({"case_id"})
+_NAMES = frozenset({"case_id", *IDENTITIES})
 """Fields that name one thing each: searchable, but no list to choose from."""
 
 
@@ -58,10 +59,10 @@ def _view(retriever: Retriever) -> ArchiveView:
 
 
 def _field(catalog: Catalog, name: str, cases: int) -> FieldView:
-    if name in _NAMES:
+    if name == "case_id":
         return FieldView(name=name, distinct=cases, values=[])
     values = catalog.values(name)
-    shown = list(values.items())[:VALUES_SHOWN]
+    shown = [] if name in _NAMES else list(values.items())[:VALUES_SHOWN]
     return FieldView(
         name=name,
         distinct=len(values),

@@ -89,6 +89,9 @@ class ArchiveManifest(_Part):
     ``real_mean`` is the mean embedding of the real pictures (of all, where none is real), and
     ``own_neighbours`` how close the archive's own pictures are to other cases; archives of schema 1
     have neither, and one case has no neighbours. ``calibration`` is what ``coin calibrate`` found.
+
+    ``pseudonym_key`` is the fingerprint of the key that patients and slides were hashed with, never
+    the key; empty where they are named as the sources name them.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -111,6 +114,7 @@ class ArchiveManifest(_Part):
     real_mean: tuple[float, ...] | None = None
     own_neighbours: CloseMatch | None = None
     calibration: Calibration | None = None
+    pseudonym_key: str = ""
 
     @model_validator(mode="after")
     def _sealed(self) -> Self:

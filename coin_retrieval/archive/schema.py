@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised when an older program could misread what this one writes, with a step that leads here."""
 
 Payload = dict[str, Any]
@@ -34,5 +34,14 @@ def _name_parts(manifest: Payload) -> Payload:
     }
 
 
-_STEPS: dict[int, Callable[[Payload], Payload]] = {1: _name_means_and_calibration, 2: _name_parts}
+def _name_patients(manifest: Payload) -> Payload:
+    """To schema 4: catalogs may name patients and slides, pseudonyms perhaps; all may be absent."""
+    return manifest
+
+
+_STEPS: dict[int, Callable[[Payload], Payload]] = {
+    1: _name_means_and_calibration,
+    2: _name_parts,
+    3: _name_patients,
+}
 """From which schema each step leads to the next."""

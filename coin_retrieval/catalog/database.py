@@ -6,11 +6,26 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, Engine, QueuePool, create_engine, func, insert, select
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Engine,
+    QueuePool,
+    Table,
+    create_engine,
+    func,
+    insert,
+    inspect,
+    literal,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
-from coin_retrieval.catalog.tables import SCHEMA_VERSION, Base, MetaEntry
+from coin_retrieval.catalog.tables import ADDED, SCHEMA_VERSION, Base, MetaEntry
 from coin_retrieval.errors import (
     ArchiveCorruptError,
     ArchiveSchemaError,
@@ -20,7 +35,7 @@ from coin_retrieval.errors import (
 
 
 def open_database(where: str | Path) -> Engine:
-    """A SQLAlchemy URL, or an SQLite file by its path; makes the tables where there are none.
+    """A SQLAlchemy URL, or an SQLite file by its path; makes what tables and columns it lacks.
 
     Raises:
         ArchiveSchemaError: written by a newer program.
@@ -37,7 +52,14 @@ def open_database(where: str | Path) -> Engine:
         if not connection.scalar(select(func.count()).select_from(MetaEntry)):
             version = {"key": "schema_version", "value": str(SCHEMA_VERSION)}
             connection.execute(insert(MetaEntry), [version])
-    _check_schema(engine, location)
+    if _check_schema(engine, location) < SCHEMA_VERSION:
+        with engine.begin() as connection:
+            for table, column in ADDED.items():
+                connection.execute(
+                    text(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+                )
+            of_schema = update(MetaEntry).where(MetaEntry.key == "schema_version")
+            connection.execute(of_schema.values(value=str(SCHEMA_VERSION)))
     return engine
 
 
@@ -59,6 +81,15 @@ def open_read_only(path: Path) -> Engine:
     return engine
 
 
+def columns_in(engine: Engine, table: Table) -> list[ColumnElement[Any]]:
+    """The table's columns; those that an earlier program's catalog lacks as empty texts."""
+    present = {column["name"] for column in inspect(engine).get_columns(table.name)}
+    return [
+        column if column.name in present else literal("").label(column.name)
+        for column in table.columns
+    ]
+
+
 def _engine(url: URL | str) -> Engine:
     try:
         return create_engine(url)
@@ -74,23 +105,24 @@ def _engine(url: URL | str) -> Engine:
         ) from error
 
 
-def _check_schema(engine: Engine, location: str) -> None:
+def _check_schema(engine: Engine, location: str) -> int:
     with _refusing_others(location), engine.connect() as connection:
-        text = connection.scalar(select(MetaEntry.value).where(MetaEntry.key == "schema_version"))
-    if text is None or not text.isdigit():
+        found = connection.scalar(select(MetaEntry.value).where(MetaEntry.key == "schema_version"))
+    if found is None or not found.isdigit():
         raise ArchiveCorruptError(
             "the catalog does not say its version",
             value=location,
             expected="a catalog that this program wrote",
             remedy="build the archive again",
         )
-    if int(text) > SCHEMA_VERSION:
+    if int(found) > SCHEMA_VERSION:
         raise ArchiveSchemaError(
             f"the catalog {location} was written by a newer program",
-            value=f"catalog schema {text}",
+            value=f"catalog schema {found}",
             expected=f"at most {SCHEMA_VERSION}",
             remedy="update coin-retrieval, or build the archive again",
         )
+    return int(found)
 
 
 @contextmanager

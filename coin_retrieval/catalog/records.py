@@ -19,6 +19,7 @@ def case_values(case: CaseRecord) -> dict[str, Any]:
         "stain": case.stain,
         "report": case.report,
         "codes": [[code.system, code.edition, code.code] for code in case.codes],
+        "patient_id": case.patient_id,
     }
 
 
@@ -31,6 +32,7 @@ def case_record(row: Row[Any]) -> CaseRecord:
         stain=row.stain,
         report=row.report,
         codes=tuple(DiagnosisCode(*code) for code in row.codes),
+        patient_id=row.patient_id,
     )
 
 
@@ -48,6 +50,7 @@ def image_values(image: ImageRecord) -> dict[str, Any]:
         "mpp_um": image.mpp_um,
         "origin": image.origin.value,
         "attributes": dict(image.attributes),
+        "slide_id": image.slide_id,
     }
 
 
@@ -65,6 +68,7 @@ def image_record(row: Row[Any]) -> ImageRecord:
         mpp_um=row.mpp_um,
         origin=Origin(row.origin),
         attributes=dict(row.attributes),
+        slide_id=row.slide_id,
     )
 
 
@@ -72,6 +76,7 @@ def image_terms(case: CaseRecord, image: ImageRecord) -> dict[str, str]:
     """Field → value of all that an image can be found by; empty values are none."""
     terms = {name: str(getattr(case, name)) for name in CASE_FIELDS}
     terms |= {name: str(getattr(image, name)) for name in IMAGE_FIELDS}
+    terms |= {"patient_id": case.patient_id, "slide_id": image.slide_id}
     # an attribute that is named like a field never hides the field
     terms = {**image.attributes, **terms}
     return {field: value for field, value in terms.items() if value}

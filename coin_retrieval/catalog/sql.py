@@ -11,7 +11,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.engine import Connection
 
 from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS, Catalog, Where
-from coin_retrieval.catalog.database import open_database, open_read_only
+from coin_retrieval.catalog.database import columns_in, open_database, open_read_only
 from coin_retrieval.catalog.records import case_record, image_record
 from coin_retrieval.catalog.tables import CaseEntry, ImageEntry, ImageTermEntry, TermEntry
 from coin_retrieval.catalog.writing import (
@@ -34,6 +34,8 @@ class SqlCatalog(Catalog):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._cases = select(*columns_in(engine, CaseEntry.metadata.tables["cases"]))
+        self._images = select(*columns_in(engine, ImageEntry.metadata.tables["images"]))
 
     @classmethod
     def create(cls, settings: SqliteCatalogSettings, folder: Path) -> Self:
@@ -78,20 +80,18 @@ class SqlCatalog(Catalog):
     def images(self, ids: Iterable[ImageId]) -> dict[ImageId, ImageRecord]:
         """Records of the ids that exist."""
         found: dict[ImageId, ImageRecord] = {}
-        query = select(ImageEntry.__table__)
         with self._engine.connect() as connection:
             for some in chunks(int(i) for i in ids):
-                for row in connection.execute(query.where(ImageEntry.image_id.in_(some))):
+                for row in connection.execute(self._images.where(ImageEntry.image_id.in_(some))):
                     found[ImageId(row.image_id)] = image_record(row)
         return found
 
     def cases(self, case_ids: Iterable[str]) -> dict[str, CaseRecord]:
         """Records of the cases that exist."""
         found: dict[str, CaseRecord] = {}
-        query = select(CaseEntry.__table__)
         with self._engine.connect() as connection:
             for some in chunks(case_ids):
-                for row in connection.execute(query.where(CaseEntry.case_id.in_(some))):
+                for row in connection.execute(self._cases.where(CaseEntry.case_id.in_(some))):
                     found[row.case_id] = case_record(row)
         return found
 
@@ -109,7 +109,7 @@ class SqlCatalog(Catalog):
     def images_of(self, case_ids: Iterable[str]) -> dict[str, list[ImageRecord]]:
         """All images of each case that exists, by id."""
         found: dict[str, list[ImageRecord]] = {}
-        query = select(ImageEntry.__table__).order_by(ImageEntry.image_id)
+        query = self._images.order_by(ImageEntry.image_id)
         with self._engine.connect() as connection:
             for some in chunks(case_ids):
                 for row in connection.execute(query.where(ImageEntry.case_id.in_(some))):

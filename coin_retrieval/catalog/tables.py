@@ -12,8 +12,11 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when a table changes; a catalog of a higher version is refused."""
+
+ADDED = {"cases": "patient_id", "images": "slide_id"}
+"""Columns that came with version 2: in catalogs of version 1 they are read as empty."""
 
 
 class Base(DeclarativeBase):
@@ -40,6 +43,7 @@ class CaseEntry(Base):
     stain: Mapped[str]
     report: Mapped[str]
     codes: Mapped[list[Any]]
+    patient_id: Mapped[str] = mapped_column(server_default="")
 
 
 class ImageEntry(Base):
@@ -57,6 +61,7 @@ class ImageEntry(Base):
     mpp_um: Mapped[float | None]
     origin: Mapped[str]
     attributes: Mapped[dict[str, str]]
+    slide_id: Mapped[str] = mapped_column(server_default="")
 
 
 class TermEntry(Base):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar, overload
 
 from platformdirs import user_cache_path
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from coin_retrieval.errors import SettingsError
@@ -24,13 +24,14 @@ def default_cache_dir() -> Path:
 
 
 class CoinEnvironment(BaseSettings):
-    """COIN_ENCODER, COIN_GENERATOR and COIN_CACHE_DIR; options of a command win over them."""
+    """COIN_ENCODER, COIN_GENERATOR, COIN_CACHE_DIR, COIN_PSEUDONYM_KEY; options win over them."""
 
     model_config = SettingsConfigDict(env_prefix="COIN_", env_ignore_empty=True, frozen=True)
 
     encoder: str | None = None
     generator: str = "starter"
     cache_dir: Path = Field(default_factory=default_cache_dir)
+    pseudonym_key: SecretStr | None = None
 
     @property
     def prototype_dir(self) -> Path:

@@ -33,6 +33,7 @@ CERVIX = CaseRecord(
     stain="Papanicolaou",
     report="Koilocytes. LSIL.",
     codes=(DiagnosisCode("Bethesda cervix", "2014", "LSIL"),),
+    patient_id="p-1",
 )
 BLOOD = CaseRecord(case_id="b-1", site="Peripheral Blood", stain="May-Grünwald-Giemsa")
 
@@ -56,6 +57,7 @@ LSIL = image(
     finding="koilocytes",
     mpp_um=0.25,
     attributes={"split": "train", "source": "Zürich"},
+    slide_id="S-1",
 )
 HSIL = image(11, CERVIX, diagnosis="HSIL", attributes={"split": "val"})
 EOSINOPHIL = image(
@@ -133,6 +135,8 @@ class CatalogSuite:
             ({"granule colour": ["Orange"]}, [EOSINOPHIL]),
             ({"source": ["zürich"]}, [LSIL]),
             ({"case_id": ["b-1"]}, [EOSINOPHIL, DRAWN]),
+            ({"patient_id": ["P-1"]}, [LSIL, HSIL]),
+            ({"slide_id": ["s-1"]}, [LSIL]),
             ({"finding": ["koilo"]}, []),
             ({"site": ["liver"]}, []),
             ({"site": []}, []),
@@ -158,7 +162,7 @@ class CatalogSuite:
     ) -> None:
         assert full.fields() == (
             *("case_id", "site", "specimen", "stain", "diagnosis", "finding", "origin"),
-            *("granule colour", "source", "split"),
+            *("granule colour", "patient_id", "slide_id", "source", "split"),
         )
 
     def test_an_attribute_that_nothing_has_any_more_is_no_field(self, full: Catalog) -> None:

@@ -38,7 +38,11 @@ upgrading.upgrade(Path(sys.argv[1]))
 """
 """Dies with the new version written, and not yet published."""
 
-INDEXES = {1: FlatIndex(), 2: HnswIndex(m=32, ef_construction=200, ef=128)}
+INDEXES = {
+    1: FlatIndex(),
+    2: HnswIndex(m=32, ef_construction=200, ef=128),
+    3: HnswIndex(m=32, ef_construction=200, ef=256),
+}
 
 
 @pytest.fixture(params=range(1, SCHEMA_VERSION))
@@ -79,7 +83,9 @@ def test_it_opens_and_every_picture_finds_itself(root: Path, schema: int) -> Non
         hits = archive.store.search(archive.store.vectors(ids), 1)
         assert [found[0].image_id for found in hits] == ids.tolist()
         assert archive.catalog.counts() == (4, 8)
-        assert archive.catalog.cases(["case-1"])["case-1"].report == "Report of case 1."
+        case = archive.catalog.cases(["case-1"])["case-1"]
+        assert (case.report, case.patient_id) == ("Report of case 1.", "")
+        assert {image.slide_id for image in archive.catalog.case_images("case-1")} == {""}
     assert _written(root)["schema_version"] == schema, "reading changes nothing"
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,3 +114,21 @@ def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingDependencyError, match="psycopg"):
         open_database("postgresql+psycopg://nobody@127.0.0.1:9/none")
+
+
+def test_a_catalog_of_version_1_has_no_patients_and_may_get_some(file: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        connection.execute("ALTER TABLE cases DROP COLUMN patient_id")
+        connection.execute("ALTER TABLE images DROP COLUMN slide_id")
+        connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
+    connection.close()
+    with closing(_open(file)) as old:
+        assert old.cases(["c-1"]) == {"c-1": replace(CERVIX, patient_id="")}
+        assert old.images([LSIL.image_id])[LSIL.image_id] == replace(LSIL, slide_id="")
+    known = replace(CERVIX, patient_id="p-2")
+    with closing(SqlCatalog.create(SETTINGS, file.parent)) as catalog:
+        catalog.put([known], [replace(LSIL, slide_id="s-2")])
+    with closing(_open(file)) as mended:
+        assert mended.cases(["c-1"]) == {"c-1": known}
+        assert mended.select({"slide_id": ["s-2"]}).tolist() == [LSIL.image_id]
+        assert mended.select({"patient_id": ["p-2"]}).tolist() == [HSIL.image_id, LSIL.image_id]
