@@ -21,8 +21,7 @@ from coin_retrieval.presenting.answer import DrawingAnswer, SearchAnswer
 from coin_retrieval.presenting.views import (
     ArchiveView,
     CaseView,
-    ErrorAnswer,
-    ErrorDetail,
+    Problem,
     HealthView,
     ReadyView,
 )
@@ -187,7 +186,7 @@ def _address(url: str) -> httpx2.URL:
 
 def _refusal(answer: httpx2.Response, url: str) -> CoinError:
     try:
-        told = ErrorAnswer.model_validate_json(answer.content).error
+        told = Problem.model_validate_json(answer.content)
     except ValidationError:
         return ServerError(
             f"the server refuses ({answer.status_code} {answer.reason_phrase})",
@@ -199,7 +198,7 @@ def _refusal(answer: httpx2.Response, url: str) -> CoinError:
     return kind(told.problem, value=told.value, expected=told.expected, remedy=told.remedy)
 
 
-def _kind_of(told: ErrorDetail, status: int) -> type[CoinError]:
+def _kind_of(told: Problem, status: int) -> type[CoinError]:
     """``report`` → :class:`ReportError`; what only HTTP knows is the question's or the server's."""
     name = "".join(word.capitalize() for word in told.kind.split("_")) + "Error"
     kind = getattr(errors, name, None)

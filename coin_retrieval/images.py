@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin
 
 from coin_retrieval.errors import ImageError
 from coin_retrieval.types import RgbImage
@@ -27,6 +27,7 @@ MAX_BYTES = 256 * 1024 * 1024
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
 ImageLike: TypeAlias = str | PathLike[str] | bytes | Image.Image | NDArray[Any]
 """A file's path, its bytes, a Pillow image, or an array [h w], [h w 3] or [h w 4]."""
+_STRIP_ROWS = 64
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"})
 
 
@@ -206,7 +207,9 @@ def _too_many_pixels(value: str, name: str, max_pixels: int) -> ImageError:
 
 
 def _to_rgb(image: Image.Image) -> RgbImage:
-    oriented = ImageOps.exif_transpose(image)
+    # without an orientation the picture would be copied
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    oriented = ImageOps.exif_transpose(image) if turned else image
     if oriented.mode.startswith("I") or oriented.mode == "F":
         return _from_deep(np.asarray(oriented))
     if oriented.mode in ("RGBA", "LA", "PA") or "transparency" in oriented.info:
@@ -218,9 +221,21 @@ def _to_rgb(image: Image.Image) -> RgbImage:
 
 def _from_deep(values: np.ndarray) -> RgbImage:
     """16- and 32-bit greyscale to 8 bits: a full-range picture by its top byte, others by range."""
-    deep = values.astype(np.float64)
-    finite = np.where(np.isfinite(deep), deep, 0.0)
-    top = float(finite.max())
+    top = max((_finite(strip).max() for strip in _strips(values)), default=0.0)
     scale = 65535.0 if top > 4095 else 4095.0 if top > 255 else 255.0
-    grey = np.clip(finite / max(scale, top) * 255.0, 0, 255).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
+    rgb = np.empty((*values.shape, 3), np.uint8)
+    for strip, out in zip(_strips(values), _strips(rgb), strict=True):
+        out[:] = np.clip(_finite(strip) / max(scale, top) * 255.0, 0, 255).astype(np.uint8)[
+            ..., None
+        ]
+    return rgb
+
+
+def _strips(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """A picture a few rows at a time: eight bytes a pixel of all of it would be a lot."""
+    return (rows[at : at + _STRIP_ROWS] for at in range(0, len(rows), _STRIP_ROWS))
+
+
+def _finite(values: np.ndarray) -> NDArray[np.float64]:
+    deep = values.astype(np.float64)
+    return np.where(np.isfinite(deep), deep, 0.0)

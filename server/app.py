@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -13,11 +13,14 @@ from coin_retrieval.search.retriever import Retriever
 from server.archive_view import ArchiveSummary
 from server.error_answers import answer_errors
 from server.layers.body_cap import BodyCap
+from server.layers.head import Head
+from server.layers.own_origin import LOOPBACK, OwnOrigin
 from server.layers.request_log import RequestLog
 from server.layers.security import SecurityHeaders
 from server.limits import ServerLimits
 from server.loading import Loading
 from server.queues import Queues
+from server.refusals import describe_refusals
 from server.routes import archive, cases, health, images, page, prototypes, search
 from server.services import Services
 
@@ -28,8 +31,8 @@ A cytology report becomes synthetic *prototype* pictures, and they find the near
 an archive.
 
 Reference and decision support. **Not a diagnosis.** Prototypes are synthetic and marked so; real
-cases are pseudonymous. Every refusal has one shape: `{"error": {"kind", "problem", "value",
-"expected", "remedy"}}`.
+cases are pseudonymous. Every refusal has one shape, `application/problem+json` (RFC 9457) with
+`kind`, `problem`, `value`, `expected` and `remedy` beside the standard's own fields.
 """
 
 
@@ -37,6 +40,7 @@ def create_app(
     load: Callable[[], Retriever],
     *,
     limits: ServerLimits | None = None,
+    hosts: Collection[str] = LOOPBACK,
     on_failure: Callable[[Exception], None] | None = None,
 ) -> FastAPI:
     """A server that answers at once and can search as soon as ``load()`` has returned.
@@ -44,6 +48,7 @@ def create_app(
     Args:
         load: opens the archive and loads the models, in a thread of its own, once.
         limits: caps of this process.
+        hosts: names under which it may be asked; the port does not matter.
         on_failure: told when loading failed; the default writes it to the log.
     """
     caps = limits or ServerLimits()
@@ -64,16 +69,21 @@ def create_app(
         version=version("coin-retrieval"),
         docs_url=None,
         redoc_url=None,
+        # a redirect would repeat the Host that a client named
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     for room in (search, prototypes, images, cases, archive, health, page):
         app.include_router(room.router)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
     answer_errors(app)
+    describe_refusals(app)
     # the last added is the outermost
     app.add_middleware(BodyCap, limits=caps)
+    app.add_middleware(OwnOrigin, hosts=hosts)
     app.add_middleware(RequestLog)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Head)
     return app
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from coin_retrieval.errors import CoinError
-from server.errors import RequestError, body, body_of, kind_of, status_of
-from server.layers.body_cap import BodyTooLargeSignal
+from server.errors import RequestError, kind_of, status_of
+from server.layers.body_cap import BodySignal
 from server.layers.request_log import note
+from server.problems import ProblemResponse, problem, problem_of
 
 _HTTP_KINDS = {
     400: ("malformed", "send well-formed JSON, or multipart form data, as /docs shows"),
@@ -28,7 +28,7 @@ def answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
 
 
-async def _coin_error(request: Request, error: Exception) -> JSONResponse:
+async def _coin_error(request: Request, error: Exception) -> ProblemResponse:
     if not isinstance(error, CoinError):
         raise TypeError(f"handler called for {type(error).__name__}")
     status = status_of(error)
@@ -36,10 +36,10 @@ async def _coin_error(request: Request, error: Exception) -> JSONResponse:
     server_fault = status >= 500 and not isinstance(error, RequestError)
     note(request.scope, kind_of(error), str(error) if server_fault else "")
     headers = dict(error.headers) if isinstance(error, RequestError) else None
-    return JSONResponse(body_of(error), status, headers)
+    return ProblemResponse(problem_of(error), headers)
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> ProblemResponse:
     if not isinstance(error, RequestValidationError):
         raise TypeError(f"handler called for {type(error).__name__}")
     problems = list(error.errors())
@@ -47,35 +47,35 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     malformed = first["type"] == "json_invalid"
     kind = "malformed" if malformed else "validation"
     note(request.scope, kind)
-    return JSONResponse(
-        body(
+    return ProblemResponse(
+        problem(
             kind,
-            "; ".join(_described(problem) for problem in problems[:5]),
+            "; ".join(_described(found) for found in problems[:5]),
+            status=400 if malformed else 422,
             value=None if malformed else _harmless(first),
             expected=str(first["msg"]),
             remedy="see /docs for this endpoint's fields, types and ranges",
-        ),
-        400 if malformed else 422,
+        )
     )
 
 
-def _described(problem: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in problem["loc"])
-    return f"{where}: {problem['msg']}"
+def _described(found: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in found["loc"])
+    return f"{where}: {found['msg']}"
 
 
-def _harmless(problem: dict[str, Any]) -> object:
+def _harmless(found: dict[str, Any]) -> object:
     """The offending value, but not a whole body and never a report."""
-    value = problem.get("input")
-    if isinstance(value, dict | bytes) or "report" in problem["loc"]:
+    value = found.get("input")
+    if isinstance(value, dict | bytes) or "report" in found["loc"]:
         return f"{type(value).__name__} of {len(value)}" if isinstance(value, str | bytes) else None
     return value
 
 
-async def _http_error(request: Request, error: Exception) -> JSONResponse:
+async def _http_error(request: Request, error: Exception) -> ProblemResponse:
     if not isinstance(error, HTTPException):
         raise TypeError(f"handler called for {type(error).__name__}")
-    if isinstance(error, BodyTooLargeSignal):
+    if isinstance(error, BodySignal):
         return await _coin_error(request, error.error)
     kind, remedy = _HTTP_KINDS.get(error.status_code, ("http", "see /docs"))
     note(request.scope, kind)
@@ -83,8 +83,14 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     value = request.url.path if error.status_code == 404 else None
     if error.status_code == 405:
         value = request.method
-    return JSONResponse(
-        body(kind, str(error.detail), value=value, expected=allow, remedy=remedy),
-        error.status_code,
+    return ProblemResponse(
+        problem(
+            kind,
+            str(error.detail),
+            status=error.status_code,
+            value=value,
+            expected=allow,
+            remedy=remedy,
+        ),
         error.headers,
     )

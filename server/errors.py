@@ -1,4 +1,4 @@
-"""What can go wrong between a browser and the library, and every error as one JSON shape.
+"""What can go wrong between a browser and the library.
 
 The library's own :class:`~coin_retrieval.errors.CoinError` tree is answered as it stands. Only what
 HTTP adds is here:
@@ -8,18 +8,16 @@ HTTP adds is here:
     ├── BusyError          503     the queue is full
     ├── ClientGoneError    499     nobody waits for the answer any more
     ├── BodySizeError      413     more bytes than the server takes
-    └── MediaTypeError     415     a body of another content type
+    ├── MediaTypeError     415     a body of another content type
+    └── ForeignRequestError 403    asked for another host, or by another site's page
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from coin_retrieval import errors as coin
 from coin_retrieval.errors import CoinError
-
-SHOWN_CHARACTERS = 120
 
 
 class RequestError(CoinError):
@@ -49,11 +47,13 @@ class BusyError(RequestError):
 
     status = 503
 
-    def __init__(self, queue: str, *, held: int, retry_after_s: int) -> None:
+    def __init__(
+        self, queue: str, *, held: int, unit: str = "requests", retry_after_s: int
+    ) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(
             "the server is busy",
-            value=f"{held} requests are {queue} or waiting",
+            value=f"{held} {unit} are {queue} or waiting",
             expected="a free place in the queue",
             remedy=f"ask again in {retry_after_s} s",
         )
@@ -87,6 +87,12 @@ class MediaTypeError(RequestError):
     status = 415
 
 
+class ForeignRequestError(RequestError):
+    """Asked under a name that is not this server's, or by another site's page."""
+
+    status = 403
+
+
 STATUS: tuple[tuple[type[CoinError], int], ...] = (
     (coin.ReportError, 422),
     (coin.ImageError, 422),
@@ -105,17 +111,6 @@ STATUS: tuple[tuple[type[CoinError], int], ...] = (
 )
 """First match wins, so a class stands after those that inherit from it."""
 
-_OURS = (
-    coin.SettingsError,
-    coin.CaseTableError,
-    coin.ArchiveError,
-    coin.WeightsError,
-    coin.LoraError,
-    coin.MissingDependencyError,
-)
-"""Faults of the installation, such as a cache that cannot be written: no client causes them, and
-their texts name the server's files, which stay on the server."""
-
 
 def status_of(error: CoinError) -> int:
     """The HTTP status of an error."""
@@ -128,56 +123,3 @@ def kind_of(error: CoinError) -> str:
     """A stable word for programs: ``ReportError`` → ``report``."""
     name = type(error).__name__.removesuffix("Error")
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
-
-
-def body_of(error: CoinError) -> dict[str, object]:
-    """The JSON of an error; what names the server's own files is left out."""
-    if isinstance(error, _OURS):
-        return body(
-            kind_of(error),
-            "the server's archive, models or cache cannot be used",
-            expected="an archive, models and a cache that work",
-            remedy="tell the operator; the server's log has the cause",
-        )
-    return body(
-        kind_of(error),
-        error.problem,
-        value=error.value,
-        expected=error.expected,
-        remedy=error.remedy,
-    )
-
-
-def body(
-    kind: str,
-    problem: str,
-    *,
-    value: object = None,
-    expected: str | None = None,
-    remedy: str | None = None,
-) -> dict[str, object]:
-    """The one shape that every refusal has."""
-    return {
-        "error": {
-            "kind": kind,
-            "problem": problem,
-            "value": shown(value),
-            "expected": expected,
-            "remedy": remedy,
-        }
-    }
-
-
-def shown(value: object) -> str | int | float | bool | None:
-    """A value that is safe to print: short, JSON, and no surrogates or infinities."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int) and abs(value) < 2**53:
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    text = value if isinstance(value, str) else f"{value!r:.{SHOWN_CHARACTERS + 1}}"
-    text = text.encode("utf-8", "replace").decode()
-    if len(text) > SHOWN_CHARACTERS:
-        return text[: SHOWN_CHARACTERS - 1] + "…"
-    return text

@@ -21,6 +21,16 @@ class ServerLimits(Settings):
     json_bytes: int = Field(default=256 * 1024, ge=1024)
     upload_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     upload_pixels: int = Field(default=50_000_000, ge=1)
+    bytes_in_flight: int = Field(
+        default=128 * 1024 * 1024, ge=1024, description="bodies of all requests together"
+    )
+    connections: int = Field(
+        default=400, ge=1, description="open at once; file descriptors are few"
+    )
+    headers_s: float = Field(default=15, gt=0, description="for the headers of a request")
+    body_s: float = Field(default=60, gt=0, description="for the body of a request")
+    unread_s: float = Field(default=60, gt=0, description="for a client that stops reading")
+    shutdown_s: int = Field(default=20, ge=1, description="for what is being answered at the end")
     drawing_workers: int = Field(default=2, ge=1)
     drawing_queue: int = Field(default=8, ge=0)
     search_workers: int = Field(default=2, ge=1)

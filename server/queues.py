@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import anyio
@@ -41,12 +42,38 @@ class Queue:
             raise BusyError(self._name, held=self.held, retry_after_s=self._retry_after_s)
         self.held += 1
         try:
-            async with self._turn:
-                if await request.is_disconnected():
-                    raise ClientGoneError("the client left before its turn")
+            async with self._turn_of(request):
                 return await run_sync(work, limiter=self._threads)
         finally:
             self.held -= 1
+
+    @asynccontextmanager
+    async def _turn_of(self, request: Request) -> AsyncIterator[None]:
+        """Wait for a worker, and for the client to leave: who has left keeps nobody waiting."""
+        acquired = False
+        async with anyio.create_task_group() as waiting:
+
+            async def watch() -> None:
+                await _until_left(request)
+                waiting.cancel_scope.cancel()
+
+            waiting.start_soon(watch)
+            await self._turn.acquire()
+            acquired = True
+            waiting.cancel_scope.cancel()
+        if not acquired:
+            raise ClientGoneError("the client left before its turn")
+        try:
+            if await request.is_disconnected():
+                raise ClientGoneError("the client left before its turn")
+            yield
+        finally:
+            self._turn.release()
+
+
+async def _until_left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 class Queues:

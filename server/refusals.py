@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from coin_retrieval.presenting.views import ErrorAnswer
+from fastapi import FastAPI
+
+from coin_retrieval.presenting.views import Problem
+from server.problems import MEDIA_TYPE
 
 _WHY = {
     400: "malformed, or a value out of range",
@@ -15,8 +18,26 @@ _WHY = {
     422: "a field, a report, a filter or a picture that cannot be used",
     503: "still loading, or the queue is full (Retry-After says when to ask again), or a fault",
 }
+_SCHEMA = {"$ref": f"#/components/schemas/{Problem.__name__}"}
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI responses, all of the one error shape."""
-    return {status: {"model": ErrorAnswer, "description": _WHY[status]} for status in statuses}
+    """OpenAPI responses, all of the one shape of refusals."""
+    return {status: {"model": Problem, "description": _WHY[status]} for status in statuses}
+
+
+def describe_refusals(app: FastAPI) -> None:
+    """Have the description name the refusals' media type: FastAPI takes all models for JSON."""
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            for methods in plain()["paths"].values():
+                for operation in methods.values():
+                    for answer in operation["responses"].values():
+                        content = answer.get("content", {})
+                        if content.get("application/json", {}).get("schema") == _SCHEMA:
+                            content[MEDIA_TYPE] = content.pop("application/json")
+        return plain()
+
+    app.openapi = described  # type: ignore[method-assign]

@@ -11,9 +11,11 @@ import uvicorn
 from coin_retrieval.errors import SettingsError
 from coin_retrieval.search.retriever import Retriever
 from server.app import create_app
+from server.connections import bounded
 from server.limits import ServerLimits
 
 KEEP_ALIVE_S = 30
+BACKLOG = 512
 
 
 def serve_until_stopped(
@@ -26,7 +28,7 @@ def serve_until_stopped(
     Raises:
         SettingsError: the address cannot be listened on.
     """
-    listening = _listen(host, port)
+    listening = listen(host, port)
     failures: list[Exception] = []
 
     def stop(error: Exception) -> None:
@@ -42,6 +44,9 @@ def serve_until_stopped(
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=limits.shutdown_s,
+        http=bounded(limits),
+        ws="none",
         log_config=None,
     )
     server = uvicorn.Server(config)
@@ -51,11 +56,25 @@ def serve_until_stopped(
     return failures[0] if failures else None
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket; port 0 takes a free one.
+
+    Raises:
+        SettingsError: the address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # named TCP: for a socket of protocol 0 asyncio leaves Nagle's algorithm on, and every answer
+    # on a connection that is kept waits 40 ms for the client's acknowledgement
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+        return listening
     except OSError as error:
+        listening.close()
         raise SettingsError(
             f"cannot listen there ({error.strerror})",
             value=f"{host}:{port}",

@@ -101,17 +101,15 @@ class ReadyView(_Wire):
     elapsed_s: float
 
 
-class ErrorDetail(_Wire):
-    """Why a request was refused."""
+class Problem(_Wire):
+    """Why a request was refused: problem details (RFC 9457), and this project's own fields."""
 
+    type: str = Field(examples=["urn:problem-type:coin-retrieval:report"])
+    title: str = Field(examples=["Report"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["The report is empty; paste the report's text"])
     kind: str = Field(description="a stable word for programs", examples=["report"])
     problem: str = Field(examples=["the report is empty"])
     value: Any = Field(description="what was given, shortened")
     expected: str | None
     remedy: str | None = Field(examples=["paste the report's text: findings and conclusion"])
-
-
-class ErrorAnswer(_Wire):
-    """The one shape of every refusal."""
-
-    error: ErrorDetail

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.errors import BodySizeError, body_of
+from server.errors import BodySizeError, BusyError, RequestError, kind_of
 from server.layers.request_log import note
 from server.limits import ServerLimits
+from server.problems import ProblemResponse, problem_of
 
 _DRAINED_BYTES = 4 * 1024 * 1024
 """A refused body up to this is read and thrown away: a connection that is closed while its client
 still sends is reset, and the client never sees why it was refused."""
 
 
-class BodyTooLargeSignal(HTTPException):
-    """Carries a :class:`BodySizeError` through FastAPI, which lets only HTTPExceptions pass."""
+class BodySignal(HTTPException):
+    """Carries a refusal through FastAPI, which lets only HTTPExceptions pass while it reads."""
 
-    def __init__(self, error: BodySizeError) -> None:
+    def __init__(self, error: RequestError) -> None:
         self.error = error
         super().__init__(error.status, error.problem)
 
@@ -32,11 +32,13 @@ class BodyCap:
     """ASGI layer: at most ``upload_bytes`` of form data, ``json_bytes`` of anything else.
 
     A declared length is refused at once; an undeclared (chunked) body as soon as it passes the cap.
+    All requests together may hold ``bytes_in_flight``: who comes then is told to ask again.
     """
 
     def __init__(self, app: ASGIApp, *, limits: ServerLimits) -> None:
         self._app = app
         self._limits = limits
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -46,26 +48,45 @@ class BodyCap:
         headers = Headers(scope=scope)
         form = headers.get("content-type", "").lower().startswith("multipart/form-data")
         cap = self._limits.upload_bytes if form else self._limits.json_bytes
-        declared = headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > cap:
-            error = _too_large(f"{declared} bytes", cap)
-            note(scope, "body_size")
-            if int(declared) <= _DRAINED_BYTES:
+        length = headers.get("content-length", "")
+        declared = int(length) if length.isdecimal() else 0
+        refused = self._refusal(declared, cap)
+        if refused is not None:
+            note(scope, kind_of(refused))
+            if declared <= _DRAINED_BYTES:
                 await _drain(receive)
-            answer = JSONResponse(body_of(error), error.status, dict(error.headers))
-            await answer(scope, receive, send)
+            await ProblemResponse(problem_of(refused), refused.headers)(scope, receive, send)
             return
-        seen = 0
+        seen, held = 0, declared
+        self._held += declared
 
         async def counted() -> Message:
-            nonlocal seen
+            nonlocal seen, held
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > cap:
-                raise BodyTooLargeSignal(_too_large(f"over {cap} bytes", cap))
+                raise BodySignal(_too_large(f"over {cap} bytes", cap))
+            if seen > held:
+                self._held += seen - held
+                held = seen
+                if self._held > self._limits.bytes_in_flight:
+                    raise BodySignal(self._busy())
             return message
 
-        await self._app(scope, counted, send)
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._held -= held
+
+    def _refusal(self, declared: int, cap: int) -> RequestError | None:
+        if declared > cap:
+            return _too_large(f"{declared} bytes", cap)
+        if declared and self._held + declared > self._limits.bytes_in_flight:
+            return self._busy()
+        return None
+
+    def _busy(self) -> BusyError:
+        return BusyError("uploading", held=self._held, unit="bytes", retry_after_s=2)
 
 
 async def _drain(receive: Receive) -> None:

@@ -11,10 +11,9 @@ import time
 import traceback
 import uuid
 
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.errors import body
+from server.problems import ProblemResponse, problem
 
 log = logging.getLogger("coin.server")
 
@@ -54,15 +53,15 @@ class RequestLog:
         except Exception as error:  # noqa: BLE001 - the last resort must catch all
             log.error("%s %s", request_id, _lines_of(error))
             if not status:
-                await JSONResponse(
-                    body(
+                await ProblemResponse(
+                    problem(
                         "internal",
                         "the server failed to answer",
+                        status=500,
                         value=request_id,
                         expected="an answer",
                         remedy="tell the operator the request's number, which is in the log",
-                    ),
-                    500,
+                    )
                 )(scope, receive, named)
         elapsed_ms = (time.perf_counter() - started) * 1000
         log.info(

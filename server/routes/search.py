@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Request, UploadFile
 
 from coin_retrieval.images import decode_image
 from coin_retrieval.presenting.answer import SearchAnswer
@@ -56,14 +56,14 @@ async def search_by_image(
 
     Without a report nothing is drawn. The picture is searched with and forgotten.
     """
-    return await _answered(asked.plain(), await asked.image.read(), request, retriever, parts)
+    return await _answered(asked.plain(), asked.image, request, retriever, parts)
 
 
 async def _answered(
-    query: Query, data: bytes | None, request: Request, retriever: Retriever, parts: Services
+    query: Query, upload: UploadFile | None, request: Request, retriever: Retriever, parts: Services
 ) -> SearchAnswer:
     """Only a search that must draw waits with the drawings: its plan says whether it must."""
-    begin = partial(_begin, query, data, retriever, parts)
+    begin = partial(_begin, query, upload, retriever, parts)
     begun = await parts.queues.search.run(request, begin)
     if isinstance(begun, SearchAnswer):
         return begun
@@ -72,13 +72,14 @@ async def _answered(
 
 
 def _begin(
-    query: Query, data: bytes | None, retriever: Retriever, parts: Services
+    query: Query, upload: UploadFile | None, retriever: Retriever, parts: Services
 ) -> SearchAnswer | SearchPlan:
     """The answer, or the plan of a search that has to draw first."""
     picture = None
-    if data is not None:
+    if upload is not None:
+        # read here, in a worker: pictures that wait for their turn lie on disk, not in memory
         picture = decode_image(
-            data, name="the uploaded picture", max_pixels=parts.limits.upload_pixels
+            upload.file.read(), name="the uploaded picture", max_pixels=parts.limits.upload_pixels
         )
     plan = retriever.plan(query, picture)
     return plan if retriever.must_draw(plan) else _finish(plan, retriever, parts)

@@ -45,7 +45,7 @@ async function ask(path, options = {}) {
   const body = await response.json().catch(() => null);
   if (response.ok && body) return body;
   throw new Refusal(
-    body?.error ?? { problem: `the server answered ${response.status}`, remedy: "search again" },
+    body?.problem ? body : { problem: `the server answered ${response.status}`, remedy: "search again" },
     Number(response.headers.get("Retry-After")) || null,
   );
 }

@@ -18,6 +18,8 @@ from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.types import Provenance, RgbImage, Source
 
 PATIENCE_S = 60
+OWN = "http://127.0.0.1:8000"
+"""Where the server of a test stands: it answers under no foreign name."""
 REPORT = "Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules."
 PRIVATE = "Zebrafish-patterned Quixotic nucleoli"
 """Words that stand in no source file but this one."""
@@ -72,7 +74,7 @@ def write_sources(folder: Path) -> Path:
 @contextmanager
 def serving(app: FastAPI) -> Iterator[TestClient]:
     """A client of a running server that has finished loading, well or badly."""
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app, base_url=OWN, raise_server_exceptions=False) as client:
         waiting = threading.Event()
         for _ in range(PATIENCE_S * 50):
             if client.get("/readyz").json()["status"] != "loading":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from unit.server.ground import PATIENCE_S, PRIVATE, REPORT, GatedGenerator, disc, png, serving
+from unit.server.ground import OWN, PATIENCE_S, PRIVATE, REPORT, GatedGenerator, disc, png, serving
 
 from coin_retrieval.errors import WeightsError
 from coin_retrieval.prototypes.base import Prototyper
@@ -31,7 +31,7 @@ def test_while_the_models_load_the_server_says_so_and_shows_its_page(
         assert loaded.wait(PATIENCE_S)
         return make_retriever(archive_dir, None)
 
-    with TestClient(create_app(load)) as client:
+    with TestClient(create_app(load), base_url=OWN) as client:
         try:
             ready = client.get("/readyz")
             assert (ready.status_code, ready.json()["status"]) == (503, "loading")
@@ -39,7 +39,7 @@ def test_while_the_models_load_the_server_says_so_and_shows_its_page(
             assert client.get("/").status_code == 200
             refused = client.post("/v1/search", json={"report": REPORT})
             assert refused.status_code == 503
-            assert refused.json()["error"]["kind"] == "not_ready"
+            assert refused.json()["kind"] == "not_ready"
             assert int(refused.headers["retry-after"]) > 0
         finally:
             loaded.set()
@@ -103,7 +103,7 @@ def test_while_the_generator_draws_further_reports_are_refused_at_once(
     client, _ = held_up
     refused = client.post("/v1/search", json={"report": REPORT})
     assert refused.status_code == 503
-    assert refused.json()["error"]["kind"] == "busy"
+    assert refused.json()["kind"] == "busy"
     assert int(refused.headers["retry-after"]) > 0
 
 
@@ -191,8 +191,8 @@ def test_the_description_shows_the_shape_of_refusals(client: TestClient) -> None
         for operation in methods.values():
             for status, answer in operation["responses"].items():
                 if status.startswith(("4", "5")) and not path.endswith("readyz"):
-                    schema = answer["content"]["application/json"]["schema"]
-                    assert schema == {"$ref": "#/components/schemas/ErrorAnswer"}
+                    schema = answer["content"]["application/problem+json"]["schema"]
+                    assert schema == {"$ref": "#/components/schemas/Problem"}
 
 
 def test_the_log_never_holds_a_report(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
@@ -226,7 +226,7 @@ def test_an_unexpected_fault_is_answered_in_shape_and_logged_without_its_text(
     with serving(app) as client, caplog.at_level(logging.INFO):
         answer = client.get("/broken")
     assert answer.status_code == 500
-    error = answer.json()["error"]
+    error = answer.json()
     assert error["kind"] == "internal"
     assert PRIVATE not in answer.text
     assert answer.headers["x-content-type-options"] == "nosniff"

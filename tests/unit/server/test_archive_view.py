@@ -54,4 +54,4 @@ def test_a_case_id_may_hold_a_slash(client: TestClient) -> None:
 def test_an_unknown_case_is_404(client: TestClient) -> None:
     answer = client.get("/v1/cases/none")
     assert answer.status_code == 404
-    assert answer.json()["error"]["value"] == "none"
+    assert answer.json()["value"] == "none"

@@ -16,14 +16,16 @@ from PIL import Image
 from unit.server.ground import REPORT, disc, png
 
 JSON = {"Content-Type": "application/json"}
+FIELDS = {"type", "title", "status", "detail", "kind", "problem", "value", "expected", "remedy"}
 
 
 def refusal(answer: Any, status: int) -> Any:
     """The error of an answer, after checking that it has the one shape."""
     assert answer.status_code == status, answer.text
-    assert set(answer.json()) == {"error"}
-    error = answer.json()["error"]
-    assert set(error) == {"kind", "problem", "value", "expected", "remedy"}
+    assert answer.headers["content-type"] == "application/problem+json"
+    error = answer.json()
+    assert set(error) == FIELDS
+    assert error["status"] == status
     assert error["remedy"] or error["expected"]
     assert "Traceback" not in answer.text
     return error
@@ -73,7 +75,7 @@ def test_a_field_that_does_not_fit_is_named(client: TestClient, body: Any) -> No
 @pytest.mark.parametrize("body", [{}, {"report": REPORT, "mode": "image"}, {"mode": "image"}])
 def test_a_question_with_nothing_to_search_with_is_refused(client: TestClient, body: Any) -> None:
     answer = client.post("/v1/search", json=body)
-    assert answer.json()["error"]["kind"] in ("report", "input")
+    assert answer.json()["kind"] in ("report", "input")
     assert answer.status_code in (400, 422)
 
 

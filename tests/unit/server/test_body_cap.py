@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from server.layers.body_cap import BodyCap, BodyTooLargeSignal
+from server.layers.body_cap import BodyCap, BodySignal
 from server.limits import ServerLimits
 
 LIMITS = ServerLimits(json_bytes=1024, upload_bytes=2048)
@@ -44,7 +44,9 @@ class Connection:
             more = message["more_body"]
 
     def serve(self) -> Connection:
-        cap = BodyCap(self.application, limits=LIMITS)
+        return self.through(BodyCap(self.application, limits=LIMITS))
+
+    def through(self, cap: BodyCap) -> Connection:
         anyio.run(cap, self.scope, self.receive, self.send)
         return self
 
@@ -78,7 +80,7 @@ def test_an_undeclared_body_is_refused_as_soon_as_it_is_too_long(
     headers: tuple[tuple[bytes, bytes], ...], cap: int
 ) -> None:
     connection = Connection(10 * cap, *headers)
-    with pytest.raises(BodyTooLargeSignal) as refused:
+    with pytest.raises(BodySignal) as refused:
         connection.serve()
     assert connection.read == cap
     assert connection.asked == cap // PART + 1
@@ -90,7 +92,7 @@ def test_an_undeclared_body_is_refused_as_soon_as_it_is_too_long(
 @pytest.mark.parametrize("length", [b"", b"many", b"-5", b"1e9"])
 def test_a_length_that_is_no_number_is_not_believed_but_counted(length: bytes) -> None:
     assert Connection(PART, (b"content-length", length)).serve().read == PART
-    with pytest.raises(BodyTooLargeSignal):
+    with pytest.raises(BodySignal):
         Connection(4096, (b"content-length", length)).serve()
 
 
@@ -118,3 +120,41 @@ def test_reading_to_the_end_stops_when_the_client_leaves() -> None:
 
 def test_what_is_no_http_request_is_let_through() -> None:
     assert Connection(8192, declared(8192), kind="websocket").serve().read == 8192
+
+
+def test_all_requests_together_may_hold_only_so_much() -> None:
+    cap = BodyCap(_read_whole, limits=ServerLimits(json_bytes=1024, bytes_in_flight=1500))
+    waiting = Connection(1024, declared(1024))
+    statuses: list[object] = []
+
+    async def scene() -> None:
+        held = anyio.Event()
+
+        async def slow() -> dict[str, Any]:
+            await held.wait()
+            return {"type": "http.request", "body": bytes(1024), "more_body": False}
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(cap, waiting.scope, slow, waiting.send)
+            await anyio.wait_all_tasks_blocked()
+            for size in (400, 600):
+                other = Connection(size, declared(size))
+                await cap(other.scope, other.receive, other.send)
+                statuses.append(other.sent[0]["status"])
+            undeclared = Connection(600)
+            with pytest.raises(BodySignal) as refused:
+                await cap(undeclared.scope, undeclared.receive, undeclared.send)
+            statuses.append(refused.value.status_code)
+            held.set()
+        again = Connection(1024, declared(1024))
+        await cap(again.scope, again.receive, again.send)
+        statuses.append(again.sent[0]["status"])
+
+    anyio.run(scene)
+    assert statuses == [200, 503, 503, 200]
+
+
+async def _read_whole(_scope: Any, receive: Any, send: Any) -> None:
+    while (await receive())["more_body"]:
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": []})

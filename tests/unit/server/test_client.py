@@ -27,7 +27,9 @@ from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from server.app import create_app
 
-URL = "http://testserver"
+URL = "http://127.0.0.1:8000"
+
+STANDARD = {"type": "about:blank", "title": "Busy", "status": 503, "detail": "ask again"}
 
 
 @pytest.fixture
@@ -141,17 +143,17 @@ def test_an_answer_that_does_not_come_is_not_waited_for_for_ever() -> None:
 
 
 def test_a_busy_server_is_a_server_error_that_says_when_to_ask_again() -> None:
-    told = {"kind": "busy", "problem": "the server is busy", "value": "9 requests",
+    told = {**STANDARD, "kind": "busy", "problem": "the server is busy", "value": "9 requests",
             "expected": "a free place", "remedy": "ask again in 4 s"}  # fmt: skip
-    busy = answering(lambda _: httpx2.Response(503, json={"error": told}))
+    busy = answering(lambda _: httpx2.Response(503, json=told))
     with pytest.raises(ServerError, match="ask again in 4 s"):
         busy.archive()
 
 
 def test_a_drawing_that_failed_is_a_generation_error() -> None:
-    told = {"kind": "generation", "problem": "blank", "value": None, "expected": None,
+    told = {**STANDARD, "kind": "generation", "problem": "blank", "value": None, "expected": None,
             "remedy": None}  # fmt: skip
-    failing = answering(lambda _: httpx2.Response(503, json={"error": told}))
+    failing = answering(lambda _: httpx2.Response(503, json=told))
     with pytest.raises(GenerationError):
         failing.generate(REPORT)
 

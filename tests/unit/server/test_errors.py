@@ -8,7 +8,8 @@ import math
 import pytest
 
 from coin_retrieval import errors as coin
-from server.errors import BodySizeError, RequestError, body_of, kind_of, shown, status_of
+from server.errors import BodySizeError, RequestError, kind_of, status_of
+from server.problems import problem_of, shown
 
 
 def every(kind: type[coin.CoinError]) -> list[type[coin.CoinError]]:
@@ -25,9 +26,11 @@ def test_every_error_of_the_library_has_a_status_of_its_own(kind: type[coin.Coin
 
 @pytest.mark.parametrize("kind", LIBRARY, ids=lambda kind: kind.__name__)
 def test_every_error_of_the_library_has_the_one_shape(kind: type[coin.CoinError]) -> None:
-    answer = body_of(kind("wrong", value=3, expected="right", remedy="mend it"))
-    assert set(answer["error"]) == {"kind", "problem", "value", "expected", "remedy"}
-    assert answer["error"]["kind"] == kind_of(kind("wrong"))
+    answer = problem_of(kind("wrong", value=3, expected="right", remedy="mend it"))
+    assert answer["kind"] == kind_of(kind("wrong"))
+    assert answer["status"] == status_of(kind("wrong"))
+    assert str(answer["type"]).endswith(kind_of(kind("wrong")).replace("_", "-"))
+    assert answer["problem"] in str(answer["detail"]).lower()
 
 
 def test_the_status_of_a_subclass_is_its_own_and_not_its_parents() -> None:
@@ -50,12 +53,12 @@ def test_a_fault_of_the_installation_names_no_file_of_the_server(
     kind: type[coin.CoinError],
 ) -> None:
     error = kind("/srv/secret is broken", value="/srv/secret", remedy="look into /srv/secret")
-    assert "/srv" not in json.dumps(body_of(error))
+    assert "/srv" not in json.dumps(problem_of(error))
 
 
 def test_a_generator_that_drew_nothing_says_what_helps() -> None:
-    answer = body_of(coin.GenerationError("blank", value="seed 3", remedy="another seed"))
-    assert answer["error"]["remedy"] == "another seed"
+    answer = problem_of(coin.GenerationError("blank", value="seed 3", remedy="another seed"))
+    assert answer["remedy"] == "another seed"
 
 
 @pytest.mark.parametrize(

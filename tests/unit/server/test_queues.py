@@ -193,6 +193,37 @@ def test_work_for_a_client_that_left_is_never_begun() -> None:
     in_a_loop(scene)
 
 
+def test_a_client_that_leaves_while_it_waits_gives_its_place_up_at_once() -> None:
+    async def scene() -> None:
+        queue, gate, leaving = a_queue(workers=1, queue=1), threading.Event(), anyio.Event()
+        refused: list[Exception] = []
+
+        async def receive() -> dict[str, Any]:
+            await leaving.wait()
+            return {"type": "http.disconnect"}
+
+        async def wait_in_vain() -> None:
+            scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+            try:
+                await queue.run(Request(scope, receive), lambda: None)
+            except ClientGoneError as error:
+                refused.append(error)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(queue.run, a_request(), lambda: gate.wait(PATIENCE_S))
+            group.start_soon(wait_in_vain)
+            await until(lambda: queue.held == 2)
+            leaving.set()
+            await until(lambda: queue.held == 1)
+            assert len(refused) == 1
+            # somebody else takes the place, and is answered
+            group.start_soon(queue.run, a_request(), lambda: None)
+            await until(lambda: queue.held == 2)
+            gate.set()
+
+    in_a_loop(scene)
+
+
 def test_a_place_is_free_again_after_work_that_failed() -> None:
     async def scene() -> None:
         queue = a_queue(queue=0)

@@ -142,7 +142,7 @@ def test_without_a_generator_a_report_is_searched_by_its_text(
         assert ask(client)["query"]["mode"] == "text"
         refused = client.post("/v1/search", json={"report": REPORT, "mode": "fused"})
         assert refused.status_code == 409
-        assert "text" in refused.json()["error"]["remedy"]
+        assert "text" in refused.json()["remedy"]
 
 
 def test_support_has_shares_with_their_n_and_intervals(client: TestClient) -> None:
