@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import anyio
 import pytest
 
-from server.layers.own_origin import OwnOrigin
+from server.layers.own_origin import LOOPBACK, OwnOrigin
 
 HOST = "127.0.0.1:8000"
 
 
 def status_of(
-    method: str, headers: dict[str, str], *, path: str = "/v1/search", **hosts: Any
+    method: str,
+    headers: dict[str, str],
+    *,
+    path: str = "/v1/search",
+    hosts: Collection[str] = LOOPBACK,
 ) -> int:
     sent: list[Any] = []
 
