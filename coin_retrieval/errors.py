@@ -21,6 +21,7 @@
         ├── WeightsError               missing files, or a digest that does not hold
         ├── LoraError                  LoRA keys that match no layer
         └── GenerationError            a blank or non-finite picture
+            └── UndrawableError        a report of what the generator never learned to draw
 
 Every message shows the value, what was expected, and the remedy; ``exit_code`` is what a command
 line returns for it.
@@ -151,3 +152,7 @@ class LoraError(ModelError):
 
 class GenerationError(ModelError):
     """A picture that came out blank or with non-finite values."""
+
+
+class UndrawableError(GenerationError):
+    """A report of what the generator never learned to draw: its text can still be searched."""

@@ -100,8 +100,8 @@ class CandidateScores:
             yield rows, scores, looks
 
     def _fused(self, query: EmbeddedQuery, way: Candidate) -> FusedQuery:
-        text = query.text if way.mode is not SearchMode.PROTOTYPE else None
         pictures = query.pictures if way.mode is not SearchMode.TEXT else None
+        text = query.text if way.mode is not SearchMode.PROTOTYPE or pictures is None else None
         return fuse(
             way.fusion,
             text=text,

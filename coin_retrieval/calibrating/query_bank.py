@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from coin_retrieval.config import ModalityMeans
-from coin_retrieval.errors import UnsupportedError
+from coin_retrieval.errors import UndrawableError, UnsupportedError
 from coin_retrieval.progress import Progress, counted, silent
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
@@ -19,6 +19,8 @@ from coin_retrieval.wordings.labelled_reports import LabelledReport
 @dataclass(frozen=True, slots=True)
 class EmbeddedQuery:
     """``text`` float32 [1 dim], ``pictures`` float32 [n dim]; ``None`` where no model makes them.
+
+    A report that the generator never learned to draw is its text in every mode, as a search has it.
 
     Picture i is the prototype of seed ``seed + i``: the first n are those of a search for n.
     """
@@ -67,7 +69,13 @@ def embed_queries(
     bank = []
     for query in counted(queries, "embedding", on):
         asked = Query.of(report=query.report, mode=mode, prototypes=prototypes, seed=seed)
-        made = retriever.embed(retriever.plan(asked))
+        plan = retriever.plan(asked)
+        try:
+            made = retriever.embed(plan)
+        except UndrawableError:
+            if not retriever.planner.reads_text:
+                raise
+            made = retriever.embed(retriever.planner.without_drawings(plan))
         bank.append(EmbeddedQuery(query, made.text, made.pictures))
     return bank
 

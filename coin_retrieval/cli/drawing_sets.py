@@ -74,3 +74,5 @@ def show_set(drawn: DrawnSet) -> None:
     typer.echo(f"{drawn.pictures} drawn pictures of {drawn.reports} reports: {drawn.manifest}")
     if drawn.partly_read:
         typer.echo(f"{drawn.partly_read} reports are longer than the generator reads.")
+    if drawn.undrawable:
+        typer.echo(f"{drawn.undrawable} reports state what the generator never learned to draw.")

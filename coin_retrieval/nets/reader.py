@@ -30,7 +30,8 @@ class ReaderConfig(BaseModel):
     ``groups`` are exclusive values by group, ``dim`` the length of a concept vector. Probabilities
     within a group are raised to the power ``sharpness``: between two lesions that a text leaves
     open, a picture of the likelier one is worth more than a picture of both. A ``scoped`` reader
-    also learned which texts lie beyond everything that it can name.
+    also learned which texts lie beyond everything that it can name: those that are known with a
+    likelihood of ``known_from`` or less.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +43,7 @@ class ReaderConfig(BaseModel):
     bottleneck: int = Field(default=128, gt=0)
     sharpness: float = Field(default=2.0, gt=0)
     scoped: bool = False
+    known_from: float = Field(default=0.5, ge=0, le=1)
 
 
 class ConceptReader(nn.Module):

@@ -61,6 +61,21 @@ class SentenceBert(BertModel):  # type: ignore[misc]
             ``last_hidden_state`` [n 1 dim] and ``pooler_output`` [n dim]; rows have L2 norm
             sqrt(dim), so that their entries have unit scale. With a reader: its vectors instead.
         """
+        sentence = self._sentences(input_ids, attention_mask)
+        if self.reader is not None:
+            sentence = self.reader(sentence).to(sentence.dtype)
+        return BaseModelOutputWithPooling(
+            last_hidden_state=torch.unsqueeze(sentence, 1), pooler_output=sentence
+        )
+
+    def knows(self, input_ids: Tensor) -> bool:
+        """Whether its reader learned what these token ids [1 length] state; without one, yes."""
+        if self.reader is None:
+            return True
+        likely = self.reader.known(self._sentences(input_ids, None))
+        return bool(likely.item() > self.reader.config.known_from)
+
+    def _sentences(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
         if attention_mask is None:
             attention_mask = (input_ids != self.config.pad_token_id).long()
         # pipelines pad to 256 tokens: columns that hold none change nothing and cost most
@@ -70,9 +85,5 @@ class SentenceBert(BertModel):  # type: ignore[misc]
             states = super().forward(input_ids=input_ids, attention_mask=attention_mask)[0]
         weights = attention_mask[..., None].to(states.dtype)
         mean = (states * weights).sum(1) / weights.sum(1).clamp(min=1)
-        sentence = F.normalize(mean, dim=-1) * mean.shape[-1] ** 0.5
-        if self.reader is not None:
-            sentence = self.reader(sentence).to(states.dtype)
-        return BaseModelOutputWithPooling(
-            last_hidden_state=torch.unsqueeze(sentence, 1), pooler_output=sentence
-        )
+        sentences: Tensor = F.normalize(mean, dim=-1) * mean.shape[-1] ** 0.5
+        return sentences

@@ -8,7 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from coin_retrieval.errors import GenerationError, InputError, ReportError, UnsupportedError
+from coin_retrieval.errors import (
+    GenerationError,
+    InputError,
+    ReportError,
+    UndrawableError,
+    UnsupportedError,
+)
 from coin_retrieval.progress import Progress, silent
 from coin_retrieval.types import Provenance, ReportSource, RgbImage, Sample, Source
 
@@ -38,6 +44,11 @@ class Prototyper(ABC):
         Raises:
             ModelError, SettingsError: weights or settings that do not fit.
         """
+
+    def knows(self, source: Source) -> bool:
+        """Whether it learned to draw what the source states; what cannot tell, knows everything."""
+        del source
+        return True
 
     def plan(self, source: Source, *, n: int = 4, seed: int = 0) -> tuple[Provenance, ...]:
         """What :meth:`draw` will draw, the cache's keys: picture i is of seed ``seed + i`` alone.
@@ -72,9 +83,17 @@ class Prototyper(ABC):
 
         Raises:
             InputError: a plan of another prototyper.
+            UndrawableError: a source that it does not know.
             GenerationError: a picture came out blank or non-finite.
         """
         self._refuse_foreign(plans)
+        if not all(self.knows(source) for source in {plan.source for plan in plans}):
+            raise UndrawableError(
+                "the report states what this generator never learned to draw",
+                value=self.name,
+                expected="findings that its training pictures show",
+                remedy="search by text, or set a generator that knows them",
+            )
         batches = self._batches(plans)
         steps = sum(batch[0].steps for batch in batches)
         samples: list[Sample] = []

@@ -49,6 +49,11 @@ class PrototypeDrawer:
             source = ReportSource(source)
         return self._plan(source, n=n, seed=seed)
 
+    def knows(self, text: str) -> bool:
+        """Whether the prototyper learned to draw what the text states."""
+        with self._lock:
+            return self._prototyper.knows(ReportSource(text))
+
     def cached(self, plans: Sequence[Provenance]) -> list[Prototype | None]:
         """The prototypes of plans as far as the cache has them, in order; nothing is drawn."""
         return [self._cache.get(plan) for plan in plans]
@@ -60,6 +65,7 @@ class PrototypeDrawer:
 
         Raises:
             InputError: planned by another prototyper.
+            UndrawableError: the prototyper never learned to draw a report.
             GenerationError: a picture came out blank or non-finite; nothing of this call is kept.
             SettingsError: the cache cannot be written.
         """

@@ -25,7 +25,10 @@ _COLUMNS = ("image_path", "case_id", *_LABELS, "origin", "source", "seed", "like
 
 
 class DrawnSet(BaseModel):
-    """What lies in the folder; ``partly_read`` reports were longer than the generator reads."""
+    """What lies in the folder; ``partly_read`` reports were longer than the generator reads.
+
+    ``undrawable`` reports state what it never learned to draw: there is no picture of them.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,6 +39,7 @@ class DrawnSet(BaseModel):
     pictures: int
     by_finding: dict[str, int]
     partly_read: int
+    undrawable: int
 
 
 def draw_set(
@@ -53,9 +57,9 @@ def draw_set(
     greater ``n`` later keeps what there is. The pictures of a report are one case, because they
     are no more independent than pictures of a patient; ``like`` is the ``case_id`` that it had.
 
-    Sixteen reports are drawn at once, because small batches leave a processor idle. What stops,
-    stops with a manifest of what was drawn, and the same call resumes if ``drawer``
-    keeps its pictures in ``out/images``.
+    A report of what the generator does not know is left out, and counted. Sixteen reports are
+    drawn at once, because small batches leave a processor idle. What stops, stops with a manifest
+    of what was drawn, and the same call resumes if ``drawer`` keeps its pictures in ``out/images``.
 
     Args:
         drawer: its cache must lie below ``out``.
@@ -66,18 +70,23 @@ def draw_set(
         InputError: the directory cannot be written.
     """
     rows: list[dict[str, str]] = []
-    partly_read = 0
+    partly_read = undrawable = 0
     on(STAGE, 0, len(cases))
     try:
         for start in range(0, len(cases), _TOGETHER):
-            together = list(enumerate(cases[start : start + _TOGETHER], start))
+            read = [
+                (number, case, read_report(case.report).text)
+                for number, case in enumerate(cases[start : start + _TOGETHER], start)
+            ]
+            together = [(number, case, text) for number, case, text in read if drawer.knows(text)]
+            undrawable += len(read) - len(together)
             planned = [
-                drawer.plan(read_report(case.report).text, n=n, seed=seed + number * MAX_PICTURES)
-                for number, case in together
+                drawer.plan(text, n=n, seed=seed + number * MAX_PICTURES)
+                for number, _, text in together
             ]
             drawn = drawer.draw_planned([plan for plans in planned for plan in plans], Stopwatch())
             partly_read += sum(bool(plans[0].dropped_text) for plans in planned)
-            for i, (number, case) in enumerate(together):
+            for i, (number, case, _) in enumerate(together):
                 rows += [
                     {
                         "image_path": prototype.path.relative_to(out).as_posix(),
@@ -90,7 +99,7 @@ def draw_set(
                     }
                     for prototype in drawn[i * n : (i + 1) * n]
                 ]
-            on(STAGE, start + len(together), len(cases))
+            on(STAGE, start + len(read), len(cases))
     finally:
         # also of what was drawn before an error or Ctrl-C: without it the pictures look real
         _write(out / MANIFEST, rows)
@@ -103,6 +112,7 @@ def draw_set(
         pictures=len(rows),
         by_finding={name: findings.count(name) for name in sorted(set(findings))},
         partly_read=partly_read,
+        undrawable=undrawable,
     )
 
 

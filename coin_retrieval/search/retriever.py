@@ -11,7 +11,7 @@ import numpy as np
 from coin_retrieval.archive import Archive
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.encoding.base import Encoder
-from coin_retrieval.errors import CoinError, GenerationError, InputError
+from coin_retrieval.errors import CoinError, GenerationError, InputError, UndrawableError
 from coin_retrieval.limits import DEFAULT_PROTOTYPES
 from coin_retrieval.progress import Progress, silent
 from coin_retrieval.prototypes.base import Prototyper
@@ -101,7 +101,8 @@ class Retriever:
     def run(self, plan: SearchPlan, on: Progress = silent) -> SearchResult:
         """The nearest cases, as the plan says.
 
-        A report that cannot be drawn in mode fused is searched by its text; the result says so.
+        A report that cannot be drawn in mode fused is searched by its text; the result says so. So
+        is one in mode prototype that the generator never learned to draw, if the encoder reads.
 
         Args:
             on: told of drawing and searching. If it raises, the search ends there.
@@ -193,7 +194,8 @@ class Retriever:
         try:
             return plan, self.embedder.words(plan.words, watch, on), ()
         except GenerationError as error:
-            if plan.mode is not SearchMode.FUSED:
+            unknown = isinstance(error, UndrawableError) and self.planner.reads_text
+            if plan.mode is not SearchMode.FUSED and not unknown:
                 raise
             by_text = self.planner.without_drawings(plan)
             notice = f"nothing could be drawn ({error.problem}): searched by the text alone"

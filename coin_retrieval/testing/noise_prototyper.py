@@ -15,7 +15,8 @@ SIDE_PX = 16
 class NoisePrototyper(Prototyper):
     """Pictures in four steps, two at once; ``drawn`` lists the seeds in the order they were drawn.
 
-    A report of the one word "blank" gives a flat picture, as a network that overflows does.
+    A report of the one word "blank" gives a flat picture, as a network that overflows does;
+    it never learned to draw what "unknown" is.
     """
 
     batch_size = 2
@@ -25,6 +26,10 @@ class NoisePrototyper(Prototyper):
         self.name = name
         self.identity = content_digest({"weights": name, "steps": self.steps})
         self.drawn: list[int] = []
+
+    def knows(self, source: Source) -> bool:
+        """See :meth:`.Prototyper.knows`."""
+        return source.text != "unknown"
 
     def _plan(self, source: Source) -> Provenance:
         return Provenance(

@@ -9,6 +9,7 @@ from diffusers import AutoencoderTiny
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
 
+from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.training.autoencoder import (
     AutoencoderRecipe,
     AutoencoderTask,
@@ -33,6 +34,7 @@ from coin_retrieval.training.reader import (
     ReaderTask,
     held_out_accuracy,
     held_out_scope,
+    known_from,
     reports_to_read,
 )
 from coin_retrieval.training.run_folder import Workshop, finished, run_once
@@ -108,7 +110,7 @@ def train_encoder(shop: Workshop, recipe: ClipRecipe, *, drawn: Path | None = No
 def train_reader(shop: Workshop, recipe: ReaderRecipe) -> Path:
     """Teach the generator's reader what reports state; returns its directory."""
     rows = shop.cases("train", 128).rows
-    concepts = concepts_of(rows)
+    concepts = concepts_of(row for row in rows if row.finding not in recipe.undrawn)
     out = shop.out / "reader"
     if (out / "model").exists():
         return out / "model"
@@ -122,9 +124,13 @@ def train_reader(shop: Workshop, recipe: ReaderRecipe) -> Path:
     task = ReaderTask(reports, concepts, recipe)
 
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
-        module.save(directory)  # type: ignore[operator]
-        figures = {"held_out_accuracy": held_out_accuracy(module, concepts)}  # type: ignore[arg-type]
-        return figures | (held_out_scope(module, concepts) if recipe.elsewhere else {})  # type: ignore[arg-type]
+        assert isinstance(module, ConceptReader)  # noqa: S101  what the task trains
+        if module.config.scoped:
+            least = known_from(reports, concepts, recipe, out)
+            module.config = module.config.model_copy(update={"known_from": least})
+        module.save(directory)
+        figures = {"held_out_accuracy": held_out_accuracy(module, concepts)}
+        return figures | (held_out_scope(module, concepts) if module.config.scoped else {})
 
     return run_once(shop, "reader", keep, lambda out: fit(task, recipe.loop, out, name="reader"))
 

@@ -27,6 +27,7 @@ from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.search.support import query_score
+from coin_retrieval.testing.noise_prototyper import NoisePrototyper
 from coin_retrieval.types import SearchMode
 from coin_retrieval.wordings.labelled_reports import LabelledReport
 from indexer.building import BuildSettings, build
@@ -169,6 +170,18 @@ def test_the_first_prototypes_of_eight_are_those_of_a_search_for_fewer(
     assert fewer[0].pictures is not None
     assert bank[0].pictures is not None
     np.testing.assert_array_equal(fewer[0].pictures, bank[0].pictures[:2])
+
+
+def test_a_report_that_is_never_drawn_is_its_text_in_every_mode(
+    archive: Archive, encoder: OpenClipEncoder, cache: PrototypeCache, pictures: CaseVectors
+) -> None:
+    retriever = Retriever(archive, encoder, NoisePrototyper(), cache, FusionSettings())
+    asked = [LabelledReport("unknown", "red")]
+    bank = embed_queries(retriever, asked, modes=list(retriever.planner.modes), prototypes=4)
+    tried = [Candidate(mode, FusionSettings(), 4) for mode in retriever.planner.modes]
+    scores = CandidateScores(pictures, k=K)
+    assert bank[0].pictures is None
+    assert len(set(scores.precisions(bank, tried)[:, 0])) == 1
 
 
 def test_no_candidate_is_tried_twice(bank: list[EmbeddedQuery], pictures: CaseVectors) -> None:

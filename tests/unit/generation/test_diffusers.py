@@ -13,8 +13,16 @@ from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
 
 from coin_retrieval.config import DiffusersGeneratorSettings
-from coin_retrieval.errors import GenerationError, InputError, SettingsError, WeightsError
+from coin_retrieval.errors import (
+    GenerationError,
+    InputError,
+    SettingsError,
+    UndrawableError,
+    WeightsError,
+)
 from coin_retrieval.generation.diffusers import DiffusersGenerator
+from coin_retrieval.nets.reader import ConceptReader, ReaderConfig
+from coin_retrieval.starter import minilm
 from coin_retrieval.testing import tiny_models
 from coin_retrieval.types import Provenance, ReportSource, Sample
 
@@ -48,6 +56,20 @@ def copied(tmp_path: Path) -> Callable[[Path], Path]:
 
 def change_json(path: Path, **values: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_its_own_reader_says_what_it_never_learned_to_draw(
+    tiny_pipeline_dir: Path, copied: Callable[[Path], Path]
+) -> None:
+    directory = copied(tiny_pipeline_dir)
+    config = ReaderConfig(groups={"finding": ("eosinophil",)}, dim=minilm.DIM, scoped=True)
+    for least, knows in ((0.0, True), (1.0, False)):
+        changed = config.model_copy(update={"known_from": least})
+        ConceptReader(changed).save(directory / "reader")
+        generator = sentence(directory)
+        assert generator.knows(ReportSource("orange granules")) is knows
+    with pytest.raises(UndrawableError, match="by text"):
+        draw(generator, "orange granules")
 
 
 def test_a_short_report_is_drawn_bit_for_bit_as_the_plain_pipeline_draws_it(

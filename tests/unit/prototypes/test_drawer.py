@@ -7,9 +7,11 @@ from threading import Event
 
 import pytest
 
-from coin_retrieval.errors import GenerationError, InputError, ReportError
+from coin_retrieval.case_table import CaseRow
+from coin_retrieval.errors import GenerationError, InputError, ReportError, UndrawableError
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
+from coin_retrieval.prototypes.sets import draw_set
 from coin_retrieval.testing.noise_prototyper import NoisePrototyper
 from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import Provenance, ReportSource, RgbImage, Source
@@ -138,6 +140,27 @@ def test_a_blank_picture_is_refused_and_nothing_is_kept(
     with pytest.raises(GenerationError, match="blank"):
         drawer.draw_planned(plans, Stopwatch())
     assert files_of(tmp_path) == []
+
+
+def test_nothing_is_drawn_of_what_the_prototyper_never_learned(
+    drawer: PrototypeDrawer, noise: NoisePrototyper
+) -> None:
+    plans = (*drawer.plan("cells", n=2), *drawer.plan("unknown", n=1))
+    with pytest.raises(UndrawableError, match="never learned"):
+        drawer.draw_planned(plans, Stopwatch())
+    assert noise.drawn == []
+
+
+def test_a_set_leaves_out_what_the_prototyper_never_learned(
+    drawer: PrototypeDrawer, tmp_path: Path
+) -> None:
+    cases = [
+        CaseRow(Path(), f"C{i}", finding=report, report=report)
+        for i, report in enumerate(("cells", "unknown", "more cells"))
+    ]
+    drawn = draw_set(drawer, cases, tmp_path, n=2, seed=0)
+    assert (drawn.reports, drawn.undrawable) == (3, 1)
+    assert drawn.by_finding == {"cells": 2, "more cells": 2}
 
 
 def test_what_another_prototyper_planned_is_refused(

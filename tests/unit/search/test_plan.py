@@ -17,6 +17,7 @@ from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
+from coin_retrieval.testing.noise_prototyper import NoisePrototyper
 from coin_retrieval.types import Provenance, RgbImage, SearchMode
 
 
@@ -160,6 +161,19 @@ def test_what_cannot_be_drawn_is_searched_by_its_text_and_told(blank: Retriever)
 def test_what_cannot_be_drawn_is_an_error_where_only_drawings_search(blank: Retriever) -> None:
     with pytest.raises(GenerationError):
         blank.search(Query(report=REPORT, mode=SearchMode.PROTOTYPE))
+
+
+@pytest.mark.parametrize("mode", [SearchMode.FUSED, SearchMode.PROTOTYPE])
+def test_what_the_generator_never_learned_is_searched_by_its_text_in_every_mode(
+    archive: Archive, encoder: OpenClipEncoder, tmp_path: Path, mode: SearchMode
+) -> None:
+    noise = NoisePrototyper()
+    retriever = Retriever(archive, encoder, noise, PrototypeCache(tmp_path), FusionSettings())
+    result = retriever.search(Query(report="unknown", mode=mode, k=6))
+    by_text = retriever.search(Query(report="unknown", mode=SearchMode.TEXT, k=6))
+    assert (result.mode, result.prototypes, noise.drawn) == (SearchMode.TEXT, (), [])
+    assert "never learned to draw" in result.notices[0]
+    assert [c.case.case_id for c in result.cases] == [c.case.case_id for c in by_text.cases]
 
 
 def test_a_report_is_told_as_it_was_read(retriever: Retriever) -> None:

@@ -14,6 +14,7 @@ from coin_retrieval.training.reader import (
     ReaderRecipe,
     ReaderTask,
     held_out_scope,
+    known_from,
     reports_to_read,
 )
 from coin_retrieval.wordings.captions import (
@@ -60,6 +61,26 @@ def test_a_reader_learns_what_lies_beyond_its_pictures(reader: ConceptReader) ->
     found = held_out_scope(reader, concepts_of(_rows()))
     assert found["held_out_known"] > 0.8
     assert found["held_out_beyond"] > 0.6
+
+
+def test_a_finding_that_is_not_drawn_lies_beyond() -> None:
+    rows = _rows()
+    concepts = concepts_of(row for row in rows if row.finding != "target cell")
+    reports = reports_to_read(rows, concepts, composed=5, seed=0)
+    beyond = {reports.texts[int(i)] for i in (~reports.known).nonzero()}
+    assert set(whole_reports()["target cell"]) <= beyond
+    assert not beyond & set(whole_reports()["eosinophil"])
+
+
+def test_the_scope_keeps_as_many_unread_reports_as_the_recipe_says(tmp_path: Path) -> None:
+    rows = _rows()
+    concepts = concepts_of(rows)
+    reports = reports_to_read(rows, concepts, composed=40, elsewhere=160, seed=0)
+    least = [
+        known_from(reports, concepts, RECIPE.model_copy(update={"kept_share": kept}), tmp_path)
+        for kept in (0.5, 0.99)
+    ]
+    assert 0 < least[1] < least[0] < 1
 
 
 def test_without_reports_from_elsewhere_a_reader_has_no_scope() -> None:
