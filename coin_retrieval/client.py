@@ -21,8 +21,8 @@ from coin_retrieval.presenting.answer import DrawingAnswer, SearchAnswer
 from coin_retrieval.presenting.views import (
     ArchiveView,
     CaseView,
-    Problem,
     HealthView,
+    Problem,
     ReadyView,
 )
 

@@ -7,6 +7,7 @@
     │   ├── CaseTableError             a manifest of cases with missing columns or bad rows
     │   ├── FilterError                a filter on an unknown field
     │   └── SettingsError              a setting out of range, or an unknown backend
+    │       └── CacheError             the prototype cache cannot be written
     ├── NotFoundError (LookupError)    an id or a path that names nothing
     ├── UnsupportedError (TypeError)   the chosen backend lacks the power that was asked for
     ├── MissingDependencyError (ImportError)   an extra is not installed
@@ -84,6 +85,10 @@ class FilterError(InputError):
 
 class SettingsError(InputError):
     """A setting out of range, or a backend that does not exist."""
+
+
+class CacheError(SettingsError):
+    """The folder where prototypes are kept cannot be written, or is full."""
 
 
 class NotFoundError(CoinError, LookupError):

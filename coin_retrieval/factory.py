@@ -189,18 +189,23 @@ def open_archive(path: Path) -> Archive:
     return Archive(path, manifest, store, catalog)
 
 
-def make_drawer(generator: GeneratorSettings, *, cache_dir: Path) -> PrototypeDrawer:
+def make_drawer(
+    generator: GeneratorSettings, *, cache_dir: Path, cache_bytes: int | None = None
+) -> PrototypeDrawer:
     """A drawer of prototypes, for which no archive is needed. Raises as the generator does."""
     from coin_retrieval.prototypes.cache import PrototypeCache
     from coin_retrieval.prototypes.drawer import PrototypeDrawer
 
-    return PrototypeDrawer(make_generator(generator), PrototypeCache(cache_dir))
+    return PrototypeDrawer(
+        make_generator(generator), PrototypeCache(cache_dir, max_bytes=cache_bytes)
+    )
 
 
 def make_retriever(
     archive: Archive,
     *,
     cache_dir: Path,
+    cache_bytes: int | None = None,
     encoder: EncoderSettings | None = None,
     generator: GeneratorSettings | None = None,
     fusion: FusionSettings | None = None,
@@ -209,6 +214,7 @@ def make_retriever(
 
     Args:
         cache_dir: where prototypes are kept.
+        cache_bytes: beyond it, those go that were not used for longest; ``None`` keeps all.
         encoder: ``None`` takes the one that built the archive.
         generator: ``None`` searches by text and image only.
         fusion: ``None`` takes what the archive was calibrated to, else the defaults.
@@ -224,6 +230,6 @@ def make_retriever(
         archive,
         make_encoder(encoder or archive.manifest.encoder_settings),
         make_generator(generator) if generator else None,
-        PrototypeCache(cache_dir),
+        PrototypeCache(cache_dir, max_bytes=cache_bytes),
         fusion,
     )

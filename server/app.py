@@ -55,7 +55,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        loading = Loading(load, on_failure or _log_failure)
+        loading = Loading(load, on_failure or _log_failure, look_every_s=caps.look_every_s)
         parts = Services(caps, loading, Queues(caps), ArchiveSummary())
         app.state.services = parts
         loading.start()

@@ -1,9 +1,10 @@
-"""What the archive holds, counted once: an opened archive never changes."""
+"""What the archive holds, counted once a version: an opened archive never changes."""
 
 from __future__ import annotations
 
 import threading
 
+from coin_retrieval.archive import Archive
 from coin_retrieval.case_table import IDENTITIES
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.presenting.views import ArchiveView, EncoderView, FieldView, ValueView
@@ -15,17 +16,18 @@ _NAMES = frozenset({"case_id", *IDENTITIES})
 
 
 class ArchiveSummary:
-    """The view of one retriever's archive; counting all values takes a while on a large one."""
+    """The view of a retriever's archive; counting all values takes a while on a large one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._of: Archive | None = None
         self._view: ArchiveView | None = None
 
     def view(self, retriever: Retriever) -> ArchiveView:
         """What the archive holds and can be asked."""
         with self._lock:
-            if self._view is None:
-                self._view = _view(retriever)
+            if self._view is None or self._of is not retriever.archive:
+                self._of, self._view = retriever.archive, _view(retriever)
             return self._view
 
     def sites(self, retriever: Retriever) -> tuple[str, ...]:

@@ -76,7 +76,11 @@ def serve(
 
     def load() -> Retriever:
         return make_retriever(
-            opened, cache_dir=cache_dir, encoder=encoder_settings, generator=generator_settings
+            opened,
+            cache_dir=cache_dir,
+            cache_bytes=environment.cache_bytes,
+            encoder=encoder_settings,
+            generator=generator_settings,
         )
 
     from server.serving import serve_until_stopped

@@ -1,4 +1,4 @@
-"""Loads the models in the background, so that the server answers while they come."""
+"""Loads models and archive in the background, and each version of it that is published later."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
+from coin_retrieval.archive.layout import ArchiveLayout
+from coin_retrieval.errors import CoinError
+from coin_retrieval.factory import open_archive
 from coin_retrieval.limits import MAX_SEED
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
-from server.errors import NotReadyError
+from server.errors import NotReadyError, kind_of
+from server.leases import Leased
 
 log = logging.getLogger("coin.server")
 
@@ -22,18 +27,29 @@ WARM_UP_REPORT = "Cells with round nuclei and pale cytoplasm."
 class Loading:
     """A retriever that is on its way: loading, then ready, or failed for good.
 
+    Once ready, it looks for a newly published version of the archive, opens it beside the one that
+    answers, and switches between two requests.
+
     Args:
         load: opens the archive and loads the models; called once, in a thread of its own.
         on_failure: called with what went wrong.
+        look_every_s: seconds between two looks for a new version.
     """
 
     def __init__(
-        self, load: Callable[[], Retriever], on_failure: Callable[[Exception], None]
+        self,
+        load: Callable[[], Retriever],
+        on_failure: Callable[[Exception], None],
+        *,
+        look_every_s: float,
     ) -> None:
         self._load = load
         self._on_failure = on_failure
-        self._retriever: Retriever | None = None
+        self._look_every_s = look_every_s
+        self._leased: Leased | None = None
         self._failed = False
+        self._closing = threading.Event()
+        self.archive_problem = ""
         self._began = time.monotonic()
         self.seconds_taken = 0.0
 
@@ -46,21 +62,26 @@ class Loading:
         """How far it is."""
         if self._failed:
             return "failed"
-        return "loading" if self._retriever is None else "ready"
+        return "loading" if self._leased is None else "ready"
 
     @property
     def elapsed_s(self) -> float:
         """Seconds since the start, or that loading took."""
         return self.seconds_taken or time.monotonic() - self._began
 
-    def retriever(self) -> Retriever:
-        """The retriever.
+    @contextmanager
+    def lease(self) -> Iterator[Retriever]:
+        """The retriever of the version that is published now; its archive stays open so long.
 
         Raises:
             NotReadyError: it is not there yet, or will never be.
         """
-        if self._retriever is not None:
-            return self._retriever
+        with self._ready().lease() as retriever:
+            yield retriever
+
+    def _ready(self) -> Leased:
+        if self._leased is not None:
+            return self._leased
         if self._failed:
             raise NotReadyError(
                 "the archive or the models could not be loaded",
@@ -75,9 +96,10 @@ class Loading:
         )
 
     def close(self) -> None:
-        """Release the archive's files, if they were opened."""
-        if self._retriever is not None:
-            self._retriever.archive.close()
+        """Stop looking; release the archive's files, if they were opened."""
+        self._closing.set()
+        if self._leased is not None:
+            self._leased.retire()
 
     def _run(self) -> None:
         try:
@@ -89,8 +111,34 @@ class Loading:
             self._on_failure(error)
             return
         self.seconds_taken = time.monotonic() - self._began
-        self._retriever = retriever
+        self._leased = Leased(retriever)
         log.info("ready after %.1f s", self.seconds_taken)
+        while not self._closing.wait(self._look_every_s):
+            self._look(self._leased)
+
+    def _look(self, leased: Leased) -> None:
+        """Switch to the published version, if it is another one and can be served."""
+        old = leased.retriever
+        try:
+            published = ArchiveLayout(old.archive.root).current_name()
+            if published is None or published == old.archive.version:
+                self.archive_problem = ""
+                return
+            archive = open_archive(old.archive.root)
+            try:
+                fresh = old.on(archive)
+            except CoinError:
+                archive.close()
+                raise
+        except CoinError as error:
+            if self.archive_problem != kind_of(error):
+                log.error("the archive's new version is not served: %s", error)
+            self.archive_problem = kind_of(error)
+            return
+        warm_up(fresh)
+        self._leased, self.archive_problem = Leased(fresh), ""
+        leased.retire()
+        log.info("version %s answers now, instead of %s", archive.version, old.archive.version)
 
 
 def warm_up(retriever: Retriever) -> None:

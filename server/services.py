@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -30,9 +31,12 @@ async def services(request: Request) -> Services:
     return cast(Services, request.app.state.services)
 
 
-async def ready_retriever(parts: Annotated[Services, Depends(services)]) -> Retriever:
+async def ready_retriever(
+    parts: Annotated[Services, Depends(services)],
+) -> AsyncIterator[Retriever]:
     """The retriever, or a 503 that says when to ask again."""
-    return parts.loading.retriever()
+    with parts.loading.lease() as retriever:
+        yield retriever
 
 
 async def json_only(request: Request) -> None:

@@ -34,6 +34,7 @@ def open_retriever(
         return make_retriever(
             open_archive(archive),
             cache_dir=environment.prototype_dir,
+            cache_bytes=environment.cache_bytes,
             encoder=parse_encoder(named) if named else None,
             generator=parse_generator(generator or environment.generator),
         )

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from coin_retrieval.errors import SettingsError
+from coin_retrieval.limits import DEFAULT_CACHE_BYTES
 
 
 def default_cache_dir() -> Path:
@@ -24,13 +25,14 @@ def default_cache_dir() -> Path:
 
 
 class CoinEnvironment(BaseSettings):
-    """COIN_ENCODER, COIN_GENERATOR, COIN_CACHE_DIR, COIN_PSEUDONYM_KEY; options win over them."""
+    """COIN_ENCODER, COIN_GENERATOR, COIN_CACHE_DIR and so on; options win over them."""
 
     model_config = SettingsConfigDict(env_prefix="COIN_", env_ignore_empty=True, frozen=True)
 
     encoder: str | None = None
     generator: str = "starter"
     cache_dir: Path = Field(default_factory=default_cache_dir)
+    cache_bytes: int = Field(default=DEFAULT_CACHE_BYTES, ge=1024**2)
     pseudonym_key: SecretStr | None = None
 
     @property

@@ -99,6 +99,8 @@ class ReadyView(_Wire):
 
     status: Literal["loading", "ready", "failed"]
     elapsed_s: float
+    version: str = Field(default="", description="the archive's version that answers")
+    problems: list[str] = Field(default_factory=list, description="what the operator should see to")
 
 
 class Problem(_Wire):

@@ -9,19 +9,23 @@ from __future__ import annotations
 import io
 import json
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from PIL import Image
 from pydantic import TypeAdapter
 
-from coin_retrieval.errors import NotFoundError, SettingsError
+from coin_retrieval.errors import CacheError, NotFoundError
 from coin_retrieval.files import PARTIAL, replace_file
 from coin_retrieval.images import encode_png, load_image
 from coin_retrieval.prototypes.prototype import Prototype
+from coin_retrieval.prototypes.trimming import touch, trim
 from coin_retrieval.types import (
     Embeddings,
     EncoderSpec,
@@ -34,6 +38,7 @@ from coin_retrieval.types import (
 SYNTHETIC_NOTICE = "Synthetic prototype drawn by a model. Not a patient's cells."
 _PROTOTYPE_ID = re.compile(r"[0-9a-f]{64}")
 _UNIT_TOLERANCE = 1e-3
+_PROBE_BYTES = 64 * 1024
 _PROVENANCE = TypeAdapter(Provenance)
 _KEPT = (".png", ".npy", PARTIAL)
 
@@ -42,10 +47,16 @@ class PrototypeCache:
     """Prototypes as PNG files named by their provenance's digest, their embeddings beside them.
 
     Safe for several threads and processes: files appear whole or not at all.
+
+    Args:
+        max_bytes: beyond it, those go that were not used for longest; ``None`` keeps all.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, max_bytes: int | None = None) -> None:
         self.root = root
+        self._max_bytes = max_bytes
+        self._lock = Lock()
+        self._held: int | None = None
 
     def get(self, provenance: Provenance) -> Prototype | None:
         """The prototype of this provenance; ``None`` if it is absent or its file is damaged."""
@@ -74,11 +85,25 @@ class PrototypeCache:
             if here is not None:
                 yield here
 
+    def require_writable(self) -> None:
+        """Keep a few bytes for a moment, so that nothing is drawn in vain.
+
+        Raises:
+            CacheError: a new prototype could not be kept.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root) as file:
+                file.write(bytes(_PROBE_BYTES))
+                file.flush()
+        except OSError as error:
+            raise _not_writable(self.root, error) from error
+
     def clear(self) -> int:
         """Delete all prototypes and their embeddings, damaged ones too; returns how many pictures.
 
         Raises:
-            SettingsError: a file cannot be deleted.
+            CacheError: a file cannot be deleted.
         """
         pictures = 0
         try:
@@ -94,13 +119,15 @@ class PrototypeCache:
         """Keep a drawn picture, marked synthetic in its metadata.
 
         Raises:
-            SettingsError: the cache directory cannot be written.
+            CacheError: the cache directory cannot be written.
         """
         prototype_id = sample.provenance.digest
         path = self._path(prototype_id)
         for outdated in path.parent.glob(f"{prototype_id}.*.npy"):
             outdated.unlink(missing_ok=True)
-        _write(path, encode_png(sample.image, text=_metadata(sample.provenance)))
+        data = encode_png(sample.image, text=_metadata(sample.provenance))
+        self._make_room(len(data))
+        _write(path, data)
         return Prototype(prototype_id, path, sample.provenance)
 
     def embeddings(
@@ -113,7 +140,6 @@ class PrototypeCache:
 
         Raises:
             ImageError: a prototype's file has gone.
-            SettingsError: the cache directory cannot be written.
         """
         space = content_digest(asdict(spec))[:16]
         paths = [p.path.with_suffix(f".{space}.npy") for p in prototypes]
@@ -123,8 +149,18 @@ class PrototypeCache:
             fresh = encode([load_image(prototypes[i].path) for i in missing])
             for i, row in zip(missing, fresh, strict=True):
                 rows[i] = row
-                _write(paths[i], _npy(row))
+                # kept to save time only: a cache that is full or read-only costs that, no more
+                with suppress(CacheError):
+                    _write(paths[i], _npy(row))
         return np.stack([row for row in rows if row is not None])
+
+    def _make_room(self, size: int) -> None:
+        if self._max_bytes is None:
+            return
+        with self._lock:
+            if self._held is None or self._held + size > self._max_bytes:
+                self._held = trim(self.root, self._max_bytes - size)
+            self._held += size
 
     def _path(self, prototype_id: str) -> Path:
         return self.root / prototype_id[:2] / f"{prototype_id}.png"
@@ -144,6 +180,7 @@ class PrototypeCache:
             return None
         if provenance.digest != prototype_id:
             return None
+        touch(path)
         return Prototype(prototype_id, path, provenance)
 
 
@@ -178,8 +215,8 @@ def _write(path: Path, data: bytes) -> None:
         raise _not_writable(path.parent, error) from error
 
 
-def _not_writable(directory: Path, error: OSError) -> SettingsError:
-    return SettingsError(
+def _not_writable(directory: Path, error: OSError) -> CacheError:
+    return CacheError(
         f"the prototype cache cannot be written ({error.strerror})",
         value=str(directory),
         expected="a writable directory with room",

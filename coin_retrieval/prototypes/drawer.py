@@ -67,7 +67,7 @@ class PrototypeDrawer:
             InputError: planned by another prototyper.
             UndrawableError: the prototyper never learned to draw a report.
             GenerationError: a picture came out blank or non-finite; nothing of this call is kept.
-            SettingsError: the cache cannot be written.
+            CacheError: the cache cannot be written.
         """
         with watch.stage("generate"):
             found = dict(zip(plans, self.cached(plans), strict=True))
@@ -76,6 +76,8 @@ class PrototypeDrawer:
                     # asked again: another caller may have drawn them while this one waited
                     found |= {p: self._cache.get(p) for p, here in found.items() if here is None}
                     missing = [plan for plan, here in found.items() if here is None]
+                    if missing:
+                        self._cache.require_writable()
                     samples = self._prototyper.draw(missing, on=on) if missing else []
                     found |= {sample.provenance: self._cache.put(sample) for sample in samples}
             return [here for plan in plans if (here := found[plan]) is not None]
@@ -85,7 +87,7 @@ class PrototypeDrawer:
 
         Raises:
             ReportError, InputError: the report, ``n`` or ``seed`` cannot be used.
-            GenerationError, SettingsError: as :meth:`draw_planned` does.
+            GenerationError, CacheError: as :meth:`draw_planned` does.
         """
         watch = Stopwatch()
         with watch.stage("prompt"):

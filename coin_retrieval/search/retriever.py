@@ -11,7 +11,13 @@ import numpy as np
 from coin_retrieval.archive import Archive
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.encoding.base import Encoder
-from coin_retrieval.errors import CoinError, GenerationError, InputError, UndrawableError
+from coin_retrieval.errors import (
+    CacheError,
+    CoinError,
+    GenerationError,
+    InputError,
+    UndrawableError,
+)
 from coin_retrieval.limits import DEFAULT_PROTOTYPES
 from coin_retrieval.progress import Progress, silent
 from coin_retrieval.prototypes.base import Prototyper
@@ -62,6 +68,7 @@ class Retriever:
         fusion: FusionSettings | None = None,
     ) -> None:
         archive.require_encoder(encoder.spec)
+        self._made_of = (encoder, prototyper, cache, fusion)
         self.archive = archive
         self.cache = cache
         self.drawer = PrototypeDrawer(prototyper, cache) if prototyper is not None else None
@@ -71,6 +78,14 @@ class Retriever:
         self._space = lru_cache(maxsize=4)(
             lambda strength: whitening_of_store(archive.store, strength=strength)
         )
+
+    def on(self, archive: Archive) -> Retriever:
+        """A retriever on another archive, or version, with the same models.
+
+        Raises:
+            EncoderMismatchError: the archive was built with another encoder.
+        """
+        return Retriever(archive, *self._made_of)
 
     @property
     def generator_name(self) -> str | None:
@@ -193,7 +208,7 @@ class Retriever:
             return plan, _NO_WORDS, ()
         try:
             return plan, self.embedder.words(plan.words, watch, on), ()
-        except GenerationError as error:
+        except (GenerationError, CacheError) as error:
             unknown = isinstance(error, UndrawableError) and self.planner.reads_text
             if plan.mode is not SearchMode.FUSED and not unknown:
                 raise

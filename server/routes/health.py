@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Response
 
+from coin_retrieval.errors import CacheError
 from coin_retrieval.presenting.views import HealthView, ReadyView
+from coin_retrieval.prototypes.cache import PrototypeCache
 from server.services import ServicesHere
 
 router = APIRouter(tags=["health"])
@@ -24,9 +27,32 @@ async def healthz() -> HealthView:
     responses={503: {"model": ReadyView, "description": "loading, or failed for good"}},
 )
 async def readyz(parts: ServicesHere, response: Response) -> ReadyView:
-    """200 once the archive and the models are loaded and warm; 503 before, or if they cannot be."""
+    """200 once the archive and the models are loaded and warm; 503 before, or if they cannot be.
+
+    `problems` are such as leave it able to answer, but not as it should: a published version that
+    cannot be served, a cache that cannot be written.
+    """
     state = parts.loading.state
     if state != "ready":
         response.status_code = 503
         response.headers["Retry-After"] = "2"
-    return ReadyView(status=state, elapsed_s=round(parts.loading.elapsed_s, 1))
+        return ReadyView(status=state, elapsed_s=round(parts.loading.elapsed_s, 1))
+    with parts.loading.lease() as retriever:
+        found = (
+            parts.loading.archive_problem and f"archive: {parts.loading.archive_problem}",
+            await run_sync(_cache_problem, retriever.cache),
+        )
+        return ReadyView(
+            status=state,
+            elapsed_s=round(parts.loading.elapsed_s, 1),
+            version=retriever.archive.version,
+            problems=[problem for problem in found if problem],
+        )
+
+
+def _cache_problem(cache: PrototypeCache) -> str:
+    try:
+        cache.require_writable()
+    except CacheError as error:
+        return f"cache: {error.problem}"
+    return ""

@@ -54,7 +54,9 @@ def sheet(
     environment = read_environment()
     with working("loading the generator"):
         chosen = parse_generator(generator or environment.generator)
-        drawer = make_drawer(chosen, cache_dir=environment.prototype_dir)
+        drawer = make_drawer(
+            chosen, cache_dir=environment.prototype_dir, cache_bytes=environment.cache_bytes
+        )
     with showing(quiet=as_json) as on:
         rows = draw_rows(drawer, asked, pictures, by=by, n=n, seed=seed, on=on)
     files = [str(file) for file in save_pages(draw_pages(rows, n=n), out)]

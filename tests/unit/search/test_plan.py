@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from unit.search.test_retriever import REPORT, CountingGenerator
 from coin_retrieval.archive import Archive
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.encoding.open_clip import OpenClipEncoder
-from coin_retrieval.errors import GenerationError, InputError
+from coin_retrieval.errors import CacheError, GenerationError, InputError
 from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.search.query import Query
@@ -156,6 +158,36 @@ def test_what_cannot_be_drawn_is_searched_by_its_text_and_told(blank: Retriever)
     assert result.prototypes == ()
     assert "nothing could be drawn" in result.notices[0]
     assert [c.case.case_id for c in result.cases] == [c.case.case_id for c in by_text.cases]
+
+
+def test_where_nothing_can_be_kept_nothing_is_drawn_and_the_text_is_searched(
+    archive: Archive, encoder: OpenClipEncoder, counting: CountingGenerator, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder can be made below a file")
+    cache = PrototypeCache(tmp_path / "file" / "cache")
+    retriever = Retriever(archive, encoder, counting, cache, FusionSettings())
+    result = retriever.search(Query(report=REPORT))
+    assert result.mode is SearchMode.TEXT
+    assert "cache cannot be written" in result.notices[0]
+    assert result.cases
+    assert counting.seeds == []
+    with pytest.raises(CacheError, match="COIN_CACHE_DIR"):
+        retriever.search(Query(report=REPORT, mode=SearchMode.PROTOTYPE))
+
+
+def test_what_was_drawn_before_is_searched_with_though_nothing_more_can_be_kept(
+    retriever: Retriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = retriever.draw(REPORT)
+    # a disk that fills up between the drawing and the embedding
+    monkeypatch.setattr("coin_retrieval.prototypes.cache.replace_file", _full)
+    result = retriever.search(Query(report=REPORT))
+    assert result.mode is SearchMode.FUSED
+    assert result.prototypes == drawn.prototypes
+
+
+def _full(*_args: object, **_named: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_what_cannot_be_drawn_is_an_error_where_only_drawings_search(blank: Retriever) -> None:
