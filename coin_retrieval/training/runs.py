@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 from diffusers import AutoencoderTiny
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
@@ -25,7 +27,7 @@ from coin_retrieval.training.distillation import (
     load_teacher,
 )
 from coin_retrieval.training.encoder.clip import ClipRecipe, ClipTask, save_clip
-from coin_retrieval.training.encoder.text_head import TextHeadTask, embed_pictures
+from coin_retrieval.training.encoder.text_head import TextHeadTask, embed_views
 from coin_retrieval.training.loop import device, fit
 from coin_retrieval.training.perception import SqueezeFeatures
 from coin_retrieval.training.pictures.data import PackedCases, load_cases
@@ -99,7 +101,10 @@ def train_encoder(shop: Workshop, recipe: ClipRecipe, *, drawn: Path | None = No
     def train(out: Path) -> nn.Module:
         model = fit(task, recipe.loop, out, name="encoder")
         if recipe.text_head is not None:
-            images = embed_pictures(model.visual, cases, recipe.image_px, batch=recipe.batch)  # type: ignore[arg-type]
+            random = np.random.default_rng(recipe.loop.seed)
+            varied = partial(task.vary, random=random)
+            shown = [task.plain, *[varied] * recipe.text_head.views]
+            images = embed_views(model.visual, cases, shown, batch=recipe.batch)  # type: ignore[arg-type]
             head = TextHeadTask(cases, captions, images, model.text.proj, recipe.text_head)  # type: ignore[union-attr,arg-type]
             model.text.proj = fit(head, recipe.text_head.loop, out / "text_head", name="text head")  # type: ignore[union-attr]
         return model

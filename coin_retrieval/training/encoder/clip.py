@@ -49,6 +49,8 @@ class ClipRecipe(BaseModel):
             these are the finding.
         close_up: sources whose pictures have one small cell in the middle; crops of them go down
             to ``closest_crop`` of the area, as other laboratories crop.
+        calm_share: of the pictures that are shown nearly as they are, so that travelling costs
+            nothing at home.
         drawn_share: of the pictures that are replaced by drawn ones of the same finding.
         text_head: that part is taught again when the pictures' embeddings stand still.
     """
@@ -74,6 +76,7 @@ class ClipRecipe(BaseModel):
     gently: tuple[str, ...] = ("Chula RBC-12 (MIT)",)
     close_up: tuple[str, ...] = ("PBC",)
     closest_crop: float = Field(default=0.16, gt=0)
+    calm_share: float = Field(default=0.0, ge=0, le=1)
     drawn_share: float = Field(default=0.25, ge=0, le=1)
     augment: AugmentSettings = AugmentSettings()
     text_head: TextHeadRecipe | None = None
@@ -104,7 +107,8 @@ class ClipTask(Task):
             [2 * (source in recipe.close_up) or int(source in recipe.gently) for source in sources]
         )
         usual = recipe.augment
-        self._manners = (usual, usual.gentle(), usual.close_up(recipe.closest_crop))
+        manners = (usual, usual.gentle(), usual.close_up(recipe.closest_crop))
+        self._manners = (*manners, *(manner.calm() for manner in manners))
         findings = sorted({row.finding for row in cases.rows})
         self._labels = torch.tensor([findings.index(row.finding) for row in cases.rows])
         self.module: nn.Module = build_clip(recipe)
@@ -136,13 +140,7 @@ class ClipTask(Task):
         """The loss of one batch; see :class:`.Task`."""
         recipe, model = self._recipe, self.module
         rows = random.choice(len(self._weights), size=recipe.batch, p=self._weights)
-        seen = augment(
-            self._pictures(rows, random),
-            self._shown_px,
-            self._manners,
-            random,
-            which=self._which[rows],
-        )
+        seen = self.vary(self._pictures(rows, random), rows, random)
         image = F.normalize(model.visual(seen.to(device())), dim=-1).float()  # type: ignore[operator]
         pooled = self._captions.draw(rows, random, jitter=recipe.jitter).to(device())
         text = F.normalize(model.text.proj(pooled), dim=-1).float()  # type: ignore[union-attr,operator]
@@ -156,6 +154,19 @@ class ClipTask(Task):
         hits = same.gather(1, across.argmax(1, keepdim=True)).float().mean()
         figures = {"caption": caption.item(), "picture": picture.item(), "hit": hits.item()}
         return caption + recipe.image_weight * picture, figures
+
+    def vary(self, pictures: Tensor, rows: np.ndarray, random: np.random.Generator) -> Tensor:
+        """Pictures of these rows as the training shows them."""
+        calm = random.random(len(rows)) < self._recipe.calm_share
+        which = self._which[rows] + calm * (len(self._manners) // 2)
+        return augment(pictures, self._shown_px, self._manners, random, which=which)
+
+    def plain(self, pictures: Tensor, rows: np.ndarray) -> Tensor:
+        """Pictures as the finished encoder sees them."""
+        del rows
+        side_px = self._recipe.image_px
+        seen = F.interpolate(pictures, (side_px, side_px), mode="bicubic", antialias=True)
+        return seen.clamp(-1, 1)
 
     def _pictures(self, rows: np.ndarray, random: np.random.Generator) -> Tensor:
         real = self._cases.batch(rows)

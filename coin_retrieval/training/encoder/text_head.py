@@ -7,6 +7,8 @@ batches (locked-image tuning, Zhai et al. 2022, arXiv 2111.07991).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -19,9 +21,16 @@ from coin_retrieval.training.pictures.data import PackedCases
 from coin_retrieval.training.pictures.sampling import balanced_weights
 from coin_retrieval.training.texts import CaptionPool
 
+Vary = Callable[[Tensor, np.ndarray], Tensor]
+"""From pictures [b 3 h w] and their numbers to what the tower is shown."""
+
 
 class TextHeadRecipe(BaseModel):
-    """How long and on how many reports; a part of the encoder's recipe."""
+    """How long and on how many reports; a part of the encoder's recipe.
+
+    ``views`` are pictures varied at random beside each as it is: words shall meet a finding where
+    other laboratories' pictures of it lie, too.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,13 +39,14 @@ class TextHeadRecipe(BaseModel):
     balance: float = Field(default=0.25, ge=0, le=1)
     jitter: float = Field(default=0.5, ge=0)
     scale: float = Field(default=20.0, gt=0)
+    views: int = Field(default=0, ge=0)
 
 
 class TextHeadTask(Task):
     """Symmetric multi-positive contrast of reports with embeddings that do not move.
 
     Args:
-        images: unit embeddings of the pictures, float32 [n dim].
+        images: unit embeddings of the pictures' views, float32 [n views dim].
         head: from pooled text states to the space.
     """
 
@@ -61,7 +71,8 @@ class TextHeadTask(Task):
         pooled = self._captions.draw(rows, random, jitter=recipe.jitter).to(device())
         text = F.normalize(self.module(pooled), dim=-1).float()
         index = torch.from_numpy(rows)
-        across = recipe.scale * text @ self._images[index].to(device()).T
+        view = torch.from_numpy(random.integers(self._images.shape[1], size=recipe.batch))
+        across = recipe.scale * text @ self._images[index, view].to(device()).T
         labels = self._labels[index].to(device())
         same = labels[:, None] == labels[None, :]
         hits = same.gather(1, across.argmax(1, keepdim=True)).float().mean()
@@ -70,13 +81,18 @@ class TextHeadTask(Task):
 
 
 @torch.inference_mode()
-def embed_pictures(tower: nn.Module, cases: PackedCases, side_px: int, *, batch: int) -> Tensor:
-    """Unit embeddings of every picture as the encoder sees it, float32 [n dim]."""
+def embed_views(
+    tower: nn.Module, cases: PackedCases, vary: Sequence[Vary], *, batch: int
+) -> Tensor:
+    """Unit embeddings of every picture as each of ``vary`` shows it, float32 [n views dim]."""
     parts = []
     for start in range(0, len(cases.rows), batch):
-        real = cases.batch(np.arange(start, min(start + batch, len(cases.rows))))
-        seen = F.interpolate(real, (side_px, side_px), mode="bicubic", antialias=True)
-        with torch.autocast(device().type, torch.bfloat16):
-            embedded = tower(seen.clamp(-1, 1).to(device(), memory_format=torch.channels_last))
-        parts.append(F.normalize(embedded.float(), dim=-1).cpu())
+        numbers = np.arange(start, min(start + batch, len(cases.rows)))
+        views = []
+        for shown in vary:
+            seen = shown(cases.batch(numbers), numbers)
+            with torch.autocast(device().type, torch.bfloat16):
+                embedded = tower(seen.to(device(), memory_format=torch.channels_last))
+            views.append(F.normalize(embedded.float(), dim=-1).cpu())
+        parts.append(torch.stack(views, 1))
     return torch.cat(parts)

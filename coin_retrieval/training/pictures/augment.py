@@ -46,6 +46,24 @@ class AugmentSettings(BaseModel):
         """For pictures with one small cell in the middle: as near as other laboratories crop."""
         return self.model_copy(update={"smallest_crop": smallest_crop, "wander": self.wander / 3})
 
+    def calm(self) -> AugmentSettings:
+        """Nearly as they are: what an archive of the same laboratory holds."""
+        return self.model_copy(
+            update={
+                "smallest_crop": max(self.smallest_crop, 0.75),
+                "largest_crop": min(self.largest_crop, 1.05),
+                "stretch": min(self.stretch, 0.1),
+                "gain": min(self.gain, 0.1),
+                "mixing": min(self.mixing, 0.04),
+                "offset": min(self.offset, 0.05),
+                "blur_share": 0.0,
+                "defocus_share": 0.0,
+                "noise": 0.0,
+                "jpeg_share": 0.0,
+                "stain": StainSettings(),
+            }
+        )
+
     def gentle(self) -> AugmentSettings:
         """For findings that are a size or a paleness: neither changes by more than 5 %."""
         return self.model_copy(

@@ -45,7 +45,7 @@ CLIP = ClipRecipe(
     batch=6,
     vision_model="test_byobnet",
     dim=16,
-    text_head=TextHeadRecipe(loop=LOOP, batch=8),
+    text_head=TextHeadRecipe(loop=LOOP, batch=8, views=1),
 )
 READER = ReaderRecipe(
     loop=LoopSettings(steps=150, learning_rate=3e-3, warmup_steps=1, ema_decay=0.9, bf16=False),

@@ -110,3 +110,16 @@ def test_a_close_up_shows_the_cell_larger_and_still_near_the_middle() -> None:
     assert area.min() < 1.3
     # the middle of the field shows the cell, whatever the crop
     assert inside[:, 26:38, 26:38].mean() > 0.8
+
+
+def test_a_calm_view_keeps_size_and_colour() -> None:
+    wild = AugmentSettings(
+        smallest_crop=0.2, gain=0.3, mixing=0.2, offset=0.3, defocus_share=1, noise=0.2,
+        stain=StainSettings(share=1, hue_degrees=60, lamp=0.5, grey_share=0.5),
+    )  # fmt: skip
+    images = _picture(64, radius_px=16).repeat(64, 1, 1, 1)
+    manners = (wild.calm(), wild)
+    seen = augment(images, 64, manners, np.random.default_rng(0), which=np.repeat([0, 1], 32))
+    moved = (seen.mean((2, 3)) - images.mean((2, 3))).abs().amax(1)
+    assert moved[:32].mean() < 0.5 * moved[32:].mean()
+    assert (seen[:32, 1] < 0).float().mean((1, 2)).max() < 1.6 * np.pi * 16**2 / 64**2
