@@ -10,8 +10,11 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from coin_retrieval.search.retriever import Retriever
+from server.access.accounts import Accounts
+from server.access.settings import AccessSettings
 from server.archive_view import ArchiveSummary
 from server.error_answers import answer_errors
+from server.layers.access import Access
 from server.layers.body_cap import BodyCap
 from server.layers.head import Head
 from server.layers.own_origin import LOOPBACK, OwnOrigin
@@ -21,7 +24,7 @@ from server.limits import ServerLimits
 from server.loading import Loading
 from server.queues import Queues
 from server.refusals import describe_refusals
-from server.routes import archive, cases, health, images, page, prototypes, search
+from server.routes import archive, cases, health, images, page, prototypes, search, session
 from server.services import Services
 
 log = logging.getLogger("coin.server")
@@ -41,6 +44,7 @@ def create_app(
     *,
     limits: ServerLimits | None = None,
     hosts: Collection[str] = LOOPBACK,
+    access: AccessSettings | None = None,
     on_failure: Callable[[Exception], None] | None = None,
 ) -> FastAPI:
     """A server that answers at once and can search as soon as ``load()`` has returned.
@@ -48,15 +52,17 @@ def create_app(
     Args:
         load: opens the archive and loads the models, in a thread of its own, once.
         limits: caps of this process.
+        access: who may ask; the default lets everybody who reaches the server.
         hosts: names under which it may be asked; the port does not matter.
         on_failure: told when loading failed; the default writes it to the log.
     """
     caps = limits or ServerLimits()
+    accounts = Accounts(access) if access is not None and access.asked else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         loading = Loading(load, on_failure or _log_failure, look_every_s=caps.look_every_s)
-        parts = Services(caps, loading, Queues(caps), ArchiveSummary())
+        parts = Services(caps, loading, Queues(caps), ArchiveSummary(), accounts)
         app.state.services = parts
         loading.start()
         yield
@@ -73,13 +79,14 @@ def create_app(
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    for room in (search, prototypes, images, cases, archive, health, page):
+    for room in (search, prototypes, images, cases, archive, session, health, page):
         app.include_router(room.router)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
     answer_errors(app)
     describe_refusals(app)
     # the last added is the outermost
     app.add_middleware(BodyCap, limits=caps)
+    app.add_middleware(Access, accounts=accounts)
     app.add_middleware(OwnOrigin, hosts=hosts)
     app.add_middleware(RequestLog)
     app.add_middleware(SecurityHeaders)

@@ -1,9 +1,9 @@
-"""``coin-serve``: the HTTP server of one archive."""
+"""``coin-serve``: the HTTP server of one archive, and the keys of those who may ask it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import Field
@@ -11,21 +11,43 @@ from pydantic_settings import SettingsConfigDict
 from rich.console import Console
 
 from coin_retrieval.console.environment import CoinEnvironment, read_environment
-from coin_retrieval.console.errors import run, show_error
+from coin_retrieval.console.errors import CoinGroup, run, show_error
 from coin_retrieval.errors import CoinError
 from coin_retrieval.setting_forms import ENCODER_FORMS, GENERATOR_FORMS
+from server.access.settings import AccessSettings
+from server.keys_cli import keys_app
 from server.limits import ServerLimits
+from server.network import NetworkSettings
 
 if TYPE_CHECKING:
     from coin_retrieval.search.retriever import Retriever
 
-app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
+
+class _ServeGroup(CoinGroup):
+    """``coin-serve ARCHIVE`` is ``coin-serve serve ARCHIVE``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the usual command before what names none."""
+        if args and args[0] not in {*self.commands, "--help"}:
+            args = ["serve", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_ServeGroup,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    no_args_is_help=True,
+    help="The HTTP server of one archive: coin-serve ARCHIVE.",
+)
+app.add_typer(keys_app, name="keys")
 
 
 class ServeEnvironment(CoinEnvironment):
-    """COIN_HOST, COIN_PORT and COIN_LIMITS__… besides what ``coin`` reads; options win over them.
+    """COIN_HOST, COIN_PORT, COIN_LIMITS__…, COIN_ACCESS__… and COIN_NETWORK__…; options win.
 
-    Each field of :class:`ServerLimits` is a variable, e.g. ``COIN_LIMITS__UPLOAD_BYTES``.
+    Each field of :class:`ServerLimits`, :class:`AccessSettings` and :class:`NetworkSettings` is a
+    variable, e.g. ``COIN_LIMITS__UPLOAD_BYTES``.
     """
 
     model_config = SettingsConfigDict(env_nested_delimiter="__")
@@ -33,6 +55,8 @@ class ServeEnvironment(CoinEnvironment):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     limits: ServerLimits = ServerLimits()
+    access: AccessSettings = AccessSettings()
+    network: NetworkSettings = NetworkSettings()
 
 
 @app.command()
@@ -54,12 +78,55 @@ def serve(
     cache: Annotated[
         Path | None, typer.Option(help="Where prototypes are kept; default below COIN_CACHE_DIR.")
     ] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="API keys of those who may ask: coin-serve keys add.")
+    ] = None,
+    oidc_issuer: Annotated[
+        str | None, typer.Option(help="An OpenID Connect provider whose tokens are believed.")
+    ] = None,
+    oidc_audience: Annotated[
+        str | None, typer.Option(help="The audience of access tokens for this server.")
+    ] = None,
+    oidc_client: Annotated[
+        str | None, typer.Option(help="Client id of the page's login at the provider.")
+    ] = None,
+    trusted_hosts: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A name under which it may be asked, besides this machine's; repeatable."
+        ),
+    ] = None,
+    trusted_proxies: Annotated[
+        list[str] | None,
+        typer.Option(help="A proxy whose X-Forwarded-… headers are believed; repeatable."),
+    ] = None,
+    root_path: Annotated[
+        str | None, typer.Option(help="The prefix under which a proxy publishes it, e.g. /coin.")
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain (PEM).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Private key (PEM).")] = None,
 ) -> None:
     """Answer questions about an archive over HTTP, with a page at / and a reference at /docs.
 
-    The server has no accounts yet: keep it on this machine, or behind a proxy that has them.
+    Without --keys or --oidc-issuer it has no accounts, and listens on this machine only.
     """
     environment = read_environment(ServeEnvironment)
+    access = environment.access.but(
+        keys=keys,
+        oidc_issuer=oidc_issuer,
+        oidc_audience=oidc_audience,
+        oidc_client=oidc_client,
+    )
+    network = environment.network.but(
+        host=host or environment.host,
+        port=environment.port if port is None else port,
+        trusted_hosts=trusted_hosts,
+        trusted_proxies=trusted_proxies,
+        root_path=root_path,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+    )
+    network.check(accounts=access.asked)
     named_encoder = encoder or environment.encoder
     cache_dir = cache or environment.prototype_dir
     from coin_retrieval.factory import (
@@ -85,12 +152,7 @@ def serve(
 
     from server.serving import serve_until_stopped
 
-    failure = serve_until_stopped(
-        load,
-        host=host or environment.host,
-        port=environment.port if port is None else port,
-        limits=environment.limits,
-    )
+    failure = serve_until_stopped(load, network=network, access=access, limits=environment.limits)
     if failure is not None:
         if isinstance(failure, CoinError):
             show_error(failure)

@@ -9,11 +9,15 @@ HTTP adds is here:
     ├── ClientGoneError    499     nobody waits for the answer any more
     ├── BodySizeError      413     more bytes than the server takes
     ├── MediaTypeError     415     a body of another content type
-    └── ForeignRequestError 403    asked for another host, or by another site's page
+    ├── ForeignRequestError 403    asked for another host, or by another site's page
+    ├── UnauthenticatedError 401   nobody knows who asks
+    ├── ForbiddenError     403     who asks may not
+    └── TooOftenError      429     who asks does so too often
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from coin_retrieval import errors as coin
@@ -91,6 +95,42 @@ class ForeignRequestError(RequestError):
     """Asked under a name that is not this server's, or by another site's page."""
 
     status = 403
+
+
+class UnauthenticatedError(RequestError):
+    """Nobody knows who asks."""
+
+    status = 401
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """How to say who one is."""
+        return {"WWW-Authenticate": 'Bearer realm="coin"'}
+
+
+class ForbiddenError(RequestError):
+    """It is known who asks, and they may not."""
+
+    status = 403
+
+
+class TooOftenError(RequestError):
+    """Who asks does so too often."""
+
+    status = 429
+
+    def __init__(self, what: str, *, retry_after_s: float) -> None:
+        self.retry_after_s = math.ceil(retry_after_s)
+        super().__init__(
+            f"too many {what}",
+            expected="fewer a minute",
+            remedy=f"ask again in {self.retry_after_s} s",
+        )
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """When to ask again."""
+        return {"Retry-After": str(self.retry_after_s)}
 
 
 STATUS: tuple[tuple[type[CoinError], int], ...] = (

@@ -11,11 +11,14 @@ from server.problems import MEDIA_TYPE
 
 _WHY = {
     400: "malformed, or a value out of range",
+    401: "nobody knows who asks",
+    403: "who asks may not, or another site's page asks",
     404: "there is no such thing here, or it has gone",
     409: "this archive or server cannot do what was asked",
     413: "the request is too large",
     415: "another content type was expected",
     422: "a field, a report, a filter or a picture that cannot be used",
+    429: "too often; Retry-After says when to ask again",
     503: "still loading, or the queue is full (Retry-After says when to ask again), or a fault",
 }
 _SCHEMA = {"$ref": f"#/components/schemas/{Problem.__name__}"}

@@ -9,6 +9,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from coin_retrieval.search.retriever import Retriever
+from server.access.accounts import Accounts
 from server.archive_view import ArchiveSummary
 from server.errors import MediaTypeError
 from server.limits import ServerLimits
@@ -24,6 +25,7 @@ class Services:
     loading: Loading
     queues: Queues
     archive: ArchiveSummary
+    accounts: Accounts | None
 
 
 async def services(request: Request) -> Services:

@@ -10,16 +10,22 @@ import uvicorn
 
 from coin_retrieval.errors import SettingsError
 from coin_retrieval.search.retriever import Retriever
+from server.access.settings import AccessSettings
 from server.app import create_app
 from server.connections import bounded
 from server.limits import ServerLimits
+from server.network import NetworkSettings
 
 KEEP_ALIVE_S = 30
 BACKLOG = 512
 
 
 def serve_until_stopped(
-    load: Callable[[], Retriever], *, host: str, port: int, limits: ServerLimits
+    load: Callable[[], Retriever],
+    *,
+    network: NetworkSettings,
+    access: AccessSettings,
+    limits: ServerLimits,
 ) -> Exception | None:
     """Serve until a signal comes; returns what went wrong if the models could not be loaded.
 
@@ -28,7 +34,7 @@ def serve_until_stopped(
     Raises:
         SettingsError: the address cannot be listened on.
     """
-    listening = listen(host, port)
+    listening = listen(network.host, network.port)
     failures: list[Exception] = []
 
     def stop(error: Exception) -> None:
@@ -39,7 +45,12 @@ def serve_until_stopped(
     for name in ("coin.server", "uvicorn"):
         logging.getLogger(name).setLevel(logging.INFO)
     config = uvicorn.Config(
-        create_app(load, limits=limits, on_failure=stop),
+        create_app(load, limits=limits, on_failure=stop, hosts=network.hosts, access=access),
+        root_path=network.root_path,
+        proxy_headers=bool(network.trusted_proxies),
+        forwarded_allow_ips=list(network.trusted_proxies),
+        ssl_certfile=network.tls_cert,
+        ssl_keyfile=network.tls_key,
         # the application logs requests itself, without addresses that can quote a report
         access_log=False,
         server_header=False,
@@ -50,7 +61,9 @@ def serve_until_stopped(
         log_config=None,
     )
     server = uvicorn.Server(config)
-    logging.getLogger("coin.server").info("listening on %s", _address(listening))
+    logging.getLogger("coin.server").info(
+        "listening on %s", _address(listening, network.tls_cert is not None)
+    )
     with listening:
         server.run(sockets=[listening])
     return failures[0] if failures else None
@@ -83,6 +96,7 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _address(listening: socket.socket) -> str:
+def _address(listening: socket.socket, tls: bool) -> str:
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -1,0 +1,1 @@
+"""Who may ask: API keys, tokens of an identity provider, the page's sessions, and their limits."""
