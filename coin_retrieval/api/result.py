@@ -98,6 +98,12 @@ class Result:
         pairs = zip(self.found.cases, self.answer.cases, strict=True)
         return tuple(Case(match, answer, self._archive) for match, answer in pairs)
 
+    @cached_property
+    def own(self) -> tuple[Case, ...]:
+        """The query's own cases, liked ones and those that hold the very picture: no evidence."""
+        pairs = zip(self.found.own, self.answer.own, strict=True)
+        return tuple(Case(match, own.case, self._archive) for match, own in pairs)
+
     @property
     def prototypes(self) -> Sequence[Prototype]:
         """The synthetic pictures that stood for the report: never a patient's cells."""

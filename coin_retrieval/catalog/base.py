@@ -76,8 +76,11 @@ class Catalog(ABC):
         """What can be filtered on: case fields, image fields and the attributes in use."""
 
     @abstractmethod
-    def values(self, field: str) -> dict[str, int]:
+    def values(self, field: str, where: Where | None = None) -> dict[str, int]:
         """Distinct values of a field and how many images have each, most frequent first.
+
+        Args:
+            where: only images that fit are counted.
 
         Raises:
             FilterError: no such field.

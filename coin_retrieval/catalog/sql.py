@@ -140,13 +140,13 @@ class SqlCatalog(Catalog):
             used = connection.scalars(select(TermEntry.field).distinct().order_by(TermEntry.field))
             return (*known, *(name for name in used if name not in known))
 
-    def values(self, field: str) -> dict[str, int]:
+    def values(self, field: str, where: Where | None = None) -> dict[str, int]:
         """Distinct values of a field and how many images have each, most frequent first.
 
         Raises:
             FilterError: no such field.
         """
-        self._check_fields([field])
+        self._check_fields([field, *(where or ())])
         count = func.count().label("images")
         query = (
             select(TermEntry.value, count)
@@ -155,6 +155,14 @@ class SqlCatalog(Catalog):
             .group_by(TermEntry.value)
             .order_by(count.desc(), TermEntry.value)
         )
+        for name, wanted in (where or {}).items():
+            fitting = (
+                select(ImageTermEntry.image_id)
+                .join(TermEntry, TermEntry.term_id == ImageTermEntry.term_id)
+                .where(TermEntry.field == name)
+                .where(TermEntry.folded.in_([value.casefold() for value in wanted]))
+            )
+            query = query.where(ImageTermEntry.image_id.in_(fitting))
         with self._engine.connect() as connection:
             return {value: int(images) for value, images in connection.execute(query)}
 

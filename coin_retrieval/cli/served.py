@@ -11,7 +11,7 @@ from coin_retrieval.console.session import print_json
 from coin_retrieval.errors import ImageError, InputError
 
 if TYPE_CHECKING:
-    from coin_retrieval.presenting.answer import SearchAnswer
+    from coin_retrieval.presenting.answer import CaseAnswer, SearchAnswer
     from coin_retrieval.search.query import Query
 
 
@@ -91,18 +91,14 @@ def _addressed(answer: SearchAnswer, client: Client) -> SearchAnswer:
     prototypes = [
         one.model_copy(update={"path": client.url_of(one.path)}) for one in answer.prototypes
     ]
-    cases = [
-        case.model_copy(
-            update={
-                "images": [
-                    image.model_copy(update={"uri": client.url_of(image.uri)})
-                    for image in case.images
-                ]
-            }
-        )
-        for case in answer.cases
-    ]
-    return answer.model_copy(update={"prototypes": prototypes, "cases": cases})
+    own = [one.model_copy(update={"case": _case(one.case, client)}) for one in answer.own]
+    cases = [_case(case, client) for case in answer.cases]
+    return answer.model_copy(update={"prototypes": prototypes, "own": own, "cases": cases})
+
+
+def _case(case: CaseAnswer, client: Client) -> CaseAnswer:
+    images = [image.model_copy(update={"uri": client.url_of(image.uri)}) for image in case.images]
+    return case.model_copy(update={"images": images})
 
 
 def _read(image: Path) -> bytes:

@@ -108,13 +108,13 @@ def show_shares(console: Console, support: SupportAnswer) -> None:
         return
     table = Table()
     table.add_column("diagnosis", overflow="fold")
-    for name in ("cases", "share", "95 % interval"):
+    for name in (f"{support.unit}s", "share", "95 % interval"):
         table.add_column(name, justify="right")
     table.add_column("0 % to 100 %")
     for share in support.shares:
         table.add_row(
             escape(share.diagnosis or NO_DIAGNOSIS),
-            f"{share.cases} of {support.cases}",
+            f"{share.count} of {support.counted}",
             percent(share.share),
             f"{percent(share.low)} to {percent(share.high)}",
             _bar(share),

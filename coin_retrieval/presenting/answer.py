@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coin_retrieval.presenting.phrases import CAUTION, closeness, shares_heading
+from coin_retrieval.presenting.phrases import (
+    CAUTION,
+    closeness,
+    one_label_words,
+    shares_heading,
+)
 from coin_retrieval.search.plan import PublicPlan
 from coin_retrieval.search.query import Query
 
 if TYPE_CHECKING:  # who only reads answers, as a client does, loads no more than pydantic
     from coin_retrieval.prototypes.prototype import Drawing, Prototype
+    from coin_retrieval.ranking.evidence import Repetition
     from coin_retrieval.search.result import SearchResult
     from coin_retrieval.search.support import Support
     from coin_retrieval.types import CaseMatch, ImageRecord, Match, Part
@@ -89,6 +95,7 @@ class CaseAnswer(_Answer):
     """A case: diagnosis and finding are its best-matching image's, ``diagnoses`` all found."""
 
     case_id: str
+    patient_id: str = Field(description="whose case it is, a pseudonym; empty where unknown")
     similarity: float
     site: str
     specimen: str
@@ -101,13 +108,27 @@ class CaseAnswer(_Answer):
         description="pictures of other cases that repeat one of this case, folded here; empty "
         "where near duplicates were asked for as cases"
     )
+    repeats: str = Field(
+        description="the case before it whose evidence it repeats, so that it is not counted "
+        "again; empty for independent evidence"
+    )
+    repeats_because: str = Field(
+        description="what both have in common: patient, slide or picture; else empty"
+    )
+
+
+class OwnCaseAnswer(_Answer):
+    """A case that the query itself comes from."""
+
+    case: CaseAnswer
+    because: str = Field(description="marked (as liked), or picture (it holds the query's)")
 
 
 class ShareAnswer(_Answer):
-    """One diagnosis among the nearest real cases."""
+    """One diagnosis among the independent evidence."""
 
-    diagnosis: str = Field(description="empty: cases without one", examples=["LSIL"])
-    cases: int = Field(description="how many of support.cases", examples=[6])
+    diagnosis: str = Field(description="empty: none was given", examples=["LSIL"])
+    count: int = Field(description="how many of support.counted bear it", examples=[6])
     share: float = Field(description="weighted by similarity", examples=[0.612])
     low: float = Field(description="lower end of the share's 95 % interval", examples=[0.317])
     high: float = Field(description="upper end", examples=[0.841])
@@ -131,7 +152,19 @@ class SupportAnswer(_Answer):
         description="share of queries with a match that fall below it nevertheless",
         examples=[0.05],
     )
-    cases: int = Field(description="real cases that the shares rest on", examples=[10])
+    counted: int = Field(
+        description="independent pieces of evidence that the shares rest on", examples=[10]
+    )
+    unit: str = Field(
+        description="what they are: patient, else slide, else case; overlapping fields and copies "
+        "count once, the query's own case not at all",
+        examples=["patient"],
+    )
+    nearest: int = Field(description="real cases that they came from", examples=[10])
+    one_label: str = Field(
+        description="set where all that was searched bears one diagnosis, in words: agreement then "
+        "says nothing; else empty"
+    )
     not_real: int = Field(description="nearest cases without a real picture: never counted")
     shares: list[ShareAnswer] = Field(description="largest first; they sum to 1")
     closeness: str = Field(description="close, score and threshold in words")
@@ -144,6 +177,10 @@ class SearchAnswer(_Answer):
 
     query: QueryAnswer
     prototypes: list[PrototypeAnswer]
+    own: list[OwnCaseAnswer] = Field(
+        description="the query's own cases: marked ones, and those that hold the very picture; "
+        "neither listed nor counted"
+    )
     cases: list[CaseAnswer]
     support: SupportAnswer | None = Field(
         description="of the nearest cases, also where the list is varied; null if none was found"
@@ -182,6 +219,7 @@ def to_answer(
 
     report = result.plan.words.report if result.plan.words else Report("")
     offered = suggest_where(report, known=sites)
+    repeated = result.support.repeated if result.support else {}
     return SearchAnswer(
         query=QueryAnswer(
             asked=result.plan.query,
@@ -192,7 +230,17 @@ def to_answer(
             offered_where={field: list(values) for field, values in offered.items()},
         ),
         prototypes=[to_prototype_answer(p, prototype_path) for p in result.prototypes],
-        cases=[to_case_answer(case, image_uri) for case in result.cases],
+        own=[
+            OwnCaseAnswer(
+                case=to_case_answer(case, image_uri),
+                because="marked" if case.case.case_id in result.plan.query.liked else "picture",
+            )
+            for case in result.own
+        ],
+        cases=[
+            to_case_answer(case, image_uri, repeated=repeated.get(case.case.case_id))
+            for case in result.cases
+        ],
         support=to_support_answer(result.support) if result.support else None,
         exact=result.exact,
         notices=list(result.notices),
@@ -208,12 +256,15 @@ def to_support_answer(support: Support) -> SupportAnswer:
         score=round(support.score, 6),
         threshold=support.threshold,
         false_alarm_rate=support.false_alarm_rate,
-        cases=support.cases,
+        counted=support.counted,
+        unit=support.unit,
+        nearest=support.nearest,
+        one_label=one_label_words(support.one_label) if support.one_label else "",
         not_real=support.not_real,
         shares=[
             ShareAnswer(
                 diagnosis=share.diagnosis,
-                cases=share.cases,
+                count=share.count,
                 share=round(share.share, 6),
                 low=round(share.low, 6),
                 high=round(share.high, 6),
@@ -251,12 +302,16 @@ def to_prototype_answer(
 
 
 def to_case_answer(
-    match: CaseMatch, image_uri: Callable[[ImageRecord], str] = lambda image: image.uri
+    match: CaseMatch,
+    image_uri: Callable[[ImageRecord], str] = lambda image: image.uri,
+    *,
+    repeated: Repetition | None = None,
 ) -> CaseAnswer:
-    """One case in its JSON shape."""
+    """One case in its JSON shape; ``repeated`` says whose evidence it repeats."""
     best = match.matches[0].image
     return CaseAnswer(
         case_id=match.case.case_id,
+        patient_id=match.case.patient_id,
         similarity=round(match.similarity, 6),
         site=match.case.site,
         specimen=match.case.specimen,
@@ -274,6 +329,8 @@ def to_case_answer(
             )
             for repeat in match.near_duplicates
         ],
+        repeats=repeated.of if repeated else "",
+        repeats_because=repeated.because if repeated else "",
     )
 
 

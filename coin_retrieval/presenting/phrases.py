@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coin_retrieval.presenting.answer import ShareAnswer, SupportAnswer
-    from coin_retrieval.search.support import Support
+    from coin_retrieval.presenting.answer import CaseAnswer, ShareAnswer, SupportAnswer
+    from coin_retrieval.search.support import OneLabel, Support
 
 BANNER = "SYNTHETIC prototypes — drawn by a model, no patient"
 DEMONSTRATION_BANNER = "demonstration: no patients"
@@ -49,20 +49,56 @@ def percent(share: float) -> str:
 
 def shares_heading(support: Support) -> str:
     """On what the shares rest."""
-    if not support.cases:
-        return "No real case among the nearest: pictures that were drawn are no evidence."
-    noun = "real case" if support.cases == 1 else "real cases"
-    heading = f"Diagnoses of the {support.cases} nearest {noun}"
+    if not support.counted:
+        return (
+            "The nearest cases are the query's own: they are no evidence."
+            if support.nearest
+            else "No real case among the nearest: pictures that were drawn are no evidence."
+        )
+    independent = counted(support.counted, support.unit)
+    nearest = f"the {counted(support.nearest, 'nearest real case')}"
+    heading = (
+        f"Diagnoses of {nearest}"
+        if support.unit == "case" and support.counted == support.nearest
+        else f"Diagnoses of {independent} among {nearest}; each counts once"
+        if support.unit != "case"
+        else f"Diagnoses of {counted(support.counted, 'independent case')} among {nearest}; copies "
+        "and overlapping fields count once"
+    )
     if support.not_real:
         heading += f" ({support.not_real} not real, not counted)"
-    return f"{heading}, weighted by similarity, with 95 % intervals:"
+    return f"{heading}. Weighted by similarity, with 95 % intervals:"
+
+
+def one_label_words(found: OneLabel) -> str:
+    """That the nearest could not but agree."""
+    label = found.diagnosis or NO_DIAGNOSIS
+    return (
+        f"All {counted(found.cases, 'case')} of this site ({found.site}) that were searched bear "
+        f"one diagnosis, {label}: agreement says nothing."
+    )
+
+
+def repetition_words(case: CaseAnswer, cases: Sequence[CaseAnswer]) -> str:
+    """Why a case is not counted again; empty where it is evidence of its own."""
+    if not case.repeats:
+        return ""
+    place = next((p for p, one in enumerate(cases, 1) if one.case_id == case.repeats), None)
+    of = f"place {place}" if place else "the query’s own case"
+    shared = {"patient": "same patient", "slide": "same slide"}
+    return f"{shared.get(case.repeats_because, 'same cells')} as {of}: not counted again"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def share_words(share: ShareAnswer, support: SupportAnswer) -> str:
     """One diagnosis: never without its n and its interval."""
     return (
         f"{share.diagnosis or NO_DIAGNOSIS}: {percent(share.share)} ({percent(share.low)} to "
-        f"{percent(share.high)}), {share.cases} of {support.cases} cases"
+        f"{percent(share.high)}), {share.count} of {counted(support.counted, support.unit)}"
     )
 
 

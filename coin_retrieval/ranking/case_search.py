@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from coin_retrieval.archive.calibration import PLACES
 from coin_retrieval.catalog.base import Catalog, Where
 from coin_retrieval.errors import ArchiveCorruptError, NotFoundError
-from coin_retrieval.ranking.diversity import diversify, repeats
+from coin_retrieval.ranking.diversity import WORTH_A_LOOK, diversify, repeats
 from coin_retrieval.ranking.fusion import (
     FusedQuery,
     maximum_fusion,
@@ -19,11 +19,20 @@ from coin_retrieval.ranking.fusion import (
     similarities,
 )
 from coin_retrieval.ranking.grouping import first_cases, first_hits, group_by_case, with_repeats
-from coin_retrieval.ranking.near_duplicates import Likeness
+from coin_retrieval.ranking.near_duplicates import Likeness, glance
 from coin_retrieval.ranking.parts import Ranks, ranks_of
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.timing import Stopwatch
-from coin_retrieval.types import CaseMatch, Embeddings, Hit, ImageId, ImageIds, ImageRecord, Match
+from coin_retrieval.types import (
+    CaseMatch,
+    Embeddings,
+    Hit,
+    ImageId,
+    ImageIds,
+    ImageRecord,
+    Match,
+    RgbImage,
+)
 
 _IMAGES_A_CASE = 4
 _GROWTH = 4
@@ -31,6 +40,8 @@ _COMPARED = 1000
 """Pictures beyond so many are not compared: bounds the work where few cases have thousands."""
 DEPTH = 1000
 """Ranks of a part alone are told down to this one."""
+_COPIES = 20
+"""So many of a picture's nearest are looked at for copies of it."""
 _POOL = 5
 """So many times the cases wanted are there to choose different ones from."""
 
@@ -40,24 +51,31 @@ class Found:
     """``cases`` as they are listed, and the ``nearest`` ones, at least three.
 
     They differ where diversity is asked for: what the nearest cases say must not depend on how a
-    list is varied. ``rankings`` are of the query's rows where ranks were fused, else empty.
-    ``exact`` is whether every picture was looked at.
+    list is varied. ``own`` are the query's own cases, which neither lists. ``ties`` are pairs of
+    cases of which one has a picture that repeats the other's. ``rankings`` are of the query's rows
+    where ranks were fused, else empty. ``exact`` is whether every picture was looked at.
     """
 
     cases: tuple[CaseMatch, ...]
     nearest: tuple[CaseMatch, ...]
+    own: tuple[CaseMatch, ...]
+    ties: tuple[tuple[str, str], ...]
     rankings: tuple[Ranks, ...]
     exact: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Near:
-    """Case ids and images, best first; ``folded``: images that repeat another, and which."""
+    """Case ids and images, best first; ``folded``: images that repeat another, and which.
+
+    ``hidden`` are those of them that are not listed.
+    """
 
     cases: tuple[str, ...]
     hits: list[Hit]
     images: dict[ImageId, ImageRecord]
     folded: dict[ImageId, ImageId]
+    hidden: Collection[ImageId]
     rankings: tuple[Ranks, ...]
 
 
@@ -100,6 +118,7 @@ class CaseSearch:
         allowed: ImageIds | None = None,
         diversity: float = 0.0,
         near_duplicates: bool = False,
+        own: Sequence[str] = (),
     ) -> Found:
         """The ``k`` nearest cases, best first; fewer where ``allowed`` images have fewer.
 
@@ -111,36 +130,60 @@ class CaseSearch:
             diversity: above 0, the cases listed are chosen from five times as many by maximal
                 marginal relevance.
             near_duplicates: ``False`` folds a picture that repeats another case's under that case.
+            own: the query's own cases, which are found apart.
 
         Raises:
             ArchiveCorruptError: store and catalog name different images.
         """
         # a score needs its places, however few cases are to be listed
         shown = max(k, PLACES)
-        near = self._nearest(
-            fused, k * _POOL if diversity else shown, watch, allowed, fold=not near_duplicates
-        )
+        wanted = (k * _POOL if diversity else shown) + len(own)
+        near = self._nearest(fused, wanted, watch, allowed, fold=not near_duplicates)
+        near = replace(near, cases=tuple(case for case in near.cases if case not in own))
         with watch.stage("search"):
             chosen = self._choose(near, k, diversity, ranked=fused.method == "rrf")
         listed = tuple(dict.fromkeys((*near.cases[:shown], *chosen)))
         with watch.stage("catalog"):
             further = self._further_images(listed, near.images.keys(), allowed)
-            records = self._catalog.cases(listed)
+            further |= self._further_images(own, near.images.keys(), None)
+            records = self._catalog.cases((*listed, *own))
         with watch.stage("search"):
             hits = [*near.hits, *self._measure(list(further), fused)]
         images = near.images | further
         matches = {hit.image_id: Match(images[hit.image_id], hit.similarity) for hit in hits}
-        own = [match for image_id, match in matches.items() if image_id not in near.folded]
-        grouped = group_by_case(listed, own, records)
-        by_case = {
-            found.case.case_id: found for found in with_repeats(grouped, near.folded, matches)
-        }
+        shown_alone = [match for i, match in matches.items() if i not in near.hidden]
+        grouped = group_by_case(listed, shown_alone, records)
+        hidden = {repeat: near.folded[repeat] for repeat in near.hidden}
+        by_case = {found.case.case_id: found for found in with_repeats(grouped, hidden, matches)}
         nearest = [by_case[case_id] for case_id in near.cases[:shown]]
         if fused.method != "rrf":
             nearest.sort(key=lambda case: -case.similarity)
         cases = [by_case[case_id] for case_id in chosen] if diversity else nearest[:k]
         exact = self._store.exact or allowed is not None
-        return Found(tuple(cases), tuple(nearest), near.rankings, exact)
+        return Found(
+            cases=tuple(cases),
+            nearest=tuple(nearest),
+            own=tuple(with_repeats(group_by_case(own, matches.values(), records), hidden, matches)),
+            ties=tuple(
+                (images[one].case_id, images[other].case_id) for one, other in near.folded.items()
+            ),
+            rankings=near.rankings,
+            exact=exact,
+        )
+
+    def holders(self, picture: RgbImage, row: Embeddings) -> tuple[str, ...]:
+        """The cases that hold this very picture, or a copy of it.
+
+        Args:
+            row: its embedding, float32 [1 dim].
+        """
+        seen = glance(picture)
+        hits = [
+            hit for hit in self._store.search(row, _COPIES)[0] if hit.similarity >= WORTH_A_LOOK
+        ]
+        records = self._records(hit.image_id for hit in hits)
+        copies = (image for image in records.values() if self._likeness.shows(image, seen))
+        return tuple(dict.fromkeys(image.case_id for image in copies))
 
     def _nearest(
         self,
@@ -160,10 +203,11 @@ class CaseSearch:
             with watch.stage("catalog"):
                 images |= self._records(h.image_id for h in hits if h.image_id not in images)
             with watch.stage("search"):
-                folded = self._fold(hits, images, count) if fold else {}
-            cases = first_cases((h for h in hits if h.image_id not in folded), images, count)
+                folded = self._fold(hits, images, count)
+            hidden = folded if fold else {}
+            cases = first_cases((h for h in hits if h.image_id not in hidden), images, count)
             if exhausted or len(cases) == count:
-                return _Near(cases, hits, images, folded, rankings)
+                return _Near(cases, hits, images, folded, hidden.keys(), rankings)
             wanted *= _GROWTH
 
     def _fold(
@@ -184,7 +228,7 @@ class CaseSearch:
         """The ``k`` cases to list: the first ones, or different ones by their nearest images."""
         if not diversity:
             return near.cases[:k]
-        best = first_hits((h for h in near.hits if h.image_id not in near.folded), near.images)
+        best = first_hits((h for h in near.hits if h.image_id not in near.hidden), near.images)
         firsts = [best[case_id] for case_id in near.cases]
         # by rank fusion the first are not the most similar, but they are the most relevant
         relevance = (

@@ -18,14 +18,16 @@ class SearchResult:
     ``plan`` has every decision that was made before; what only running could tell stands here:
     ``mode`` is the plan's unless nothing could be drawn, ``exact`` is whether the index looked at
     every picture, and ``notices`` are the plan's and what happened since. ``support`` is what the
-    cases' diagnoses amount to. ``timings_ms`` has one entry a stage: plan, generate, encode,
-    search, catalog, total.
+    cases' diagnoses amount to. ``own`` are the query's own cases, marked ones and those that hold
+    the very picture: they are neither among ``cases`` nor evidence. ``timings_ms`` has one entry a
+    stage: plan, generate, encode, search, catalog, total.
     """
 
     plan: SearchPlan
     mode: SearchMode
     prototypes: tuple[Prototype, ...]
     cases: tuple[CaseMatch, ...]
+    own: tuple[CaseMatch, ...]
     support: Support | None
     exact: bool
     notices: tuple[str, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -33,7 +33,7 @@ from coin_retrieval.search.planning import Planner
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.query_embedder import EmbeddedWords, QueryEmbedder
 from coin_retrieval.search.result import SearchResult
-from coin_retrieval.search.support import support_of
+from coin_retrieval.search.support import one_label, support_of
 from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import CaseMatch, Embeddings, ImageIds, RgbImage, SearchMode
 
@@ -46,6 +46,7 @@ class _Asked:
 
     fused: FusedQuery
     explanation: Explanation
+    image: Embeddings | None
 
 
 class Retriever:
@@ -77,6 +78,9 @@ class Retriever:
         self._cases = CaseSearch(archive.store, archive.catalog, thumbnail=archive.thumbnail_path)
         self._space = lru_cache(maxsize=4)(
             lambda strength: whitening_of_store(archive.store, strength=strength)
+        )
+        self._one_label = lru_cache(maxsize=256)(
+            lambda site, where: one_label(archive.catalog, site, dict(where))
         )
 
     def on(self, archive: Archive) -> Retriever:
@@ -170,16 +174,24 @@ class Retriever:
             allowed=allowed,
             diversity=query.diversity,
             near_duplicates=query.near_duplicates,
+            own=self._own(plan, asked, watch),
         )
         with watch.stage("search"):
             cases = self._explained(found, asked, allowed if query.where else None, query.explain)
+        with watch.stage("catalog"):
+            support = support_of(
+                found,
+                plan_run.closeness,
+                labels=lambda site: self._one_label(site, _frozen(query.where)),
+            )
         on("searching", 1, 1)
         return SearchResult(
             plan=plan,
             mode=plan_run.mode,
             prototypes=words.prototypes,
             cases=cases,
-            support=support_of(found.nearest, plan_run.closeness),
+            own=found.own,
+            support=support,
             exact=found.exact,
             notices=(*plan.notices, *refused),
             timings_ms=watch.read_ms(),
@@ -255,7 +267,15 @@ class Retriever:
             liked=plan.query.liked,
             disliked=plan.query.disliked,
         )
-        return _Asked(fused, Explanation(fused, made_of, space=space))
+        return _Asked(fused, Explanation(fused, made_of, space=space), image)
+
+    def _own(self, plan: SearchPlan, asked: _Asked, watch: Stopwatch) -> tuple[str, ...]:
+        """The cases that the query itself comes from: that they are near proves nothing."""
+        holders: tuple[str, ...] = ()
+        if plan.image is not None and asked.image is not None:
+            with watch.stage("search"):
+                holders = self._cases.holders(plan.image, asked.image)
+        return tuple(dict.fromkeys((*plan.query.liked, *holders)))
 
     def _explained(
         self, found: Found, asked: _Asked, allowed: ImageIds | None, ranked: bool
@@ -302,6 +322,10 @@ class Retriever:
         return np.concatenate(
             [mean_direction(store.vectors(np.array(ids, np.int64))) for ids in of_cases]
         )
+
+
+def _frozen(where: Mapping[str, Sequence[str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((field, tuple(values)) for field, values in where.items())
 
 
 def _guarded(on: Progress) -> Progress:

@@ -175,6 +175,24 @@ class CatalogSuite:
         assert full.values("site") == {"Peripheral Blood": 2, "cervix": 2}
         assert full.values("split") == {"val": 2, "train": 1}
 
+    @pytest.mark.parametrize(
+        ("where", "expected"),
+        [
+            ({"site": ["CERVIX"]}, {"HSIL": 1, "LSIL": 1}),
+            (
+                {"site": ["cervix", "peripheral blood"], "split": ["val"]},
+                {"eosinophil": 1, "HSIL": 1},
+            ),
+            ({"site": ["liver"]}, {}),
+            ({"site": []}, {}),
+            ({}, {"eosinophil": 2, "HSIL": 1, "LSIL": 1}),
+        ],
+    )
+    def test_values_are_counted_among_what_fits_a_filter(
+        self, full: Catalog, where: dict[str, list[str]], expected: dict[str, int]
+    ) -> None:
+        assert full.values("diagnosis", where) == expected
+
     def test_values_of_an_unknown_field_are_an_error(self, full: Catalog) -> None:
         with pytest.raises(FilterError):
             full.values("organ")

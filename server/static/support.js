@@ -19,16 +19,16 @@ export function showSupport(support) {
   }
   $("support").classList.toggle("doubtful", support.close === false);
   $("support-title").textContent = support.shares.length
-    ? `Diagnoses of the ${counted(support.cases, "nearest real case")}${support.close === false ? ", none of them close" : ""}`
+    ? `Diagnoses of ${counted(support.counted, independent(support))}${support.close === false ? ", none of them close" : ""}`
     : "No diagnoses to count";
   $("support-heading").textContent = support.heading;
   $("support-heading").hidden = support.shares.length > 0;
-  $("share-list").replaceChildren(...support.shares.slice(0, SHOWN).map((share) => row(share, support.cases)));
+  $("share-list").replaceChildren(...support.shares.slice(0, SHOWN).map((share) => row(share, support)));
   const more = support.shares.slice(SHOWN);
   $("more-shares").hidden = more.length === 0;
   $("more-shares").open = false;
   $("more-shares-title").textContent = `${more.length} more`;
-  $("more-share-list").replaceChildren(...more.map((share) => row(share, support.cases)));
+  $("more-share-list").replaceChildren(...more.map((share) => row(share, support)));
   $("share-key").hidden = support.shares.length === 0;
   const notReal = support.not_real
     ? `${counted(support.not_real, "nearest case")} not real: not counted. ` : "";
@@ -37,7 +37,11 @@ export function showSupport(support) {
   $("caution").hidden = support.shares.length === 0;
 }
 
-function row({ diagnosis, cases, share, low, high }, of) {
+function independent({ unit, counted: count, nearest }) {
+  return unit === "case" && count !== nearest ? "independent case" : unit;
+}
+
+function row({ diagnosis, count, share, low, high }, support) {
   const fill = el("i", { className: "fill" });
   fill.style.width = `${share * 100}%`;
   const whisker = el("i", { className: "whisker" });
@@ -49,5 +53,5 @@ function row({ diagnosis, cases, share, low, high }, of) {
     el("span", { className: "figures" },
       el("b", {}, percent(share)),
       ` (${percent(low)} to ${percent(high)}) `,
-      el("span", { className: "n" }, `${cases} of ${counted(of, "case")}`)));
+      el("span", { className: "n" }, `${count} of ${counted(support.counted, support.unit)}`)));
 }

@@ -52,7 +52,7 @@ def test_a_picture_finds_itself_however_it_is_held(
         "path": file, "str": str(file), "bytes": file.read_bytes(), "pillow": picture,
         "array": np.asarray(picture), "rgba": picture.convert("RGBA"),
     }  # fmt: skip
-    (first, *_) = archive.search(image=ways[held]).cases
+    (first,) = archive.search(image=ways[held]).own
     assert first.case_id == "C-3"
     assert first.similarity == pytest.approx(1, abs=1e-4)
 

@@ -10,7 +10,7 @@ from unit.search.conftest import patch
 
 from coin_retrieval.archive.thumbnails import write_thumbnail
 from coin_retrieval.ranking import near_duplicates
-from coin_retrieval.ranking.near_duplicates import Likeness, alike, glance
+from coin_retrieval.ranking.near_duplicates import Likeness, alike, glance, overlapping
 from coin_retrieval.types import ImageId, ImageRecord, RgbImage
 
 
@@ -146,8 +146,8 @@ def test_no_more_pictures_are_remembered_than_there_is_room_for(
     likeness.same(record(0, "a"), record(1, "b"))
     likeness.same(record(0, "a"), record(1, "b"))  # there is room for both
     likeness.same(record(0, "a"), record(2, "c"))  # they are forgotten for this
-    likeness.same(record(0, "a"), record(1, "b"))
-    assert thumbnails.asked == ["a", "b", "c", "a", "b"]
+    likeness.same(record(1, "b"), record(0, "a"))
+    assert thumbnails.asked == ["a", "b", "c", "b", "a"]
 
 
 @pytest.mark.parametrize(
@@ -162,3 +162,48 @@ def test_only_pictures_of_one_shape_are_looked_at(
     likeness = Likeness(lambda image: tmp_path / f"{image.content_hash}.webp")
     first = ImageRecord(ImageId(0), "C0", "", "a", 100, 60)
     assert likeness.same(first, ImageRecord(ImageId(1), "C1", "", "b", *size)) is copy
+
+
+def field(number: int, side: int = 300) -> RgbImage:
+    """A field of many discs."""
+    rng = np.random.default_rng(number)
+    rows, columns = np.mgrid[:side, :side]
+    picture = np.full((side, side, 3), 235, np.uint8)
+    for _ in range(60):
+        y, x = rng.integers(0, side, 2)
+        inside = (rows - y) ** 2 + (columns - x) ** 2 < rng.integers(20, 140)
+        picture[inside] = rng.integers(40, 200, 3)
+    return picture
+
+
+def window(image: RgbImage, top: int, left: int) -> RgbImage:
+    return np.ascontiguousarray(image[top : top + 200, left : left + 200])
+
+
+@pytest.mark.parametrize(("down", "right"), [(0, 60), (80, 0), (60, 60), (100, 20), (5, 0)])
+def test_fields_that_overlap_are_told_whichever_comes_first(down: int, right: int) -> None:
+    whole = field(1)
+    one = glance(window(whole, 0, 0))
+    other = glance(squeezed(window(whole, down, right), 70))
+    assert overlapping(one, other)
+    assert overlapping(other, one)
+
+
+@pytest.mark.parametrize("number", range(2, 12))
+def test_other_fields_do_not_overlap(number: int) -> None:
+    assert not overlapping(glance(window(field(1), 0, 0)), glance(window(field(number), 0, 0)))
+
+
+def test_fields_that_touch_only_at_an_edge_are_two() -> None:
+    whole = field(1, 400)
+    assert not overlapping(glance(window(whole, 0, 0)), glance(window(whole, 180, 0)))
+
+
+def test_small_pictures_are_no_fields() -> None:
+    cell = textured(1)
+    assert not overlapping(glance(cell), glance(cell))
+
+
+def test_blank_fields_overlap_nothing() -> None:
+    blank = np.full((200, 200, 3), 240, np.uint8)
+    assert not overlapping(glance(blank), glance(blank))

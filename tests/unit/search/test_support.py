@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import count
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coin_retrieval.archive.calibration import CloseMatch
 from coin_retrieval.metrics.intervals import wilson
-from coin_retrieval.search.support import query_score, shares_of, support_of
+from coin_retrieval.ranking.case_search import Found
+from coin_retrieval.search import support
+from coin_retrieval.search.support import Support, query_score, shares_of
 from coin_retrieval.types import CaseMatch, CaseRecord, ImageId, ImageRecord, Match, Origin
 
 THRESHOLD = CloseMatch(threshold=0.5, false_alarm_rate=0.05, queries=100, places=3)
@@ -18,26 +23,57 @@ votes = st.lists(
 )
 
 
+_numbers = count()
+
+
 def case(
-    diagnosis: str, similarity: float, *, origin: Origin = Origin.REAL, number: int = 0
+    diagnosis: str,
+    similarity: float,
+    *,
+    origin: Origin = Origin.REAL,
+    patient: str = "",
+    slide: str = "",
+    site: str = "",
 ) -> CaseMatch:
-    image = ImageRecord(ImageId(number), "C", "", "", 8, 8, diagnosis, origin=origin)
-    return CaseMatch(CaseRecord("C"), similarity, (Match(image, similarity),))
+    number = next(_numbers)
+    case_id = f"C{number}"
+    image = ImageRecord(
+        ImageId(number), case_id, "", "", 8, 8, diagnosis, origin=origin, slide_id=slide
+    )
+    record = CaseRecord(case_id, site, patient_id=patient)
+    return CaseMatch(record, similarity, (Match(image, similarity),))
+
+
+def support_of(
+    cases: Sequence[CaseMatch],
+    close_match: CloseMatch | None = None,
+    *,
+    ties: Sequence[tuple[CaseMatch, CaseMatch]] = (),
+    own: Sequence[CaseMatch] = (),
+) -> Support | None:
+    pairs = tuple((one.case.case_id, other.case.case_id) for one, other in ties)
+    found = Found(tuple(cases), tuple(cases), tuple(own), pairs, (), exact=True)
+    return support.support_of(found, close_match)
+
+
+def counted(found: Support | None) -> tuple[dict[str, int], str]:
+    assert found is not None
+    return {share.diagnosis: share.count for share in found.shares}, found.unit
 
 
 @given(votes)
 def test_shares_sum_to_one_and_lie_within_their_intervals(found: list[tuple[str, float]]) -> None:
     shares = shares_of(found)
     assert sum(s.share for s in shares) == pytest.approx(1)
-    assert sum(s.cases for s in shares) == len(found)
+    assert sum(s.count for s in shares) == len(found)
     assert all(0 <= s.low <= s.share <= s.high <= 1 for s in shares)
 
 
 def test_equal_similarities_count_cases() -> None:
     lsil, nilm = shares_of([("LSIL", 0.8), ("NILM", 0.8), ("LSIL", 0.8)])
-    assert (lsil.diagnosis, lsil.cases, lsil.share) == ("LSIL", 2, pytest.approx(2 / 3))
+    assert (lsil.diagnosis, lsil.count, lsil.share) == ("LSIL", 2, pytest.approx(2 / 3))
     assert (lsil.low, lsil.high) == pytest.approx(wilson(2 / 3, 3))
-    assert nilm.cases == 1
+    assert nilm.count == 1
 
 
 def test_a_nearer_case_weighs_more() -> None:
@@ -70,12 +106,12 @@ def test_where_nothing_resembles_the_query_every_case_weighs_the_same() -> None:
 def test_generated_pictures_never_count() -> None:
     found = support_of([case("HSIL", 0.99, origin=Origin.GENERATED), case("NILM", 0.6)], THRESHOLD)
     assert found is not None
-    assert [(s.diagnosis, s.cases) for s in found.shares] == [("NILM", 1)]
-    assert (found.cases, found.not_real, found.score) == (1, 1, 0.6)
+    assert [(s.diagnosis, s.count) for s in found.shares] == [("NILM", 1)]
+    assert (found.counted, found.not_real, found.score) == (1, 1, 0.6)
 
 
 def test_a_case_counts_by_its_nearest_real_picture() -> None:
-    drawn, real = case("HSIL", 0.9, origin=Origin.TRANSLATED), case("LSIL", 0.4, number=1)
+    drawn, real = case("HSIL", 0.9, origin=Origin.TRANSLATED), case("LSIL", 0.4)
     both = CaseMatch(drawn.case, 0.9, (*drawn.matches, *real.matches))
     found = support_of([both])
     assert found is not None
@@ -91,7 +127,7 @@ def test_a_demonstration_has_a_score_and_no_shares() -> None:
 
 @pytest.mark.parametrize(("similarity", "close"), [(0.51, True), (0.5, True), (0.49, False)])
 def test_close_is_what_reaches_the_threshold(similarity: float, close: bool) -> None:
-    found = support_of([case("LSIL", similarity)] * 3, THRESHOLD)
+    found = support_of([case("LSIL", similarity) for _ in range(3)], THRESHOLD)
     assert found is not None
     assert (found.close, found.threshold, found.false_alarm_rate) == (close, 0.5, 0.05)
 
@@ -124,3 +160,73 @@ def test_without_a_calibration_the_score_is_taken_over_three() -> None:
     found = support_of([case("LSIL", s) for s in (0.9, 0.7, 0.5, 0.3, 0.1)])
     assert found is not None
     assert found.score == pytest.approx(0.7)
+
+
+def test_two_slides_of_a_patient_count_once() -> None:
+    cases = [
+        case("HSIL", 0.9, patient="P1", slide="S1"),
+        case("HSIL", 0.8, patient="P1", slide="S2"),
+        case("NILM", 0.7, patient="P2", slide="S3"),
+    ]
+    found = support_of(cases)
+    assert counted(found) == ({"HSIL": 1, "NILM": 1}, "patient")
+    assert found is not None
+    assert (found.counted, found.nearest) == (2, 3)
+    repeated = found.repeated[cases[1].case.case_id]
+    assert (repeated.of, repeated.because) == (cases[0].case.case_id, "patient")
+
+
+def test_a_patient_counts_by_its_nearest_picture() -> None:
+    found = support_of([case("HSIL", 0.9, patient="P"), case("NILM", 0.8, patient="P")])
+    assert counted(found) == ({"HSIL": 1}, "patient")
+
+
+def test_fields_of_a_slide_count_once_where_patients_are_not_named() -> None:
+    fields = [case("SCC", 0.9 - n / 100, slide="S1") for n in range(9)]
+    assert counted(support_of([*fields, case("NILM", 0.5, slide="S2")])) == (
+        {"SCC": 1, "NILM": 1},
+        "slide",
+    )
+
+
+def test_where_one_case_names_nobody_cases_are_counted() -> None:
+    found = support_of([case("HSIL", 0.9, patient="P"), case("NILM", 0.8), case("LSIL", 0.7)])
+    assert counted(found) == ({"HSIL": 1, "NILM": 1, "LSIL": 1}, "case")
+
+
+def test_the_same_field_under_two_names_counts_once() -> None:
+    one, other, third = (case("HSIL", s) for s in (0.9, 0.8, 0.7))
+    assert counted(support_of([one, other, third], ties=[(other, one)])) == ({"HSIL": 2}, "case")
+
+
+def test_repetition_goes_through_others() -> None:
+    one = case("HSIL", 0.9, patient="P1")
+    other = case("HSIL", 0.8, slide="S1")
+    both = case("HSIL", 0.7, patient="P1", slide="S1")
+    found = support_of([one, other, both])
+    assert counted(found) == ({"HSIL": 1}, "patient")
+
+
+def test_the_querys_own_patient_never_counts() -> None:
+    mine = case("HSIL", 1.0, patient="P1")
+    again = case("HSIL", 0.9, patient="P1")
+    copied = case("HSIL", 0.9)
+    stranger = case("NILM", 0.5)
+    found = support_of([again, copied, stranger], own=[mine], ties=[(copied, mine)])
+    assert counted(found) == ({"NILM": 1}, "case")
+    assert found is not None
+    assert {one.of for one in found.repeated.values()} == {mine.case.case_id}
+
+
+def test_where_only_the_querys_own_is_near_nothing_is_counted() -> None:
+    mine = case("HSIL", 1.0, patient="P1")
+    found = support_of([case("HSIL", 0.9, patient="P1")], own=[mine])
+    assert counted(found) == ({}, "case")
+
+
+def test_a_drawn_first_picture_leaves_the_patients_real_one_to_count() -> None:
+    drawn = case("HSIL", 0.9, patient="P", origin=Origin.GENERATED)
+    found = support_of([drawn, case("LSIL", 0.8, patient="P")])
+    assert counted(found) == ({"LSIL": 1}, "patient")
+    assert found is not None
+    assert (found.nearest, found.not_real) == (1, 1)

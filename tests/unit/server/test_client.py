@@ -59,7 +59,7 @@ def test_the_pictures_of_an_answer_can_be_fetched(asking: Client) -> None:
 def test_a_picture_is_searched_with_all_that_was_asked(asking: Client) -> None:
     query = Query(k=2, where={"stain": ["Giemsa"]}, near_duplicates=True, disliked=("D-4",))
     answer = asking.search(query, image=png(disc(3)))
-    assert answer.cases[0].case_id == "C-3"
+    assert [own.case.case_id for own in answer.own] == ["C-3"]
     assert answer.query.asked == query
 
 

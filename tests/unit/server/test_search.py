@@ -103,12 +103,15 @@ def test_a_report_longer_than_the_models_read_says_what_was_dropped(client: Test
     assert " ".join(long.split()).endswith(dropped.strip())
 
 
-def test_an_image_finds_itself_first(client: TestClient) -> None:
+def test_a_picture_of_the_archive_is_told_so_and_counts_for_nothing(client: TestClient) -> None:
     answer = client.post("/v1/search/image", files={"image": ("x", png(disc(3)))}).json()
     assert answer["query"]["mode"] == "image"
     assert answer["prototypes"] == []
-    assert answer["cases"][0]["case_id"] == "C-3"
-    assert answer["cases"][0]["similarity"] == pytest.approx(1, abs=1e-4)
+    (own,) = answer["own"]
+    assert (own["case"]["case_id"], own["because"]) == ("C-3", "picture")
+    assert own["case"]["similarity"] == pytest.approx(1, abs=1e-4)
+    assert "C-3" not in {case["case_id"] for case in answer["cases"]}
+    assert answer["support"]["counted"] == len(answer["cases"])
 
 
 def test_an_image_search_takes_a_count_and_a_filter(client: TestClient) -> None:
@@ -147,8 +150,8 @@ def test_without_a_generator_a_report_is_searched_by_its_text(
 
 def test_support_has_shares_with_their_n_and_intervals(client: TestClient) -> None:
     support = ask(client)["support"]
-    assert support["cases"] == 5
-    assert sum(share["cases"] for share in support["shares"]) == 5
+    assert (support["counted"], support["unit"]) == (5, "case")
+    assert sum(share["count"] for share in support["shares"]) == 5
     assert sum(share["share"] for share in support["shares"]) == pytest.approx(1, abs=1e-4)
     assert all(0 <= s["low"] <= s["share"] <= s["high"] <= 1 for s in support["shares"])
     assert "not a diagnosis" in support["caution"]
@@ -166,7 +169,8 @@ def test_where_nothing_was_found_there_is_no_support(client: TestClient) -> None
 
 def test_a_liked_case_comes_nearer_and_a_disliked_one_farther(client: TestClient) -> None:
     def similarity(case_id: str, **marks: Any) -> float:
-        cases = ask(client, mode="text", **marks)["cases"]
+        answer = ask(client, mode="text", **marks)
+        cases = [*answer["cases"], *(own["case"] for own in answer["own"])]
         return next(c["similarity"] for c in cases if c["case_id"] == case_id)
 
     before = similarity("B/2")
@@ -175,7 +179,9 @@ def test_a_liked_case_comes_nearer_and_a_disliked_one_farther(client: TestClient
 
 def test_liked_cases_alone_are_searched_with(client: TestClient) -> None:
     answer = client.post("/v1/search", json={"report": "", "liked": ["C-3"]}).json()
-    assert answer["cases"][0]["case_id"] == "C-3"
+    (own,) = answer["own"]
+    assert (own["case"]["case_id"], own["because"]) == ("C-3", "marked")
+    assert "C-3" not in {case["case_id"] for case in answer["cases"]}
     assert answer["prototypes"] == []
 
 
