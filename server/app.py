@@ -7,14 +7,18 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+import anyio
+from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
 from coin_retrieval.search.retriever import Retriever
 from server.access.accounts import Accounts
 from server.access.settings import AccessSettings
 from server.archive_view import ArchiveSummary
+from server.audit.chain import AuditLog
 from server.error_answers import answer_errors
 from server.layers.access import Access
+from server.layers.audit_trail import AuditTrail
 from server.layers.body_cap import BodyCap
 from server.layers.head import Head
 from server.layers.own_origin import LOOPBACK, OwnOrigin
@@ -22,12 +26,15 @@ from server.layers.request_log import RequestLog
 from server.layers.security import SecurityHeaders
 from server.limits import ServerLimits
 from server.loading import Loading
+from server.metrics import Metrics
 from server.queues import Queues
 from server.refusals import describe_refusals
 from server.routes import archive, cases, health, images, page, prototypes, search, session
 from server.services import Services
 
 log = logging.getLogger("coin.server")
+FLUSH_S = 1.0
+"""Between two flushes of the audit log: a power cut loses no more, a killed process nothing."""
 
 _DESCRIPTION = """
 A cytology report becomes synthetic *prototype* pictures, and they find the nearest *real* cases of
@@ -45,6 +52,7 @@ def create_app(
     limits: ServerLimits | None = None,
     hosts: Collection[str] = LOOPBACK,
     access: AccessSettings | None = None,
+    audit: AuditLog | None = None,
     on_failure: Callable[[Exception], None] | None = None,
 ) -> FastAPI:
     """A server that answers at once and can search as soon as ``load()`` has returned.
@@ -53,19 +61,27 @@ def create_app(
         load: opens the archive and loads the models, in a thread of its own, once.
         limits: caps of this process.
         access: who may ask; the default lets everybody who reaches the server.
+        audit: what happened is written to it; the caller closes it.
         hosts: names under which it may be asked; the port does not matter.
         on_failure: told when loading failed; the default writes it to the log.
     """
     caps = limits or ServerLimits()
+    metrics = Metrics()
     accounts = Accounts(access) if access is not None and access.asked else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        queues = Queues(caps)
+        metrics.watch(queues)
         loading = Loading(load, on_failure or _log_failure, look_every_s=caps.look_every_s)
-        parts = Services(caps, loading, Queues(caps), ArchiveSummary(), accounts)
+        parts = Services(caps, loading, queues, ArchiveSummary(), accounts, metrics)
         app.state.services = parts
         loading.start()
-        yield
+        async with anyio.create_task_group() as group:
+            if audit is not None:
+                group.start_soon(_flush_now_and_then, audit)
+            yield
+            group.cancel_scope.cancel()
         loading.close()
 
     app = FastAPI(
@@ -87,11 +103,18 @@ def create_app(
     # the last added is the outermost
     app.add_middleware(BodyCap, limits=caps)
     app.add_middleware(Access, accounts=accounts)
+    app.add_middleware(AuditTrail, log=audit)
     app.add_middleware(OwnOrigin, hosts=hosts)
-    app.add_middleware(RequestLog)
+    app.add_middleware(RequestLog, metrics=metrics)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Head)
     return app
+
+
+async def _flush_now_and_then(audit: AuditLog) -> None:
+    while True:
+        await anyio.sleep(FLUSH_S)
+        await run_sync(audit.flush)
 
 
 def _log_failure(error: Exception) -> None:

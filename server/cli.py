@@ -15,8 +15,10 @@ from coin_retrieval.console.errors import CoinGroup, run, show_error
 from coin_retrieval.errors import CoinError
 from coin_retrieval.setting_forms import ENCODER_FORMS, GENERATOR_FORMS
 from server.access.settings import AccessSettings
+from server.audit_cli import KEY_NAME, audit_app
 from server.keys_cli import keys_app
 from server.limits import ServerLimits
+from server.logs import LogFormat
 from server.network import NetworkSettings
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ app = typer.Typer(
     help="The HTTP server of one archive: coin-serve ARCHIVE.",
 )
 app.add_typer(keys_app, name="keys")
+app.add_typer(audit_app, name="audit")
 
 
 class ServeEnvironment(CoinEnvironment):
@@ -90,6 +93,13 @@ def serve(
     oidc_client: Annotated[
         str | None, typer.Option(help="Client id of the page's login at the provider.")
     ] = None,
+    audit: Annotated[
+        Path | None, typer.Option(help="A folder for the log of who asked and saw what.")
+    ] = None,
+    audit_key: Annotated[
+        Path | None, typer.Option(help="The log's key; default: the file key in its folder.")
+    ] = None,
+    log_format: Annotated[LogFormat, typer.Option(help="Of the lines on stderr.")] = LogFormat.TEXT,
     trusted_hosts: Annotated[
         list[str] | None,
         typer.Option(
@@ -150,9 +160,16 @@ def serve(
             generator=generator_settings,
         )
 
+    from server.audit.chain import AuditLog, read_key
     from server.serving import serve_until_stopped
 
-    failure = serve_until_stopped(load, network=network, access=access, limits=environment.limits)
+    limits, log = environment.limits, None
+    if audit is not None:
+        key = read_key(audit_key or audit / KEY_NAME)
+        log = AuditLog(audit, key=key, keep_days=limits.audit_days)
+    failure = serve_until_stopped(
+        load, network=network, access=access, limits=limits, audit=log, log_format=log_format
+    )
     if failure is not None:
         if isinstance(failure, CoinError):
             show_error(failure)

@@ -31,6 +31,7 @@ class ServerLimits(Settings):
     body_s: float = Field(default=60, gt=0, description="for the body of a request")
     unread_s: float = Field(default=60, gt=0, description="for a client that stops reading")
     look_every_s: float = Field(default=5, gt=0, description="for a new version of the archive")
+    audit_days: int = Field(default=400, ge=184, description="that audit records are kept")
     shutdown_s: int = Field(default=20, ge=1, description="for what is being answered at the end")
     drawing_workers: int = Field(default=2, ge=1)
     drawing_queue: int = Field(default=8, ge=0)

@@ -92,3 +92,8 @@ class Queues:
         self.pictures = Queue(
             "reading", workers=limits.picture_workers, queue=limits.picture_queue, retry_after_s=1
         )
+
+    @property
+    def named(self) -> dict[str, Queue]:
+        """The queues by what they do."""
+        return {"drawing": self.drawing, "search": self.search, "pictures": self.pictures}

@@ -14,6 +14,7 @@ from server.archive_view import ArchiveSummary
 from server.errors import MediaTypeError
 from server.limits import ServerLimits
 from server.loading import Loading
+from server.metrics import Metrics
 from server.queues import Queues
 
 
@@ -26,6 +27,7 @@ class Services:
     queues: Queues
     archive: ArchiveSummary
     accounts: Accounts | None
+    metrics: Metrics
 
 
 async def services(request: Request) -> Services:

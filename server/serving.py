@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import uvicorn
 
@@ -12,8 +13,10 @@ from coin_retrieval.errors import SettingsError
 from coin_retrieval.search.retriever import Retriever
 from server.access.settings import AccessSettings
 from server.app import create_app
+from server.audit.chain import AuditLog
 from server.connections import bounded
 from server.limits import ServerLimits
+from server.logs import LogFormat, log_to_stderr
 from server.network import NetworkSettings
 
 KEEP_ALIVE_S = 30
@@ -26,6 +29,8 @@ def serve_until_stopped(
     network: NetworkSettings,
     access: AccessSettings,
     limits: ServerLimits,
+    audit: AuditLog | None = None,
+    log_format: LogFormat = LogFormat.TEXT,
 ) -> Exception | None:
     """Serve until a signal comes; returns what went wrong if the models could not be loaded.
 
@@ -41,11 +46,16 @@ def serve_until_stopped(
         failures.append(error)
         server.should_exit = True
 
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    for name in ("coin.server", "uvicorn"):
-        logging.getLogger(name).setLevel(logging.INFO)
+    log_to_stderr(log_format)
     config = uvicorn.Config(
-        create_app(load, limits=limits, on_failure=stop, hosts=network.hosts, access=access),
+        create_app(
+            load,
+            limits=limits,
+            on_failure=stop,
+            hosts=network.hosts,
+            access=access,
+            audit=audit,
+        ),
         root_path=network.root_path,
         proxy_headers=bool(network.trusted_proxies),
         forwarded_allow_ips=list(network.trusted_proxies),
@@ -64,7 +74,7 @@ def serve_until_stopped(
     logging.getLogger("coin.server").info(
         "listening on %s", _address(listening, network.tls_cert is not None)
     )
-    with listening:
+    with listening, audit or nullcontext():
         server.run(sockets=[listening])
     return failures[0] if failures else None
 

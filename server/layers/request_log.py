@@ -13,9 +13,16 @@ import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.metrics import Metrics
 from server.problems import ProblemResponse, problem
 
 log = logging.getLogger("coin.server")
+
+
+def request_id(scope: Scope) -> str:
+    """The number of a request, which its answer carries too."""
+    found: str = scope.get("coin.request_id", "")
+    return found
 
 
 def note(scope: Scope, kind: str, detail: str = "") -> None:
@@ -24,17 +31,18 @@ def note(scope: Scope, kind: str, detail: str = "") -> None:
 
 
 class RequestLog:
-    """ASGI layer: names each request, logs it, and answers what nobody caught."""
+    """ASGI layer: names each request, logs and counts it, and answers what nobody caught."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = uuid.uuid4().hex[:12]
+        number = scope["coin.request_id"] = uuid.uuid4().hex[:12]
         started = time.perf_counter()
         status = 0
 
@@ -44,38 +52,48 @@ class RequestLog:
                 status = message["status"]
                 message["headers"] = [
                     *message.get("headers", []),
-                    (b"x-request-id", request_id.encode()),
+                    (b"x-request-id", number.encode()),
                 ]
             await send(message)
 
         try:
             await self._app(scope, receive, named)
         except Exception as error:  # noqa: BLE001 - the last resort must catch all
-            log.error("%s %s", request_id, _lines_of(error))
+            log.error("%s %s", number, _lines_of(error))
             if not status:
                 await ProblemResponse(
                     problem(
                         "internal",
                         "the server failed to answer",
                         status=500,
-                        value=request_id,
+                        value=number,
                         expected="an answer",
                         remedy="tell the operator the request's number, which is in the log",
                     )
                 )(scope, receive, named)
-        elapsed_ms = (time.perf_counter() - started) * 1000
+        seconds, route = time.perf_counter() - started, route_of(scope)
+        self._metrics.answered(scope, route=route, status=status, seconds=seconds)
+        refused = scope.get("coin.refused", "")
         log.info(
             "%s %s %s %d %.0f ms%s",
-            request_id,
+            number,
             scope["method"],
-            _template(scope),
+            route,
             status,
-            elapsed_ms,
-            scope.get("coin.refused", ""),
+            seconds * 1000,
+            refused,
+            extra={
+                "request": number,
+                "method": scope["method"],
+                "route": route,
+                "status": status,
+                "ms": round(seconds * 1000, 1),
+                "refused": refused.strip(),
+            },
         )
 
 
-def _template(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
     """The route, not the path: an address that somebody typed can hold anything."""
     if scope["path"].startswith("/static/"):
         return "/static"

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.presenting.views import CaseView
+from server.audit.events import Event, tell
 from server.refusals import refusals
 from server.schemas import case_view
 from server.services import RetrieverHere, ServicesHere
@@ -24,7 +25,9 @@ async def case(
     case_id: str, request: Request, retriever: RetrieverHere, parts: ServicesHere
 ) -> CaseView:
     """The record of a case and of every picture it has, found or not."""
-    return await parts.queues.pictures.run(request, partial(_read, retriever.archive, case_id))
+    found = await parts.queues.pictures.run(request, partial(_read, retriever.archive, case_id))
+    tell(request.scope, Event(retriever.archive.version, cases=(case_id,)))
+    return found
 
 
 def _read(archive: Archive, case_id: str) -> CaseView:

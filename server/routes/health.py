@@ -6,11 +6,13 @@ from importlib.metadata import version
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from coin_retrieval.errors import CacheError
 from coin_retrieval.presenting.views import HealthView, ReadyView
 from coin_retrieval.prototypes.cache import PrototypeCache
-from server.services import ServicesHere
+from server.services import Services, ServicesHere
 
 router = APIRouter(tags=["health"])
 
@@ -32,11 +34,25 @@ async def readyz(parts: ServicesHere, response: Response) -> ReadyView:
     `problems` are such as leave it able to answer, but not as it should: a published version that
     cannot be served, a cache that cannot be written.
     """
-    state = parts.loading.state
-    if state != "ready":
+    ready = await _state(parts)
+    if ready.status != "ready":
         response.status_code = 503
         response.headers["Retry-After"] = "2"
-        return ReadyView(status=state, elapsed_s=round(parts.loading.elapsed_s, 1))
+    return ready
+
+
+@router.get("/metrics", summary="Figures for a monitor", response_class=PlainTextResponse)
+async def metrics(parts: ServicesHere) -> PlainTextResponse:
+    """Counts and times in Prometheus' text format. On a server with accounts, for admins."""
+    ready = await _state(parts)
+    parts.metrics.state(version=ready.version, problems=ready.problems)
+    return PlainTextResponse(parts.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _state(parts: Services) -> ReadyView:
+    state, elapsed_s = parts.loading.state, round(parts.loading.elapsed_s, 1)
+    if state != "ready":
+        return ReadyView(status=state, elapsed_s=elapsed_s)
     with parts.loading.lease() as retriever:
         found = (
             parts.loading.archive_problem and f"archive: {parts.loading.archive_problem}",
@@ -44,7 +60,7 @@ async def readyz(parts: ServicesHere, response: Response) -> ReadyView:
         )
         return ReadyView(
             status=state,
-            elapsed_s=round(parts.loading.elapsed_s, 1),
+            elapsed_s=elapsed_s,
             version=retriever.archive.version,
             problems=[problem for problem in found if problem],
         )

@@ -18,6 +18,7 @@ from coin_retrieval.images import (
     thumbnail,
 )
 from coin_retrieval.types import ImageId, ImageRecord
+from server.audit.events import Event, tell
 from server.limits import MAX_SIZE_PX
 from server.pictures import ServedPicture, quoted, tags_known
 from server.refusals import refusals
@@ -55,7 +56,9 @@ async def image(
     the source has gone or is not the file that was indexed; small sizes are still served then.
     """
     read = partial(_read, retriever.archive, image_id, size, tags_known(request))
-    return (await parts.queues.pictures.run(request, read)).response()
+    found = await parts.queues.pictures.run(request, read)
+    tell(request.scope, Event(retriever.archive.version, picture=image_id))
+    return found.response()
 
 
 def _read(archive: Archive, image_id: int, size_px: int, known: frozenset[str]) -> ServedPicture:

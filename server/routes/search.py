@@ -12,6 +12,7 @@ from coin_retrieval.presenting.answer import SearchAnswer
 from coin_retrieval.search.plan import SearchPlan
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
+from server.audit.events import of_search, tell
 from server.questions import PictureQuery
 from server.refusals import refusals
 from server.schemas import search_answer
@@ -61,6 +62,18 @@ async def search_by_image(
 
 async def _answered(
     query: Query, upload: UploadFile | None, request: Request, retriever: Retriever, parts: Services
+) -> SearchAnswer:
+    answer = await _found(query, upload, request, retriever, parts)
+    tell(request.scope, of_search(answer))
+    return answer
+
+
+async def _found(
+    query: Query,
+    upload: UploadFile | None,
+    request: Request,
+    retriever: Retriever,
+    parts: Services,
 ) -> SearchAnswer:
     """Only a search that must draw waits with the drawings: its plan says whether it must."""
     begin = partial(_begin, query, upload, retriever, parts)

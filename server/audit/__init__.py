@@ -1,0 +1,1 @@
+"""What happened: who asked what kind of question, and saw which cases."""
