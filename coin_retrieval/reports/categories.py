@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from coin_retrieval.reports.contexts import Assertion, Contexts, Scope
 from coin_retrieval.reports.sections import SectionKind
 from coin_retrieval.reports.terminology import Holds, Meaning, category_book
-from coin_retrieval.reports.words import Occurrence, Span, Token, span_of
+from coin_retrieval.reports.words import Occurrence, Span, Token, span_of, tokenize
 from coin_retrieval.types import DiagnosisCode
 
 _TIERS = (
     (SectionKind.CONCLUSION,),
-    (SectionKind.HEADER, SectionKind.BODY, SectionKind.FINDINGS),
+    (SectionKind.HEADER, SectionKind.BODY, SectionKind.FINDINGS, SectionKind.ADEQUACY),
     (SectionKind.COMMENT,),
 )
 
@@ -46,11 +46,25 @@ class _Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class CategoryPhrase:
+    """Tokens ``start`` to ``end`` mean a category, or could at another site.
+
+    ``negative``: one that says what is not there; ``by_name``: in the words of its own name.
+    """
+
+    start: int
+    end: int
+    negative: bool
+    by_name: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Categories:
-    """The mentions of a report in order, and the scopes that decided on them."""
+    """The mentions of a report in order, the scopes that decided on them, and all phrases."""
 
     mentions: tuple[Mention, ...]
     scopes: tuple[Scope, ...]
+    phrases: tuple[CategoryPhrase, ...]
 
 
 def find_categories(
@@ -96,7 +110,19 @@ def find_categories(
         )
         for c, assertion, scope in judged
     )
-    return Categories(mentions, tuple(contexts.scopes))
+    phrases = tuple(_phrase(tokens, f, site) for f in found)
+    return Categories(mentions, tuple(contexts.scopes), phrases)
+
+
+def _phrase(tokens: Sequence[Token], found: Occurrence[Meaning], site: str) -> CategoryPhrase:
+    fitting = [m for m in found.meanings if not site or site in m.sites]
+    keys = [token.key for token in tokens[found.start : found.end]]
+    return CategoryPhrase(
+        found.start,
+        found.end,
+        negative=any(m.negative for m in found.meanings),
+        by_name=any(keys == [t.key for t in tokenize(m.name)] for m in fitting),
+    )
 
 
 def _meaning(

@@ -68,12 +68,73 @@ class SectionLexicon(Words):
     """Labels of sections by kind, and the words of advice."""
 
     header: Phrases
+    body: Phrases
     conclusion: Phrases
     findings: Phrases
     comment: Phrases
     history: Phrases
+    adequacy: Phrases
     advice: Phrases
     advice_words: Phrases
+
+
+class Denying(Words):
+    """Cues of negation by what they deny; ``answers`` deny a question or a heading alone."""
+
+    before: Phrases
+    beside: Phrases
+    after: Phrases
+    within: Phrases
+    answers: Phrases
+
+
+class Absence(Words):
+    """Parts of a cell that one may lack, and the words that may stand beside them."""
+
+    parts: Phrases
+    qualities: Phrases
+
+
+class Past(Words):
+    """Cues of what was: of what follows, of their clause, and of what goes on with it."""
+
+    before: Phrases
+    whole: Phrases
+    trailing: Phrases
+    not_years: Phrases
+    counted: Phrases
+
+
+class Adequacy(Words):
+    """Cues of statements about the specimen."""
+
+    strong: Phrases
+    alone: Phrases
+    beside: Phrases
+    specimen: Phrases
+
+
+class AffirmedLexicon(Words):
+    """What of a report is not searched, by its cues."""
+
+    negated: Denying
+    none: Phrases
+    ends: Phrases
+    after_participles: Phrases
+    backward_ends: Phrases
+    relatives: Phrases
+    verbs: Phrases
+    absence: Absence
+    descriptions: Phrases
+    historical: Past
+    present: Phrases
+    other_person: Phrases
+    not_persons: Phrases
+    adequacy: Adequacy
+    advice: Phrases
+    not_advice: Phrases
+    advice_goes_on: Phrases
+    idle: Phrases
 
 
 class _Fragments(Words):
@@ -96,6 +157,12 @@ def load_contexts() -> ContextLexicon:
 def load_sections() -> SectionLexicon:
     """Labels of sections."""
     return load_yaml(FOLDER / "sections.yaml", SectionLexicon)
+
+
+@cache
+def load_affirmed() -> AffirmedLexicon:
+    """Cues of what is not searched."""
+    return load_yaml(FOLDER / "affirmed.yaml", AffirmedLexicon)
 
 
 @cache

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from coin_retrieval.reports.categories import Mention, find_categories
 from coin_retrieval.reports.contexts import Assertion, Contexts, Scope
 from coin_retrieval.reports.normalise import tidy
+from coin_retrieval.reports.searched.affirmed import Affirmed, affirmed
 from coin_retrieval.reports.sections import SectionKind, lay_out
 from coin_retrieval.reports.sites import Named, find_procedure, find_site
 from coin_retrieval.reports.words import Span, Token, span_of, tokenize
@@ -32,6 +33,7 @@ class Reading:
     procedure: Named | None
     mentions: tuple[Mention, ...]
     denied: tuple[Denied, ...]
+    searched: Affirmed
 
 
 def read_closely(text: str | bytes) -> Reading:
@@ -61,7 +63,8 @@ def read_closely(text: str | bytes) -> Reading:
         codes=tuple(dict.fromkeys(coded)),
     )
     denied = tuple(_denied(tidied, tokens, scope) for scope in found.scopes)
-    return Reading(report, site, procedure, found.mentions, denied)
+    searched = affirmed(tidied, tokens, layout, phrases=found.phrases)
+    return Reading(report, site, procedure, found.mentions, denied, searched)
 
 
 def _denied(text: str, tokens: Sequence[Token], scope: Scope) -> Denied:

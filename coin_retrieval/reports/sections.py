@@ -14,16 +14,18 @@ from enum import StrEnum
 from functools import cache
 
 from coin_retrieval.reports.lexicons import book_of, load_sections
+from coin_retrieval.reports.searched.asides import speaks_of_the_past
 from coin_retrieval.reports.sites import names_a_specimen
 from coin_retrieval.reports.words import PhraseBook, Token, tokenize
 
 _BRACKET = re.compile(r"\(([^()]{1,80})\)\s*")
 _SENTENCE_END = re.compile(r"(?<=[.!])\s+(?=[A-Z(])|;\s+")
 _HEADER_WORDS = 12
+_SPECIMEN_WORDS = 4
 
 
 class SectionKind(StrEnum):
-    """What a section is; ``BODY`` has no label."""
+    """What a section is; ``BODY`` has no label, or one that is part of what is said."""
 
     HEADER = "header"
     BODY = "body"
@@ -31,6 +33,7 @@ class SectionKind(StrEnum):
     CONCLUSION = "conclusion"
     COMMENT = "comment"
     HISTORY = "history"
+    ADEQUACY = "adequacy"
     ADVICE = "advice"
 
 
@@ -63,7 +66,7 @@ class Layout:
 
 def lay_out(text: str, tokens: Sequence[Token]) -> Layout:
     """The sections of a tidied report, in order, and what is found and concluded."""
-    sections = _split_bodies(text, _labelled(text, tokens))
+    sections = _split_bodies(text, _end_histories(text, _labelled(text, tokens)))
     conclusions = [s for s in sections if s.part is SectionKind.CONCLUSION]
     findings = [s for s in sections if s.part is SectionKind.FINDINGS]
     # what is found stands before the conclusion; else after it, or in the comment
@@ -92,7 +95,12 @@ def _labelled(text: str, tokens: Sequence[Token]) -> list[Section]:
             continue
         clause = _clause_before(tokens, place)
         new = clause < place and tokens[clause].start >= marks[-1][1]
-        if new and names_a_specimen(tokens[clause:place]):
+        if new and names_a_specimen(tokens[clause:place]) and speaks_of_the_past(tokens[clause:place]):
+            # "Previous smear (2022): LSIL." is a history of one sentence
+            end = next((t.end for t in tokens[place:] if t.key == "."), len(text))
+            marks.append((tokens[clause].start, token.end, SectionKind.HISTORY))
+            marks.append((end, end, SectionKind.BODY))
+        elif new and names_a_specimen(tokens[clause:place]):
             marks.append((tokens[clause].start, tokens[clause].start, SectionKind.HEADER))
             marks.append((token.end, token.end, SectionKind.BODY))
     for (_, start, part), end in zip(marks, [*(m[0] for m in marks[1:]), len(text)], strict=True):
@@ -105,7 +113,9 @@ def _label_before(tokens: Sequence[Token], colon: int) -> tuple[int, SectionKind
     for start in range(max(0, colon - 5), colon):
         found = _labels().at(tokens, start)
         if found is not None and found.end == colon:
-            return start, found.meanings[0]
+            opens = start == _clause_before(tokens, colon)
+            if found.meanings[0] is not SectionKind.BODY or opens:
+                return start, found.meanings[0]
     return None
 
 
@@ -117,6 +127,23 @@ def _clause_before(tokens: Sequence[Token], colon: int) -> int:
         if colon - start > _HEADER_WORDS:
             return colon
     return 0
+
+
+def _end_histories(text: str, sections: Sequence[Section]) -> list[Section]:
+    """Histories end where a sentence begins with a specimen, and not one of the past."""
+    ended: list[Section] = []
+    for section in sections:
+        ended.append(section)
+        if section.part is not SectionKind.HISTORY:
+            continue
+        starts = [m.end() for m in _SENTENCE_END.finditer(text, section.start, section.end)]
+        for start, end in zip(starts, [*starts[1:], section.end], strict=False):
+            tokens = tokenize(text[start:end])
+            if names_a_specimen(tokens[:_SPECIMEN_WORDS]) and not speaks_of_the_past(tokens):
+                ended[-1] = Section(SectionKind.HISTORY, section.start, start)
+                ended.append(Section(SectionKind.BODY, start, section.end))
+                break
+    return ended
 
 
 def _split_bodies(text: str, sections: Sequence[Section]) -> list[Section]:

@@ -1,0 +1,1 @@
+"""Which words of a report are searched: what it affirms of this patient's cells."""

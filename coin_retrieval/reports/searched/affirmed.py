@@ -1,0 +1,242 @@
+"""The text that is searched: what a report affirms. The rest is left out, and why is told.
+
+A picture shows what is there: "no HSIL" embeds and draws like HSIL. The order of the report is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from coin_retrieval.reports.categories import CategoryPhrase
+from coin_retrieval.reports.lexicons import load_affirmed
+from coin_retrieval.reports.searched.asides import Because, asides
+from coin_retrieval.reports.searched.clauses import Run
+from coin_retrieval.reports.searched.negations import Denials
+from coin_retrieval.reports.sections import Layout, SectionKind
+from coin_retrieval.reports.sites import names_a_specimen
+from coin_retrieval.reports.words import Span, Token, fold, span_of
+
+__all__ = ["Affirmed", "Because", "LeftOut", "affirmed"]
+
+_OF_SECTIONS = {
+    SectionKind.HISTORY: Because.HISTORICAL,
+    SectionKind.ADVICE: Because.ADVICE,
+    SectionKind.ADEQUACY: Because.ADEQUACY,
+}
+_LABELLED = frozenset(_OF_SECTIONS) | {
+    SectionKind.CONCLUSION,
+    SectionKind.FINDINGS,
+    SectionKind.COMMENT,
+}
+_OPENING = frozenset({",", ";", ":", ".", "?.", "-", ")"})
+_CLOSING = frozenset({",", ";", ":", "-", "("})
+_JOINTS = frozenset({"and", "or", "but", "nor"})
+_SETTING_WORDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Words that are not searched, why, and the cue that says so, if one does."""
+
+    words: Span
+    because: Because
+    cue: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Affirmed:
+    """``kept`` are the parts that are searched, in their order; ``text`` is made of them.
+
+    ``concluded`` are those that conclude. ``text`` is empty if the report affirms nothing.
+    """
+
+    text: str
+    kept: tuple[Span, ...]
+    concluded: tuple[Span, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def affirmed(
+    text: str,
+    tokens: Sequence[Token],
+    layout: Layout,
+    *,
+    phrases: Sequence[CategoryPhrase],
+) -> Affirmed:
+    """What a tidied report says of this patient's cells of today.
+
+    The name of a category is searched whatever cue stands in it, such as "negative for
+    intraepithelial lesion or malignancy"; other words for it if nothing else is affirmed.
+    """
+    if not tokens:
+        return Affirmed(text, (Span(0, len(text), text),), (), ())
+    sections = layout.number(tokens)
+    parts = [layout.sections[n].part if layout.sections else SectionKind.BODY for n in sections]
+    grounds = _grounds(tokens, layout, sections)
+    cuts = _Cuts(text, tokens)
+    found = list(asides(tokens, grounds))
+    # of a relative, also where the history tells it
+    for aside in found:
+        if aside.because is Because.OTHER_PERSON:
+            cuts.leave_out(Run(aside.start, aside.end), aside.because, aside.cue)
+    for run in _of_one_section(sections):
+        # advice without a label is found clause by clause
+        labelled = tokens[run.start].start < layout.sections[sections[run.start]].start
+        if parts[run.start] in _OF_SECTIONS and labelled:
+            cuts.leave_out(run, _OF_SECTIONS[parts[run.start]], None)
+    for aside in found:
+        cuts.leave_out(Run(aside.start, aside.end), aside.because, aside.cue)
+    for denial in Denials(
+        tokens, grounds, findings=_places(phrases), names=_places(p for p in phrases if p.by_name)
+    ):
+        cuts.leave_out(Run(denial.start, denial.end), Because.NEGATED, denial.cue)
+    labels = {
+        place
+        for place, token in enumerate(tokens)
+        if parts[place] in _LABELLED and token.start < layout.sections[sections[place]].start
+    }
+    kept = list(_kept(tokens, cuts.left_out_at, labels))
+    if all(_is_setting(tokens, parts, run) for run in kept):
+        negative = [Run(p.start, p.end) for p in phrases if p.negative]
+        kept = sorted([*kept, *(run for run in negative if cuts.denied(run))])
+    spans = tuple(_span(text, tokens, run) for run in kept)
+    concluded = tuple(
+        span
+        for span, run in zip(spans, kept, strict=True)
+        if parts[run.start] is SectionKind.CONCLUSION
+    )
+    return Affirmed(_joined(text, spans), spans, concluded, cuts.ordered)
+
+
+class _Cuts:
+    """What is left out so far; of two reasons for a word the first one stands."""
+
+    def __init__(self, text: str, tokens: Sequence[Token]) -> None:
+        self._text, self._tokens = text, tokens
+        self._reasons: list[Because | None] = [None] * len(tokens)
+        self._left_out: list[LeftOut] = []
+
+    def leave_out(self, places: Run, because: Because, cue: Run | None) -> None:
+        start = places.start
+        for end in range(places.start, places.end + 1):
+            if end < places.end and self._reasons[end] is None:
+                continue
+            if any(token.is_word for token in self._tokens[start:end]):
+                words = span_of(self._text, self._tokens, start, end)
+                said_by = span_of(self._text, self._tokens, *cue) if cue else None
+                self._left_out.append(LeftOut(words, because, said_by))
+                self._reasons[start:end] = [because] * (end - start)
+            start = end + 1
+
+    @property
+    def left_out_at(self) -> list[bool]:
+        return [reason is not None for reason in self._reasons]
+
+    def denied(self, run: Run) -> bool:
+        return all(self._reasons[place] is Because.NEGATED for place in range(*run))
+
+    @property
+    def ordered(self) -> tuple[LeftOut, ...]:
+        return tuple(sorted(self._left_out, key=lambda left: left.words.start))
+
+
+def _places(phrases: Iterable[CategoryPhrase]) -> set[int]:
+    return {place for phrase in phrases for place in range(phrase.start, phrase.end)}
+
+
+def _grounds(tokens: Sequence[Token], layout: Layout, sections: Sequence[int]) -> list[int]:
+    """Sections as scopes see them: a semicolon without a label behind it ends none."""
+    grounds: list[int] = []
+    for place, section in enumerate(sections):
+        new = place == 0 or section != sections[place - 1]
+        labelled = new and tokens[place].start < layout.sections[section].start
+        if new and (labelled or not place or tokens[place - 1].key != ";"):
+            grounds.append(place)
+        else:
+            grounds.append(grounds[-1])
+    return grounds
+
+
+def _of_one_section(sections: Sequence[int]) -> Iterator[Run]:
+    start = 0
+    for place in range(1, len(sections) + 1):
+        if place == len(sections) or sections[place] != sections[start]:
+            yield Run(start, place)
+            start = place
+
+
+def _kept(
+    tokens: Sequence[Token], left_out: Sequence[bool], labels: Collection[int]
+) -> Iterator[Run]:
+    """Runs of tokens that are searched and say something, without marks where words were cut."""
+    start = 0
+    for end in range(len(tokens) + 1):
+        if end < len(tokens) and not left_out[end] and end not in labels:
+            continue
+        first, last = start, end
+        while first < last and first > 0 and tokens[first].key in _OPENING:
+            first += 1
+        while last > first and last < len(tokens) and tokens[last - 1].key in _CLOSING:
+            last -= 1
+        first, last = _without_idle_ends(tokens, first, last)
+        if any(token.is_word and token.key not in _idle() for token in tokens[first:last]):
+            yield Run(first, last)
+        start = end + 1
+
+
+def _without_idle_ends(tokens: Sequence[Token], first: int, last: int) -> tuple[int, int]:
+    """A run without words that lost their meaning: "There is" of "There is no atypia"."""
+    if last < len(tokens):
+        end = last
+        while end > first and tokens[end - 1].key in _idle():
+            end -= 1
+        if end == first or not tokens[end - 1].is_word or tokens[end].key in _JOINTS:
+            last = end
+    if first > 0:
+        start = first
+        while start < last and tokens[start].key in _idle():
+            start += 1
+        if start == last or not tokens[start].is_word or tokens[first].key in _JOINTS:
+            first = start
+    while last > first and last < len(tokens) and tokens[last - 1].key in _CLOSING:
+        last -= 1
+    while first < last and first > 0 and tokens[first].key in _OPENING:
+        first += 1
+    return first, last
+
+
+def _is_setting(tokens: Sequence[Token], parts: Sequence[SectionKind], run: Run) -> bool:
+    """Whether a part only says where cells come from or how they were taken."""
+    if all(parts[place] is SectionKind.HEADER for place in range(*run)):
+        return True
+    words = [token for token in tokens[slice(*run)] if token.is_word]
+    return len(words) <= _SETTING_WORDS and names_a_specimen(tokens[slice(*run)])
+
+
+def _span(text: str, tokens: Sequence[Token], run: Run) -> Span:
+    """A run with the signs around it that are no tokens, as the plus of "clue cells ++"."""
+    start = tokens[run.start].start if run.start else 0
+    end = tokens[run.end].start if run.end < len(tokens) else len(text)
+    end = start + len(text[start:end].rstrip())
+    return Span(start, end, text[start:end])
+
+
+def _joined(text: str, spans: Sequence[Span]) -> str:
+    """The parts that are searched as one text: with a full stop where one stood between them."""
+    joined = ""
+    end = 0
+    for span in spans:
+        between = text[end : span.start]
+        if joined:
+            ended = joined[-1] in ".;:!?,"
+            joined += " " if ended else ". " if "." in between or ";" in between else ", "
+        joined += span.text
+        end = span.end
+    return joined
+
+
+@cache
+def _idle() -> frozenset[str]:
+    return frozenset(map(fold, load_affirmed().idle))
