@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from coin_retrieval.config import FusionSettings
-from coin_retrieval.reports.plain import read_report
+from coin_retrieval.reports.plain import read_for_search
+from coin_retrieval.reports.words import Span
 from coin_retrieval.search.plan import ArchiveIdentity, SearchPlan, WordsPlan
 from coin_retrieval.search.query import Query
 from coin_retrieval.types import EncoderSpec, SearchMode
@@ -17,7 +18,7 @@ def plan_of(
         archive=ArchiveIdentity("000001", "a" * 64),
         encoder=EncoderSpec("tiny", "1", 8, "b" * 64, "c" * 64),
         mode=mode,
-        words=WordsPlan(read_report(report), mode, None, dropped_text),
+        words=_words(report, mode, dropped_text),
         unlike=None,
         image=None,
         fusion=FusionSettings(),
@@ -25,4 +26,17 @@ def plan_of(
         uncalibrated_because="the archive was not calibrated",
         closeness=None,
         notices=(),
+    )
+
+
+def _words(text: str, mode: SearchMode, dropped_text: str) -> WordsPlan:
+    report, words = read_for_search(text)
+    return WordsPlan(
+        report=report,
+        searched=words.text,
+        kept=tuple(piece.span for piece in words.pieces),
+        left_out=words.left_out,
+        unread=(Span(0, len(dropped_text), dropped_text),) if dropped_text else (),
+        mode=mode,
+        drawing=None,
     )

@@ -22,6 +22,7 @@ AnyPath = str | PathLike[str]
 class QueryOptions(TypedDict, total=False):
     """The fields of :class:`~coin_retrieval.search.query.Query` besides the report."""
 
+    as_written: bool
     mode: SearchMode | Literal["fused", "prototype", "text", "image"] | None
     k: int
     where: Mapping[str, str | Iterable[str]]

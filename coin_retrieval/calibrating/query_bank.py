@@ -10,6 +10,7 @@ import numpy as np
 from coin_retrieval.config import ModalityMeans
 from coin_retrieval.errors import UndrawableError, UnsupportedError
 from coin_retrieval.progress import Progress, counted, silent
+from coin_retrieval.reports.plain import affirms
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.types import Embeddings, SearchMode
@@ -57,6 +58,8 @@ def embed_queries(
 ) -> list[EmbeddedQuery]:
     """Read, draw and embed what ``modes`` need; a step is a report.
 
+    A report that affirms nothing is searched as it is written, as its reader would be told to do.
+
     Raises:
         ReportError, InputError: a report, or the number of prototypes, cannot be used.
         UnsupportedError: a mode needs a power that the encoder or the set-up lacks.
@@ -68,7 +71,13 @@ def embed_queries(
         mode = SearchMode.PROTOTYPE
     bank = []
     for query in counted(queries, "embedding", on):
-        asked = Query.of(report=query.report, mode=mode, prototypes=prototypes, seed=seed)
+        asked = Query.of(
+            report=query.report,
+            as_written=not affirms(query.report),
+            mode=mode,
+            prototypes=prototypes,
+            seed=seed,
+        )
         plan = retriever.plan(asked)
         try:
             made = retriever.embed(plan)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _QUESTION = (
-    *("report", "report_file", "mode", "k", "where", "like", "unlike_case", "unlike"),
+    *("report", "report_file", "as_written", "mode", "k", "where", "like", "unlike_case", "unlike"),
     *("diversity", "near_duplicates", "prototypes", "seed"),
 )
 """Options that are part of what is asked, a picture apart."""
@@ -42,6 +42,12 @@ def search(
     report_file: Annotated[
         Path | None, typer.Option(help="A text file with the report; - reads standard input.")
     ] = None,
+    as_written: Annotated[
+        bool,
+        typer.Option(
+            "--as-written", help="Search all words of the report, also what it denies or remembers."
+        ),
+    ] = False,
     image: Annotated[
         Path | None,
         typer.Option(help="A picture to search with, alone or together with a report."),
@@ -137,6 +143,7 @@ def search(
         if before is not None
         else Query.of(
             report=report_text(report, report_file) if asks else "",
+            as_written=as_written,
             mode=mode,
             k=k,
             where=parse_where(where or []),

@@ -81,6 +81,7 @@ def show_search(console: Console, answer: SearchAnswer, *, demonstration: bool) 
     elif any(image.origin != REAL for case in answer.cases for image in case.images):
         console.print("[bold yellow]Pictures marked generated or translated are no patient's.[/]")
     show_prototypes(console, answer.prototypes)
+    show_searched(console, answer.query)
     show_dropped(console, answer.query.dropped_text)
     for notice in answer.notices:
         console.print(f"[bold yellow]Notice:[/] {escape(notice)}")
@@ -162,6 +163,17 @@ def show_prototypes(console: Console, prototypes: Sequence[PrototypeAnswer]) -> 
             markup=False,
             highlight=False,
         )
+
+
+def show_searched(console: Console, query: QueryAnswer) -> None:
+    """What of the report was searched, if not all, and why the rest was not."""
+    if not query.left_out:
+        return
+    console.print(f"[bold]Searched:[/] {escape(query.searched)}", highlight=False)
+    for left in query.left_out:
+        cue = f": {left.cue}" if left.cue and left.cue != left.text else ""
+        told = f"({left.why}{cue})"
+        console.print(f"[bold]Left out:[/] {escape(left.text)} {escape(told)}", highlight=False)
 
 
 def show_dropped(console: Console, dropped_text: str) -> None:

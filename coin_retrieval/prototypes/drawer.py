@@ -10,7 +10,7 @@ from coin_retrieval.progress import Progress, silent
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.prototypes.prototype import Drawing, Prototype
-from coin_retrieval.reports.plain import read_report
+from coin_retrieval.reports.plain import read_for_search
 from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import Provenance, ReportSource, Source
 
@@ -40,7 +40,7 @@ class PrototypeDrawer:
         """What would be drawn from seeds ``seed`` … ``seed + n - 1``; no model computes.
 
         Args:
-            source: a text is a report's, as :func:`.read_report` read it.
+            source: a text is what is searched of a report, as :func:`.read_for_search` tells.
 
         Raises:
             ReportError, InputError, UnsupportedError: as :meth:`.Prototyper.plan` does.
@@ -91,7 +91,7 @@ class PrototypeDrawer:
         """
         watch = Stopwatch()
         with watch.stage("prompt"):
-            text = read_report(report).text
+            text = read_for_search(report)[1].text
             plans = self.plan(text, n=n, seed=seed)
         prototypes = self.draw_planned(plans, watch, on=on)
         return Drawing(text, plans[0].dropped_text, tuple(prototypes), watch.read_ms())

@@ -14,7 +14,7 @@ from coin_retrieval.files import replacing
 from coin_retrieval.progress import Progress, silent
 from coin_retrieval.prototypes.base import MAX_PICTURES, STAGE
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
-from coin_retrieval.reports.plain import read_report
+from coin_retrieval.reports.plain import affirms, read_for_search
 from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import Origin
 
@@ -75,7 +75,7 @@ def draw_set(
     try:
         for start in range(0, len(cases), _TOGETHER):
             read = [
-                (number, case, read_report(case.report).text)
+                (number, case, _words(case.report))
                 for number, case in enumerate(cases[start : start + _TOGETHER], start)
             ]
             together = [(number, case, text) for number, case, text in read if drawer.knows(text)]
@@ -133,3 +133,8 @@ def _write(path: Path, rows: Sequence[dict[str, str]]) -> None:
             expected="a directory that can be created and written",
             remedy="name another directory",
         ) from error
+
+
+def _words(report: str) -> str:
+    """What is drawn of a report: what it affirms, else all of it."""
+    return read_for_search(report, whole=not affirms(report))[1].text

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from coin_retrieval.errors import ReportError
 from coin_retrieval.reports.normalise import MAX_CHARACTERS
 from coin_retrieval.reports.reading import read_closely
+from coin_retrieval.reports.searched.affirmed import Affirmed, as_written
 from coin_retrieval.types import Report
 
-__all__ = ["MAX_CHARACTERS", "read_report"]
+__all__ = ["MAX_CHARACTERS", "affirms", "read_for_search", "read_report"]
 
 
 def read_report(text: str | bytes) -> Report:
@@ -19,3 +21,36 @@ def read_report(text: str | bytes) -> Report:
         ReportError: empty, longer than 20,000 characters, not UTF-8, or not made of words.
     """
     return read_closely(text).report
+
+
+def read_for_search(text: str | bytes, *, whole: bool = False) -> tuple[Report, Affirmed]:
+    """Read a report, and tell which of its words are searched; ``whole``: all of them.
+
+    Raises:
+        ReportError: as :func:`read_report` does, or it affirms nothing.
+    """
+    reading = read_closely(text)
+    if whole:
+        return reading.report, as_written(reading.report.text)
+    if not reading.searched.text:
+        raise ReportError(
+            "the report affirms nothing that could be searched",
+            value=", ".join(
+                dict.fromkeys(
+                    left.because.label + (f" ({left.cue.text})" if left.cue else "")
+                    for left in reading.searched.left_out
+                )
+            ),
+            expected="something that is there: a finding, or what a cell looks like",
+            remedy="write what is seen, or search all its words as they stand (--as-written)",
+        )
+    return reading.report, reading.searched
+
+
+def affirms(text: str) -> bool:
+    """Whether a report says of something that it is there.
+
+    Raises:
+        ReportError: as :func:`read_report` does.
+    """
+    return bool(read_closely(text).searched.text)

@@ -95,7 +95,11 @@ def _labelled(text: str, tokens: Sequence[Token]) -> list[Section]:
             continue
         clause = _clause_before(tokens, place)
         new = clause < place and tokens[clause].start >= marks[-1][1]
-        if new and names_a_specimen(tokens[clause:place]) and speaks_of_the_past(tokens[clause:place]):
+        if (
+            new
+            and names_a_specimen(tokens[clause:place])
+            and speaks_of_the_past(tokens[clause:place])
+        ):
             # "Previous smear (2022): LSIL." is a history of one sentence
             end = next((t.end for t in tokens[place:] if t.key == "."), len(text))
             marks.append((tokens[clause].start, token.end, SectionKind.HISTORY))

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from coin_retrieval.archive.calibration import CloseMatch
 from coin_retrieval.config import FusionSettings
+from coin_retrieval.reports.searched.affirmed import LeftOut
+from coin_retrieval.reports.words import Span
 from coin_retrieval.search.query import Query
 from coin_retrieval.types import (
     EncoderSpec,
@@ -38,14 +40,24 @@ class DrawingPlan:
 class WordsPlan:
     """How one text becomes vectors: the ``report`` as it was read, and what is made of it.
 
-    ``mode`` is text, prototype or fused; ``drawing`` is ``None`` where nothing is drawn.
-    ``dropped_text`` is the end of it that no model of this mode can read.
+    ``searched`` is what is embedded and drawn, made of the report's ``kept`` parts; ``left_out`` is
+    what it denies, what is past, of another person, about the specimen or advice, and why. ``mode``
+    is text, prototype or fused; ``drawing`` is ``None`` where nothing is drawn. ``unread`` are the
+    parts that are searched and that no model of this mode can read.
     """
 
     report: Report
+    searched: str
+    kept: tuple[Span, ...]
+    left_out: tuple[LeftOut, ...]
+    unread: tuple[Span, ...]
     mode: SearchMode
     drawing: DrawingPlan | None
-    dropped_text: str
+
+    @property
+    def dropped_text(self) -> str:
+        """The unread parts as one text."""
+        return " ".join(span.text for span in self.unread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,10 @@ class SearchPlan:
             generator=self.generator,
             mode=self.mode,
             report=_digest_of(self.words.report.text) if self.words else None,
+            searched=_digest_of(self.words.searched) if self.words else None,
+            left_out=tuple(left.because.value for left in self.words.left_out)
+            if self.words
+            else (),
             unlike=_digest_of(self.unlike.report.text) if self.unlike else None,
             image=None if self.image is None else _digest_of(self.image),
             where={
@@ -138,6 +154,8 @@ class PublicPlan(BaseModel):
     generator: str | None = Field(description="identity of the generator; null: nothing is drawn")
     mode: SearchMode = Field(description="fused, prototype, text or image")
     report: str | None = Field(description="digest of the report as it was read")
+    searched: str | None = Field(description="digest of what of it is searched")
+    left_out: tuple[str, ...] = Field(description="why each of its other parts is not searched")
     unlike: str | None = Field(description="digest of what is not looked for")
     image: str | None = Field(description="digest of the picture's pixels")
     where: dict[str, list[str]] = Field(description="the filter, its values as digests")

@@ -13,11 +13,12 @@ from coin_retrieval.encoding.base import Encoder, SupportsText
 from coin_retrieval.errors import InputError, UnsupportedError
 from coin_retrieval.limits import DEFAULT_PROTOTYPES
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
-from coin_retrieval.reports.plain import read_report
+from coin_retrieval.reports.plain import read_for_search
+from coin_retrieval.reports.searched.affirmed import Affirmed
 from coin_retrieval.search.calibration_use import CalibrationUse, calibration_use
 from coin_retrieval.search.plan import ArchiveIdentity, DrawingPlan, SearchPlan, WordsPlan
 from coin_retrieval.search.query import Query
-from coin_retrieval.types import RgbImage, SearchMode
+from coin_retrieval.types import Report, RgbImage, SearchMode
 
 
 class Planner:
@@ -105,7 +106,7 @@ class Planner:
             encoder=self._manifest.encoder,
             mode=mode,
             words=words,
-            unlike=self._words(query.unlike, avoiding, query) if query.unlike else None,
+            unlike=self._words(query.unlike, avoiding, query, whole=True) if query.unlike else None,
             image=image,
             fusion=self.fusion,
             calibrated=self.calibration is not None,
@@ -123,20 +124,39 @@ class Planner:
     def _default_mode(self) -> SearchMode:
         return next(iter(self.modes), SearchMode.PROTOTYPE)
 
-    def _words(self, text: str, mode: SearchMode, query: Query) -> WordsPlan:
-        report = read_report(text)
+    def _words(
+        self, text: str, mode: SearchMode, query: Query, *, whole: bool | None = None
+    ) -> WordsPlan:
+        report, words = read_for_search(text, whole=query.as_written if whole is None else whole)
+        plan = self._made_of(report, words, mode, query)
+        if not plan.unread:
+            return plan
+        # what concludes must be read, if not all can be
+        return self._made_of(report, words.conclusion_first, mode, query)
+
+    def _made_of(
+        self, report: Report, words: Affirmed, mode: SearchMode, query: Query
+    ) -> WordsPlan:
         unread: list[str] = []
         drawing: DrawingPlan | None = None
         if mode in (SearchMode.TEXT, SearchMode.FUSED):
-            unread.append(self._text_encoder(mode).dropped_text(report.text))
+            unread.append(self._text_encoder(mode).dropped_text(words.text))
         if mode in (SearchMode.PROTOTYPE, SearchMode.FUSED):
             drawer = self.need_drawer()
             n = self.prototypes if query.prototypes is None else query.prototypes
-            pictures = drawer.plan(report.text, n=n, seed=query.seed)
+            pictures = drawer.plan(words.text, n=n, seed=query.seed)
             drawing = DrawingPlan(pictures, drawer.name, drawer.identity)
             unread.append(pictures[0].dropped_text)
-        # each is an end of the same text: what nobody reads is the shorter one
-        return WordsPlan(report, mode, drawing, min(unread, key=len))
+        return WordsPlan(
+            report=report,
+            searched=words.text,
+            kept=tuple(piece.span for piece in words.pieces),
+            left_out=words.left_out,
+            # each is an end of the same text: what nobody reads is the shorter one
+            unread=words.last(min(map(len, unread))),
+            mode=mode,
+            drawing=drawing,
+        )
 
     def need_drawer(self) -> PrototypeDrawer:
         """What draws.

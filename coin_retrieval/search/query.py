@@ -51,6 +51,11 @@ class Query(BaseModel):
         "logged, but the prototypes drawn from it carry it in their metadata",
         examples=["Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules."],
     )
+    as_written: bool = Field(
+        default=False,
+        description="true searches all words of the report; false what it affirms: what is denied, "
+        "past, of another person, about the specimen or advice is left out, and the answer says so",
+    )
     mode: SearchMode | None = Field(
         default=None,
         description="how the report becomes a query: by the pictures drawn from it (prototype), "

@@ -61,7 +61,7 @@ class QueryEmbedder:
             if not isinstance(self._encoder, SupportsText):
                 raise UnsupportedError("the plan needs an encoder that reads text")
             with watch.stage("encode"), self._lock:
-                text = self._encoder.encode_text([plan.report.text])
+                text = self._encoder.encode_text([plan.searched])
         if plan.drawing is not None:
             if self._drawer is None:
                 raise UnsupportedError("the plan needs a generator")

@@ -39,6 +39,11 @@ class SearchResult:
         return self.plan.words.report.text if self.plan.words else ""
 
     @property
+    def searched(self) -> str:
+        """What of the report was searched; empty without one."""
+        return self.plan.words.searched if self.plan.words else ""
+
+    @property
     def dropped_text(self) -> str:
-        """The end of the report that no model could read."""
+        """What was to be searched and no model could read."""
         return self.plan.words.dropped_text if self.plan.words else ""

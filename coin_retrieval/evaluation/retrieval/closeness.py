@@ -15,6 +15,7 @@ from coin_retrieval.images import load_image
 from coin_retrieval.metrics.bootstrap import DRAWS
 from coin_retrieval.metrics.intervals import Estimate, quantile_interval, wilson
 from coin_retrieval.progress import Progress, counted, silent
+from coin_retrieval.reports.plain import affirms
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.search.support import query_score
@@ -111,6 +112,7 @@ def _score(
     """The mean similarity of a question's first ``places`` cases."""
     query = Query(
         report=question.report,
+        as_written=bool(question.report) and not affirms(question.report),
         mode=mode,
         k=places + bool(question.case_id),
         prototypes=prototypes,

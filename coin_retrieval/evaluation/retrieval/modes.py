@@ -18,6 +18,7 @@ from coin_retrieval.evaluation.retrieval.rankings import (
     mode_figures,
 )
 from coin_retrieval.progress import Progress, counted, silent
+from coin_retrieval.reports.plain import affirms
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.types import Hit, ImageRecord, SearchMode
@@ -107,6 +108,8 @@ class RetrievalEvaluation:
     ) -> Ranking:
         """Search with every report that can be answered; a step is a report.
 
+        One that affirms nothing is searched as it is written.
+
         Raises:
             InputError: there is none.
             UnsupportedError: the archive cannot be searched in this mode.
@@ -117,6 +120,7 @@ class RetrievalEvaluation:
             answer = self._retriever.search(
                 Query(
                     report=query.report,
+                    as_written=not affirms(query.report),
                     mode=mode,
                     k=self._depth + bool(query.case_id),
                     where={field: list(values) for field, values in self._where.items()},

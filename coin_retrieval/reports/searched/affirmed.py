@@ -1,12 +1,12 @@
 """The text that is searched: what a report affirms. The rest is left out, and why is told.
 
-A picture shows what is there: "no HSIL" embeds and draws like HSIL. The order of the report is kept.
+A picture shows what is there: "no HSIL" embeds and draws like HSIL. The report's order is kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from coin_retrieval.reports.categories import CategoryPhrase
@@ -18,7 +18,7 @@ from coin_retrieval.reports.sections import Layout, SectionKind
 from coin_retrieval.reports.sites import names_a_specimen
 from coin_retrieval.reports.words import Span, Token, fold, span_of
 
-__all__ = ["Affirmed", "Because", "LeftOut", "affirmed"]
+__all__ = ["Affirmed", "Because", "LeftOut", "Piece", "affirmed", "as_written"]
 
 _OF_SECTIONS = {
     SectionKind.HISTORY: Because.HISTORICAL,
@@ -46,16 +46,53 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a report that is searched, and what joins it to the one before."""
+
+    span: Span
+    concludes: bool = False
+    joint: str = ""
+
+    @property
+    def text(self) -> str:
+        """Its words, behind what joins them on."""
+        return self.joint + self.span.text
+
+
+@dataclass(frozen=True, slots=True)
 class Affirmed:
-    """``kept`` are the parts that are searched, in their order; ``text`` is made of them.
+    """``pieces`` are searched, in this order; ``left_out`` is what is not, in the report's."""
 
-    ``concluded`` are those that conclude. ``text`` is empty if the report affirms nothing.
-    """
+    pieces: tuple[Piece, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
-    text: str
-    kept: tuple[Span, ...]
-    concluded: tuple[Span, ...]
-    left_out: tuple[LeftOut, ...]
+    @property
+    def text(self) -> str:
+        """What is searched; empty if the report affirms nothing."""
+        return "".join(piece.text for piece in self.pieces)
+
+    @property
+    def conclusion_first(self) -> Affirmed:
+        """The same with what concludes before all else, for models that read no more of it."""
+        ordered = sorted(self.pieces, key=lambda piece: not piece.concludes)
+        return replace(self, pieces=_joined([(p.span, p.concludes, ".") for p in ordered]))
+
+    def last(self, characters: int) -> tuple[Span, ...]:
+        """Where the last characters of :attr:`text` stand in the report."""
+        spans: list[Span] = []
+        for piece in reversed(self.pieces):
+            if characters <= 0:
+                break
+            span = piece.span
+            start = max(span.start, span.end - characters)
+            spans.append(Span(start, span.end, span.text[start - span.start :]))
+            characters -= len(piece.text)
+        return tuple(reversed(spans))
+
+
+def as_written(text: str) -> Affirmed:
+    """All of a report, whatever it denies."""
+    return Affirmed((Piece(Span(0, len(text), text)),))
 
 
 def affirmed(
@@ -71,7 +108,7 @@ def affirmed(
     intraepithelial lesion or malignancy"; other words for it if nothing else is affirmed.
     """
     if not tokens:
-        return Affirmed(text, (Span(0, len(text), text),), (), ())
+        return as_written(text)
     sections = layout.number(tokens)
     parts = [layout.sections[n].part if layout.sections else SectionKind.BODY for n in sections]
     grounds = _grounds(tokens, layout, sections)
@@ -97,17 +134,16 @@ def affirmed(
         for place, token in enumerate(tokens)
         if parts[place] in _LABELLED and token.start < layout.sections[sections[place]].start
     }
+    if not labels and not cuts.ordered:
+        return as_written(text)
     kept = list(_kept(tokens, cuts.left_out_at, labels))
     if all(_is_setting(tokens, parts, run) for run in kept):
         negative = [Run(p.start, p.end) for p in phrases if p.negative]
         kept = sorted([*kept, *(run for run in negative if cuts.denied(run))])
-    spans = tuple(_span(text, tokens, run) for run in kept)
-    concluded = tuple(
-        span
-        for span, run in zip(spans, kept, strict=True)
-        if parts[run.start] is SectionKind.CONCLUSION
-    )
-    return Affirmed(_joined(text, spans), spans, concluded, cuts.ordered)
+    spans = [_span(text, tokens, run) for run in kept]
+    between = [text[a.end : b.start] for a, b in zip([Span(0, 0, ""), *spans], spans, strict=False)]
+    concludes = [parts[run.start] is SectionKind.CONCLUSION for run in kept]
+    return Affirmed(_joined(list(zip(spans, concludes, between, strict=True))), cuts.ordered)
 
 
 class _Cuts:
@@ -223,18 +259,19 @@ def _span(text: str, tokens: Sequence[Token], run: Run) -> Span:
     return Span(start, end, text[start:end])
 
 
-def _joined(text: str, spans: Sequence[Span]) -> str:
-    """The parts that are searched as one text: with a full stop where one stood between them."""
-    joined = ""
-    end = 0
-    for span in spans:
-        between = text[end : span.start]
-        if joined:
-            ended = joined[-1] in ".;:!?,"
-            joined += " " if ended else ". " if "." in between or ";" in between else ", "
-        joined += span.text
-        end = span.end
-    return joined
+def _joined(parts: Sequence[tuple[Span, bool, str]]) -> tuple[Piece, ...]:
+    """Spans, whether they conclude and what stood before them, as one text.
+
+    They are joined by a full stop where one stood between them, else by a comma.
+    """
+    pieces: list[Piece] = []
+    for span, concludes, before in parts:
+        joint = ""
+        if pieces:
+            ended = pieces[-1].span.text[-1] in ".;:!?,"
+            joint = " " if ended else ". " if {".", ";"} & set(before) else ", "
+        pieces.append(Piece(span, concludes, joint))
+    return tuple(pieces)
 
 
 @cache

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from typing import Any
 
 from coin_retrieval.reports.lexicons import Phrases, book_of, load_affirmed
 from coin_retrieval.reports.searched.clauses import Run, clauses, sentences, strong_clauses
@@ -20,6 +21,13 @@ class Because(StrEnum):
     OTHER_PERSON = "other_person"
     ADEQUACY = "adequacy"
     ADVICE = "advice"
+
+    @property
+    def label(self) -> str:
+        """In words."""
+        return {"historical": "of the past", "other_person": "of another person"}.get(
+            self.value, "about the specimen" if self is Because.ADEQUACY else self.value
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +52,7 @@ def asides(tokens: Sequence[Token], sections: Sequence[int]) -> Iterator[Aside]:
         yield from _what_to_do(tokens, sections, sentence)
 
 
-def _of_others(
-    tokens: Sequence[Token], sections: Sequence[int], sentence: Run
-) -> Iterator[Aside]:
+def _of_others(tokens: Sequence[Token], sections: Sequence[int], sentence: Run) -> Iterator[Aside]:
     """From the clause that names a relative to the semicolon, or to where today begins."""
     for part in strong_clauses(tokens, sections, sentence):
         cue = _first(_book("other_person"), tokens, part)
@@ -140,9 +146,7 @@ def _adequacy_cue(tokens: Sequence[Token], part: Run) -> Run | None:
     return alone if rest <= _keys("adequacy.specimen") else None
 
 
-def _what_to_do(
-    tokens: Sequence[Token], sections: Sequence[int], sentence: Run
-) -> Iterator[Aside]:
+def _what_to_do(tokens: Sequence[Token], sections: Sequence[int], sentence: Run) -> Iterator[Aside]:
     """From the first clause of advice to the semicolon; behind it, what goes on advising."""
     advised = False
     for strong in strong_clauses(tokens, sections, sentence):
@@ -179,8 +183,8 @@ def _keys(name: str) -> frozenset[str]:
 
 
 def _phrases(name: str) -> Phrases:
-    words: object = load_affirmed()
+    words: Any = load_affirmed()
     for part in name.split("."):
         words = getattr(words, part)
-    assert isinstance(words, tuple)
-    return words
+    phrases: Phrases = words
+    return phrases

@@ -84,7 +84,8 @@ class Denials:
                 continue
             answer = self._answered(cue)
             if answer is not None:
-                yield Denial(answer, end, cue)
+                if not self._describes(range(answer, start)):
+                    yield Denial(answer, end, cue)
                 continue
             if side is _Side.ANSWER:
                 continue
@@ -110,7 +111,7 @@ class Denials:
         return side
 
     def _next_words(self, start: int, last: int) -> int:
-        """The few words that a comparison denies: "instead of a circle the clearing is a streak"."""
+        """What a comparison denies: "instead of [a circle] the clearing is a streak"."""
         for place in range(start + 1, min(last, start + _ITEM_WORDS)):
             if self._tokens[place].key in ("a", "an", "the"):
                 return place
@@ -230,13 +231,11 @@ class Denials:
         tokens = self._tokens
         if not any(tokens[place].key in _JOINING for place in range(comma, cue)):
             return False
-        item = 0
         for place in range(comma - 1, -1, -1):
             key = tokens[place].key
             if self._stops(place, comma) or key == ",":
                 return True
-            item += 1
-            if key in _words("verbs") or item > _ITEM_WORDS:
+            if key in _words("verbs") or comma - place > _ITEM_WORDS:
                 return False
         return True
 

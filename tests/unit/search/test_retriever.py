@@ -293,9 +293,25 @@ def test_a_short_report_is_read_whole(retriever: Retriever) -> None:
 def test_the_end_of_a_report_that_no_model_reads_is_told(retriever: Retriever) -> None:
     long = f"{REPORT} " + "Cells in sheets and clusters. " * 400 + "The very last words."
     for mode in (SearchMode.TEXT, SearchMode.PROTOTYPE, SearchMode.FUSED):
-        dropped = retriever.search(Query(report=long, mode=mode, prototypes=1)).dropped_text
+        dropped = retriever.search(
+            Query(report=long, as_written=True, mode=mode, prototypes=1)
+        ).dropped_text
         assert dropped.endswith("The very last words.")
         assert len(dropped) < len(long)
+
+
+def test_the_conclusion_of_a_report_that_no_model_reads_whole_is_read_first(
+    retriever: Retriever,
+) -> None:
+    long = "Cells in sheets and clusters. " * 400 + "Conclusion: koilocytes."
+    for mode in (SearchMode.TEXT, SearchMode.PROTOTYPE, SearchMode.FUSED):
+        words = retriever.plan(Query(report=long, mode=mode, prototypes=1)).words
+        assert words
+        assert words.searched.startswith("koilocytes. Cells in sheets")
+        assert words.unread
+        for part in words.unread:
+            assert words.report.text[part.start : part.end] == part.text
+            assert "koilocytes" not in part.text
 
 
 def test_the_whole_tidied_report_is_the_prompt(retriever: Retriever) -> None:

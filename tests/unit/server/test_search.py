@@ -31,6 +31,10 @@ def test_a_report_is_answered_with_prototypes_and_all_cases_that_were_asked_for(
     assert answer["query"] == {
         "report": REPORT,
         "mode": "fused",
+        "searched": REPORT,
+        "kept": [{"start": 0, "end": len(REPORT), "text": REPORT}],
+        "left_out": [],
+        "unread": [],
         "dropped_text": "",
         "site": "",
         "offered_where": {},
