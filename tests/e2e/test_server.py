@@ -31,8 +31,11 @@ def test_a_report_is_answered_and_its_pictures_can_be_seen(server: Server) -> No
         assert picture.startswith(b"\x89PNG")
 
 
-def test_a_picture_is_answered(server: Server) -> None:
-    assert server.asked.search(Query(), image=png(disc(3))).cases[0].case_id == "C-3"
+def test_a_picture_is_answered_and_its_own_case_told_apart(server: Server) -> None:
+    answer = server.asked.search(Query(), image=png(disc(3)))
+    assert [own.case.case_id for own in answer.own] == ["C-3"]
+    assert answer.cases
+    assert "C-3" not in {case.case_id for case in answer.cases}
 
 
 def coin(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
