@@ -13,7 +13,7 @@ import numpy as np
 
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.errors import GenerationError, InputError
-from coin_retrieval.generation.pipeline_files import READER, find_pipeline
+from coin_retrieval.generation.pipeline_files import find_pipeline
 from coin_retrieval.generation.prompts import TokenLimit, Windows, split_windows, unread_tail
 from coin_retrieval.generation.tokenizers import file_limit, token_limit
 from coin_retrieval.prototypes.base import Prototyper
@@ -100,7 +100,7 @@ class DiffusersGenerator(Prototyper):
 
     def knows(self, source: Source) -> bool:
         """What its own reader says, if it has one; see :meth:`.Prototyper.knows`."""
-        if not any(name.startswith(READER) for name in self._files.read):
+        if self._files.scope is None:
             return True
         import torch
 

@@ -31,11 +31,11 @@ def load_pipeline(files: PipelineFiles) -> Any:
         LoraError: LoRA keys that match no layer.
         MissingDependencyError: the pipeline needs a package that is not installed.
     """
-    settings, directory = files.settings, files.directory
+    settings = files.settings
     device = pick_device(settings.device)
     dtype = pick_dtype(settings.dtype, device)
     with loading(allow_download=settings.allow_download):
-        replaced = _sentence_encoder(directory / READER, dtype, device) if files.replaced else {}
+        replaced = _sentence_encoder(files, dtype, device) if files.replaced else {}
         pipeline = _from_pretrained(files, replaced, dtype=dtype)
         if settings.scheduler is not None:
             pipeline.scheduler = _scheduler(settings.scheduler, pipeline.scheduler)
@@ -46,12 +46,17 @@ def load_pipeline(files: PipelineFiles) -> Any:
     return pipeline
 
 
-def _sentence_encoder(reader: Path, dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
+def _sentence_encoder(
+    files: PipelineFiles, dtype: torch.dtype, device: torch.device
+) -> dict[str, Any]:
     """The frozen sentence tower, with the generator's own reader behind it if it has one."""
     directory = minilm.directory()
     encoder = SentenceBert.of_directory(directory, dtype=dtype, device=device)
+    reader = files.directory / READER
     if reader.is_dir():
         encoder.reader = ConceptReader.load(reader)
+    if files.scope is not None:
+        encoder.scope = ConceptReader.load(files.scope)
     tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
     tokenizer.model_max_length = minilm.MAX_TOKENS
     return {"text_encoder": encoder, "tokenizer": tokenizer}

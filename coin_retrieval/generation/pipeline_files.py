@@ -18,7 +18,7 @@ from coin_retrieval.nets.pretrained import digest_files, safetensors_keys
 from coin_retrieval.starter import minilm
 from coin_retrieval.types import content_digest
 
-INDEX, READER = "model_index.json", "reader"
+INDEX, READER, SCOPE = "model_index.json", "reader", "scope"
 WEIGHTS = re.compile(r"(diffusion_pytorch_model|model)(\.\w+)?(-\d+-of-\d+)?\.safetensors")
 _TOKENIZER_FILES = ("vocab.txt", "merges.txt", "spiece.model")
 
@@ -49,6 +49,12 @@ class PipelineFiles:
     def replaced(self) -> tuple[str, ...]:
         """Components that do not come from the directory."""
         return ("text_encoder", "tokenizer") if self.settings.text_encoder == "minilm" else ()
+
+    @property
+    def scope(self) -> Path | None:
+        """Of the reader that says what is not drawn; it shapes no picture: no digest has it."""
+        folders = (self.directory / name for name in (SCOPE, READER) if self.replaced)
+        return next((folder for folder in folders if folder.is_dir()), None)
 
     def digest(self, *, dtype: str) -> str:
         """SHA-256 (hex) over all that shapes its pictures, computed in this number format."""

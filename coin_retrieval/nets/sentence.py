@@ -25,12 +25,14 @@ from coin_retrieval.nets.towers import filled_tower, reading
 class SentenceBert(BertModel):  # type: ignore[misc]
     """Mean-pooled, normalised last hidden state (Reimers & Gurevych 2019, arXiv 1908.10084).
 
-    With a ``reader``, its concept vector stands for the sentence.
+    With a ``reader``, its concept vector stands for the sentence. ``scope`` is the reader that says
+    what lies beyond: the same one, unless another learned that later.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.reader: ConceptReader | None = None
+        self.scope: ConceptReader | None = None
 
     @classmethod
     def of_directory(
@@ -69,11 +71,11 @@ class SentenceBert(BertModel):  # type: ignore[misc]
         )
 
     def knows(self, input_ids: Tensor) -> bool:
-        """Whether its reader learned what these token ids [1 length] state; without one, yes."""
-        if self.reader is None:
+        """Whether its scope holds what these token ids [1 length] state; without one, yes."""
+        if self.scope is None:
             return True
-        likely = self.reader.known(self._sentences(input_ids, None))
-        return bool(likely.item() > self.reader.config.known_from)
+        likely = self.scope.known(self._sentences(input_ids, None))
+        return bool(likely.item() > self.scope.config.known_from)
 
     def _sentences(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
         if attention_mask is None:

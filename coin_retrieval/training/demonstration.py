@@ -27,10 +27,11 @@ _COLUMNS = (
     "origin",
     "source",
 )
+_TRIES = 20
 
 
 def draw_demonstration(generator: Prototyper, out: Path, *, per_finding: int, seed: int) -> Path:
-    """Draw ``per_finding`` pictures of each finding, each from another report.
+    """Draw ``per_finding`` pictures of each finding that the generator knows, each from its report.
 
     Returns:
         The manifest, ``out/cases.csv``; its ``origin`` column says ``generated`` throughout.
@@ -38,7 +39,8 @@ def draw_demonstration(generator: Prototyper, out: Path, *, per_finding: int, se
     (out / "images").mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(seed)
     rows = []
-    for number, finding in enumerate(track(sorted(load_lexicon().findings), "drawing")):
+    known = [finding for finding in sorted(load_lexicon().findings) if _knows(generator, finding)]
+    for number, finding in enumerate(track(known, "drawing")):
         for index in range(per_finding):
             rows.append(_draw(generator, out, finding, number * per_finding + index, random))
     manifest = out / "cases.csv"
@@ -47,6 +49,16 @@ def draw_demonstration(generator: Prototyper, out: Path, *, per_finding: int, se
         writer.writeheader()
         writer.writerows(rows)
     return manifest
+
+
+def _named(finding: str) -> str:
+    """Site and finding: a vague report may be drawn as another site's cell."""
+    words = load_lexicon().findings[finding]
+    return f"({words.site}, {words.specimen}) {words.names[0]}."
+
+
+def _knows(generator: Prototyper, finding: str) -> bool:
+    return generator.knows(ReportSource(_named(finding)))
 
 
 def _draw(
@@ -63,8 +75,8 @@ def _draw(
         diagnosis=words.diagnosis,
         finding=finding,
     )
-    # a vague report may be drawn as another site's cell, which would demonstrate nothing
-    report = f"({row.site}, {row.specimen}) {words.names[0]}. {compose_report(row, random)}"
+    composed = (f"{_named(finding)} {compose_report(row, random)}" for _ in range(_TRIES))
+    report = next((r for r in composed if generator.knows(ReportSource(r))), _named(finding))
     (sample,) = generator.draw(generator.plan(ReportSource(report), n=1, seed=number))
     (out / row.image_path).write_bytes(_webp(sample.image))
     return {
