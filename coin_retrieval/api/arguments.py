@@ -33,6 +33,7 @@ class QueryOptions(TypedDict, total=False):
     unlike: str
     diversity: float
     near_duplicates: bool
+    rivals: bool
     explain: bool
 
 

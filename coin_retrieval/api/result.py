@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from coin_retrieval.prototypes.prototype import Prototype
     from coin_retrieval.search.plan import SearchPlan
     from coin_retrieval.search.result import SearchResult
+    from coin_retrieval.search.rivals import Rival
     from coin_retrieval.search.support import Support
     from coin_retrieval.types import CaseMatch
 
@@ -113,6 +114,11 @@ class Result:
     def support(self) -> Support | None:
         """What the nearest cases' diagnoses amount to; ``None`` if no case was found."""
         return self.found.support
+
+    @property
+    def rivals(self) -> Sequence[Rival]:
+        """The leading diagnosis and what else it might be; empty unless ``rivals=True`` asked."""
+        return self.found.rivals
 
     @property
     def plan(self) -> SearchPlan:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _QUESTION = (
     *("report", "report_file", "as_written", "mode", "k", "where", "like", "unlike_case", "unlike"),
-    *("diversity", "near_duplicates", "prototypes", "seed"),
+    *("diversity", "near_duplicates", "prototypes", "seed", "rivals"),
 )
 """Options that are part of what is asked, a picture apart."""
 
@@ -91,6 +91,12 @@ def search(
     seed: Annotated[
         int, typer.Option(min=0, max=MAX_SEED, help="Picture i is drawn from seed + i.")
     ] = 0,
+    rivals: Annotated[
+        bool,
+        typer.Option(
+            "--rivals", help="What else it might be: the nearest cases of each rival diagnosis."
+        ),
+    ] = False,
     explain: Annotated[
         bool,
         typer.Option(
@@ -154,6 +160,7 @@ def search(
             unlike=unlike,
             diversity=diversity,
             near_duplicates=near_duplicates,
+            rivals=rivals,
             explain=explain,
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -196,6 +197,29 @@ class SupportAnswer(_Answer):
     caution: str = Field(description="to be shown with the shares", examples=[CAUTION])
 
 
+class DifferenceAnswer(_Answer):
+    """An attribute that most cases of a rival have otherwise than most of the leading diagnosis."""
+
+    attribute: str = Field(examples=["nucleus shape"])
+    value: str = Field(description="what count of `of` nearest cases of the rival have")
+    count: int
+    of: int
+    leading: str = Field(description="the same of the leading diagnosis")
+    leading_count: int
+    leading_of: int
+
+
+class RivalAnswer(_Answer):
+    """The leading diagnosis, or one that must be ruled out, with its nearest real cases."""
+
+    diagnosis: str
+    count: int = Field(description="how many of support.counted bear it; 0: none of the nearest")
+    cases: list[CaseAnswer] = Field(description="its nearest real cases")
+    differs: list[DifferenceAnswer] = Field(
+        description="from the leading diagnosis, by the ten nearest cases of each; clearest first"
+    )
+
+
 class SearchAnswer(_Answer):
     """Prototypes and the nearest real cases. Decision support, never a diagnosis by itself."""
 
@@ -208,6 +232,9 @@ class SearchAnswer(_Answer):
     cases: list[CaseAnswer]
     support: SupportAnswer | None = Field(
         description="of the nearest cases, also where the list is varied; null if none was found"
+    )
+    rivals: list[RivalAnswer] = Field(
+        description="the leading diagnosis first, then its rivals; empty unless asked for"
     )
     exact: bool = Field(description="false: the index may have missed a nearer picture")
     notices: list[str] = Field(
@@ -271,6 +298,20 @@ def to_answer(
             for case in result.cases
         ],
         support=to_support_answer(result.support) if result.support else None,
+        rivals=[
+            RivalAnswer(
+                diagnosis=rival.diagnosis,
+                count=rival.share.count if rival.share else 0,
+                cases=[to_case_answer(case, image_uri) for case in rival.cases],
+                differs=[
+                    DifferenceAnswer(
+                        **asdict(difference) | {"attribute": difference.attribute.replace("_", " ")}
+                    )
+                    for difference in rival.differs
+                ],
+            )
+            for rival in result.rivals
+        ],
         exact=result.exact,
         notices=list(result.notices),
         plan=result.plan.public(),

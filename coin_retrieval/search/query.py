@@ -103,6 +103,11 @@ class Query(BaseModel):
         description="true lists pictures that repeat another case's; false folds them under that "
         "case, as no independent evidence",
     )
+    rivals: bool = Field(
+        default=False,
+        description="also find the nearest real cases of the leading diagnosis and of its rivals, "
+        "and what differs in their attributes",
+    )
     explain: bool = Field(
         default=False,
         description="also tell at which rank each part of the query alone would find each picture",

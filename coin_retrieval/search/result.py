@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from coin_retrieval.prototypes.prototype import Prototype
 from coin_retrieval.search.plan import SearchPlan
+from coin_retrieval.search.rivals import Rival
 from coin_retrieval.search.support import Support
 from coin_retrieval.types import CaseMatch, SearchMode
 
@@ -19,7 +20,8 @@ class SearchResult:
     ``mode`` is the plan's unless nothing could be drawn, ``exact`` is whether the index looked at
     every picture, and ``notices`` are the plan's and what happened since. ``support`` is what the
     cases' diagnoses amount to. ``own`` are the query's own cases, marked ones and those that hold
-    the very picture: they are neither among ``cases`` nor evidence. ``timings_ms`` has one entry a
+    the very picture: they are neither among ``cases`` nor evidence. ``rivals`` are the leading
+    diagnosis and what else it might be, where that was asked for. ``timings_ms`` has one entry a
     stage: plan, generate, encode, search, catalog, total.
     """
 
@@ -29,6 +31,7 @@ class SearchResult:
     cases: tuple[CaseMatch, ...]
     own: tuple[CaseMatch, ...]
     support: Support | None
+    rivals: tuple[Rival, ...]
     exact: bool
     notices: tuple[str, ...]
     timings_ms: Mapping[str, float]

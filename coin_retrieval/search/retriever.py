@@ -33,7 +33,8 @@ from coin_retrieval.search.planning import Planner
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.query_embedder import EmbeddedWords, QueryEmbedder
 from coin_retrieval.search.result import SearchResult
-from coin_retrieval.search.support import one_label, support_of
+from coin_retrieval.search.rivals import Rival, rivals_of
+from coin_retrieval.search.support import Support, one_label, support_of
 from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import CaseMatch, Embeddings, ImageIds, RgbImage, SearchMode
 
@@ -184,6 +185,9 @@ class Retriever:
                 plan_run.closeness,
                 labels=lambda site: self._one_label(site, _frozen(query.where)),
             )
+        rivals: tuple[Rival, ...] = ()
+        if query.rivals and support is not None:
+            rivals = self._rivals(asked, found, support, query.where, watch)
         on("searching", 1, 1)
         return SearchResult(
             plan=plan,
@@ -192,10 +196,26 @@ class Retriever:
             cases=cases,
             own=found.own,
             support=support,
+            rivals=rivals,
             exact=found.exact,
             notices=(*plan.notices, *refused),
             timings_ms=watch.read_ms(),
         )
+
+    def _rivals(
+        self,
+        asked: _Asked,
+        found: Found,
+        support: Support,
+        where: Mapping[str, Sequence[str]],
+        watch: Stopwatch,
+    ) -> tuple[Rival, ...]:
+        own = [case.case.case_id for case in found.own]
+
+        def nearest(k: int, allowed: ImageIds) -> Sequence[CaseMatch]:
+            return self._cases.find(asked.fused, k, watch, allowed=allowed, own=own).cases
+
+        return rivals_of(support, self.archive.catalog, where, nearest)
 
     def _require_own(self, plan: SearchPlan) -> None:
         drawn_by = plan.generator

@@ -55,6 +55,7 @@ def result(cases: int = 3, prototypes: int = 0, dropped_text: str = "") -> Searc
         cases=tuple(case(i) for i in range(cases)),
         own=(),
         support=None,
+        rivals=(),
         exact=True,
         notices=(),
         timings_ms={},
