@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from coin_retrieval.archive.calibration import PLACES, CloseMatch, close_match_from
+from coin_retrieval.archive.similarity_scale import SimilarityScale
 from coin_retrieval.stores.base import VectorStore
-from coin_retrieval.types import Hit, ImageId, ImageIds, ImageRecord, Origin
+from coin_retrieval.types import Embeddings, Hit, ImageId, ImageIds, ImageRecord, Origin
 from indexer.records import Records
 
 SAMPLE = 2000
@@ -30,21 +33,40 @@ def real_mean(store: VectorStore, records: Records) -> tuple[float, ...]:
     return tuple(round(value, 8) for value in (total / max(1, len(ids))).tolist())
 
 
-def measure_neighbours(store: VectorStore, records: Records) -> CloseMatch | None:
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The threshold of a close match, and what a similarity means; ``None`` where none is."""
+
+    close_match: CloseMatch | None
+    scale: SimilarityScale | None
+
+
+def measure_neighbours(
+    store: VectorStore, records: Records, texts: Embeddings | None = None
+) -> Neighbours:
     """How near the archive's own pictures are to the first cases that are not theirs.
 
     A picture from such a case is what a query with a match looks like, so that the lowest 5 % give
     the threshold below which a picture has no close match. Real pictures ask and are found (all,
-    where none is real), a copy of the picture under another case is not counted. ``None`` where no
-    picture has another case beside it.
+    where none is real), a copy of the picture under another case is not counted.
+
+    Args:
+        texts: the archive's own words, float32 [n dim], where its encoder reads them.
     """
     ids = _asked(records)
     allowed = None if len(ids) == len(records.images) else ids
     sample = np.sort(np.random.default_rng(0).permutation(ids)[:SAMPLE])
-    scores: list[float] = []
+    near: list[list[float]] = []
     for start in range(0, len(sample), _AT_ONCE):
-        scores += _scores(store, records, sample[start : start + _AT_ONCE], allowed)
-    return close_match_from(scores) if scores else None
+        near += _near(store, records, sample[start : start + _AT_ONCE], allowed)
+    worded: list[list[float]] = []
+    if texts is not None:
+        found = store.search(texts, _FIRST_DEPTH, allowed=allowed)
+        worded = [_nearest_cases(None, hits, records) for hits in found]
+    return Neighbours(
+        close_match_from(float(np.mean(own)) for own in near) if near else None,
+        SimilarityScale.of([*chain(*near)], [*chain(*worded)]),
+    )
 
 
 def _asked(records: Records) -> ImageIds:
@@ -52,13 +74,13 @@ def _asked(records: Records) -> ImageIds:
     return np.array(sorted(real or records.images), np.int64)
 
 
-def _scores(
+def _near(
     store: VectorStore, records: Records, ids: ImageIds, allowed: ImageIds | None
-) -> list[float]:
-    """A score for each picture that has another case beside it."""
+) -> list[list[float]]:
+    """For each picture that has another case beside it, how similar the first ones are."""
     depth = _FIRST_DEPTH
     rows = store.vectors(ids)
-    scores: list[float] = []
+    nearest: list[list[float]] = []
     waiting = np.arange(len(ids))
     while len(waiting):
         found = store.search(rows[waiting], depth, allowed=allowed)
@@ -68,18 +90,21 @@ def _scores(
             if len(near) < PLACES and len(hits) == depth:
                 short.append(place)  # own pictures fill the list: look farther
             elif near:
-                scores.append(float(np.mean(near)))
+                nearest.append(near)
         waiting = np.array(short, np.int64)
         depth *= _GROWTH
-    return scores
+    return nearest
 
 
-def _nearest_cases(asked: ImageRecord, hits: Iterable[Hit], records: Records) -> list[float]:
-    """Similarities of the first cases other than the picture's own, best first."""
+def _nearest_cases(asked: ImageRecord | None, hits: Iterable[Hit], records: Records) -> list[float]:
+    """Similarities of the first cases, best first; without those of a picture that asks."""
     best: dict[str, float] = {}
     for hit in hits:
         image = records.images[hit.image_id]
-        if image.case_id != asked.case_id and image.content_hash != asked.content_hash:
+        own = asked is not None and (
+            image.case_id == asked.case_id or image.content_hash == asked.content_hash
+        )
+        if not own:
             best.setdefault(image.case_id, hit.similarity)
             if len(best) == PLACES:
                 break

@@ -9,13 +9,14 @@ import numpy as np
 from coin_retrieval.archive.manifest import MeasuredRecall
 from coin_retrieval.encoding.base import Encoder, SupportsText
 from coin_retrieval.stores.base import VectorStore
+from coin_retrieval.types import Embeddings
 from indexer.records import Records
 
 K = 10
 QUERIES = 256
 
 
-def measure_recall(store: VectorStore, encoder: Encoder, records: Records) -> MeasuredRecall | None:
+def measure_recall(store: VectorStore, texts: Embeddings | None) -> MeasuredRecall | None:
     """Recall@10 with archive pictures and, where the encoder reads, with the archive's own texts.
 
     ``None`` for an exact store: there is nothing to measure.
@@ -25,10 +26,15 @@ def measure_recall(store: VectorStore, encoder: Encoder, records: Records) -> Me
     ids = np.sort(store.ids())
     sample = np.random.default_rng(0).permutation(ids)[:QUERIES]
     images = store.recall(store.vectors(sample), k=K)
+    return MeasuredRecall(
+        k=K, images=images, texts=None if texts is None else store.recall(texts, k=K)
+    )
+
+
+def own_texts(encoder: Encoder, records: Records) -> Embeddings | None:
+    """The archive's own words, float32 [n dim]; ``None`` without any or a reader of them."""
     texts = _texts(records)
-    if not isinstance(encoder, SupportsText) or not texts:
-        return MeasuredRecall(k=K, images=images)
-    return MeasuredRecall(k=K, images=images, texts=store.recall(encoder.encode_text(texts), k=K))
+    return encoder.encode_text(texts) if isinstance(encoder, SupportsText) and texts else None
 
 
 def _texts(records: Records) -> list[str]:

@@ -74,13 +74,15 @@ def upgrade(root: Path) -> UpgradeReport:
 def _publish(layout: ArchiveLayout, folder: Path, archive: Archive) -> ArchiveManifest:
     version = next_version(layout)
     records = _records(archive)
+    neighbours = measure_neighbours(archive.store, records)
     manifest = archive.manifest.model_copy(
         update={
             "version": version,
             "program": f"coin-retrieval {__version__}",
             "created_at": datetime.now(UTC),
             "real_mean": real_mean(archive.store, records),
-            "own_neighbours": measure_neighbours(archive.store, records),
+            "own_neighbours": neighbours.close_match,
+            "similarity_scale": neighbours.scale,
         }
     )
     with staging(layout, version) as staged:

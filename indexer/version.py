@@ -24,7 +24,7 @@ from coin_retrieval.types import CaseRecord, ImageRecord, Location, Origin
 from indexer.contents import EmbeddedContents
 from indexer.embedding import SkippedRow
 from indexer.neighbours import measure_neighbours, real_mean
-from indexer.recall import measure_recall
+from indexer.recall import measure_recall, own_texts
 from indexer.records import Records
 
 _IMAGES_A_PUT = 10_000
@@ -65,6 +65,8 @@ def write_version(
     _write_lines(folder / NOTES, records.notes)
     files = (*store_location.files, *catalog_location.files, SKIPPED, NOTES)
     drawn = records.of_origin(Origin.GENERATED)
+    texts = own_texts(encoder, records)
+    neighbours = measure_neighbours(store, records, texts)
     manifest = ArchiveManifest(
         version=version,
         program=f"coin-retrieval {__version__}",
@@ -76,7 +78,7 @@ def write_version(
         catalog=catalog_settings,
         catalog_location=catalog_location,
         index_kind=store.kind,
-        measured_recall=measure_recall(store, encoder, records),
+        measured_recall=measure_recall(store, texts),
         counts=Counts(
             rows=len(records.images) + len(content.skipped) + records.count("duplicate"),
             images=len(records.images),
@@ -92,7 +94,8 @@ def write_version(
         demonstration=drawn == len(records.images),
         files={name: seal(folder / name) for name in files},
         real_mean=real_mean(store, records),
-        own_neighbours=measure_neighbours(store, records),
+        own_neighbours=neighbours.close_match,
+        similarity_scale=neighbours.scale,
         calibration=content.calibration,
         pseudonym_key=content.pseudonym_key,
     )

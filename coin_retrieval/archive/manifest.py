@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from coin_retrieval.archive.calibration import Calibration, CloseMatch
 from coin_retrieval.archive.schema import SCHEMA_VERSION, to_present
+from coin_retrieval.archive.similarity_scale import SimilarityScale
 from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
 from coin_retrieval.errors import ArchiveCorruptError, ArchiveSchemaError
 from coin_retrieval.starter import ENCODER
@@ -88,7 +89,8 @@ class ArchiveManifest(_Part):
 
     ``real_mean`` is the mean embedding of the real pictures (of all, where none is real), and
     ``own_neighbours`` how close the archive's own pictures are to other cases; archives of schema 1
-    have neither, and one case has no neighbours. ``calibration`` is what ``coin calibrate`` found.
+    have neither, and one case has no neighbours. ``similarity_scale`` says what a similarity means
+    here; before schema 4 nobody measured it. ``calibration`` is what ``coin calibrate`` found.
 
     ``pseudonym_key`` is the fingerprint of the key that patients and slides were hashed with, never
     the key; empty where they are named as the sources name them.
@@ -113,6 +115,7 @@ class ArchiveManifest(_Part):
     files: dict[str, FileSeal]
     real_mean: tuple[float, ...] | None = None
     own_neighbours: CloseMatch | None = None
+    similarity_scale: SimilarityScale | None = None
     calibration: Calibration | None = None
     pseudonym_key: str = ""
 
