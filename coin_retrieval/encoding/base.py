@@ -46,6 +46,10 @@ class Encoder(ABC):
         """
         return unit_rows(self._raw(images, batch_size))
 
+    def encode_drawn(self, images: Sequence[RgbImage]) -> Embeddings:
+        """As :meth:`encode`, for pictures by a generator: they show what it was trained on."""
+        return self.encode(images)
+
     def _raw(self, images: Sequence[RgbImage], batch_size: int) -> Features:
         for image in images:
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:

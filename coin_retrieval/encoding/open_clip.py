@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from coin_retrieval.config import OpenClipEncoderSettings
 from coin_retrieval.encoding.base import Encoder, unit_rows
-from coin_retrieval.encoding.open_clip_files import find_open_clip
+from coin_retrieval.encoding.open_clip_files import OpenClipFiles, find_open_clip
 from coin_retrieval.encoding.open_clip_text import make_tokenizer
 from coin_retrieval.nets.pretrained import loading
-from coin_retrieval.types import Embeddings, RgbImage
+from coin_retrieval.types import Embeddings, EncoderSpec, RgbImage, content_digest
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +51,7 @@ class OpenClipEncoder(Encoder):
         """
         self._settings = settings
         self._files = find_open_clip(settings)
-        self.spec = self._files.spec
+        self.spec = _spec(self._files, settings.margin)
         self._loading = threading.RLock()
         self._remembered = lru_cache(_TEXTS_REMEMBERED)(lambda text: self._embed_texts([text]))
 
@@ -104,6 +104,16 @@ class OpenClipEncoder(Encoder):
             features: NDArray[np.float32] = network.model.encode_image(batch).float().cpu().numpy()
         return features
 
+    def encode(self, images: Sequence[RgbImage], *, batch_size: int = 32) -> Embeddings:
+        """As :meth:`.Encoder.encode`, with the settings' margin about each picture."""
+        return super().encode(
+            [_widened(image, self._settings.margin) for image in images], batch_size=batch_size
+        )
+
+    def encode_drawn(self, images: Sequence[RgbImage]) -> Embeddings:
+        """Without a margin; see :meth:`.Encoder.encode_drawn`."""
+        return super().encode(images)
+
     def encode_text(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts; see :class:`.SupportsText`.
 
@@ -136,3 +146,20 @@ class OpenClipEncoder(Encoder):
         with self._loading:
             tokenizer = self._tokenizer
         return unread_tail(tokenizer, text)
+
+
+def _spec(files: OpenClipFiles, margin: float) -> EncoderSpec:
+    """Another margin is another space; none at all is the files' own."""
+    spec = files.spec
+    if not margin:
+        return spec
+    parts = {"preprocessing": spec.preprocessing, "margin": margin}
+    return replace(spec, preprocessing=content_digest(parts))
+
+
+def _widened(image: RgbImage, margin: float) -> RgbImage:
+    """The picture with its edge repeated outwards, by ``margin`` of its longer side."""
+    width = round(margin * max(image.shape[:2]))
+    if not width or image.ndim != 3:
+        return image  # what is no picture is refused later
+    return np.pad(image, ((width, width), (width, width), (0, 0)), mode="edge")

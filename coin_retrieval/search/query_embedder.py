@@ -67,10 +67,14 @@ class QueryEmbedder:
                 raise UnsupportedError("the plan needs a generator")
             drawn = self._drawer.draw_planned(plan.drawing.pictures, watch, on=on)
             with watch.stage("encode"):
-                pictures = self._cache.embeddings(drawn, self._encoder.spec, self.images)
+                pictures = self._cache.embeddings(drawn, self._encoder.spec, self._drawings)
         return EmbeddedWords(text, pictures, tuple(drawn))
 
     def images(self, images: Sequence[RgbImage]) -> Embeddings:
         """Embeddings of pictures, float32 [n dim]."""
         with self._lock:
             return self._encoder.encode(images)
+
+    def _drawings(self, images: Sequence[RgbImage]) -> Embeddings:
+        with self._lock:
+            return self._encoder.encode_drawn(images)

@@ -121,6 +121,22 @@ def test_preprocessing_that_does_not_fit_is_refused(
         encoder(directory)
 
 
+def test_a_margin_widens_real_pictures_not_drawn_ones_and_is_another_space(
+    tiny_open_clip_dir: Path,
+) -> None:
+    plain = encoder(tiny_open_clip_dir, text_tower="minilm")
+    wide = encoder(tiny_open_clip_dir, text_tower="minilm", margin=0.25)
+    shown = pictures([(40, 60), (32, 32)])
+    padded = [
+        np.pad(picture, ((width, width), (width, width), (0, 0)), mode="edge")
+        for picture, width in zip(shown, (15, 8), strict=True)
+    ]
+    np.testing.assert_array_equal(wide.encode(shown), plain.encode(padded))
+    np.testing.assert_array_equal(wide.encode_drawn(shown), plain.encode(shown))
+    assert wide.spec != plain.spec
+    assert encoder(tiny_open_clip_dir, text_tower="minilm", margin=0.0).spec == plain.spec
+
+
 def test_the_text_tower_lies_elsewhere_and_is_the_one_named(tiny_open_clip_dir: Path) -> None:
     texts = ["Koilocytes with perinuclear halos", "an eosinophil"]
     tokenizer = AutoTokenizer.from_pretrained(minilm.directory())
