@@ -22,7 +22,8 @@
         ├── WeightsError               missing files, or a digest that does not hold
         ├── LoraError                  LoRA keys that match no layer
         └── GenerationError            a blank or non-finite picture
-            └── UndrawableError        a report of what the generator never learned to draw
+            ├── UndrawableError        a report of what the generator never learned to draw
+            └── OutOfMemoryError       a batch that the device has no room for
 
 Every message shows the value, what was expected, and the remedy; ``exit_code`` is what a command
 line returns for it.
@@ -157,6 +158,10 @@ class LoraError(ModelError):
 
 class GenerationError(ModelError):
     """A picture that came out blank or with non-finite values."""
+
+
+class OutOfMemoryError(GenerationError):
+    """A batch of pictures that the device has no room for."""
 
 
 class UndrawableError(GenerationError):

@@ -209,6 +209,7 @@ def make_retriever(
     encoder: EncoderSettings | None = None,
     generator: GeneratorSettings | None = None,
     fusion: FusionSettings | None = None,
+    drawn_together: int | None = None,
 ) -> Retriever:
     """A retriever on an opened archive.
 
@@ -217,6 +218,8 @@ def make_retriever(
         cache_bytes: beyond it, those go that were not used for longest; ``None`` keeps all.
         encoder: ``None`` takes the one that built the archive.
         generator: ``None`` searches by text and image only.
+        drawn_together: pictures that several threads' searches are drawn in one batch, at most;
+            ``None`` draws for one search at a time, in the generator's own batches.
         fusion: ``None`` takes what the archive was calibrated to, else the defaults.
 
     Raises:
@@ -224,12 +227,16 @@ def make_retriever(
         ModelError: weights that cannot be used.
     """
     from coin_retrieval.prototypes.cache import PrototypeCache
+    from coin_retrieval.prototypes.shared import SharedPrototyper
     from coin_retrieval.search.retriever import Retriever
 
+    draws = make_generator(generator) if generator else None
+    if draws is not None and drawn_together is not None:
+        draws = SharedPrototyper(draws, batch_size=drawn_together)
     return Retriever(
         archive,
         make_encoder(encoder or archive.manifest.encoder_settings),
-        make_generator(generator) if generator else None,
+        draws,
         PrototypeCache(cache_dir, max_bytes=cache_bytes),
         fusion,
     )

@@ -29,7 +29,7 @@ from server.loading import Loading
 from server.metrics import Metrics
 from server.queues import Queues
 from server.refusals import describe_refusals
-from server.routes import archive, cases, health, images, page, prototypes, search, session
+from server.routes import archive, cases, health, images, page, prototypes, search, session, stream
 from server.services import Services
 
 log = logging.getLogger("coin.server")
@@ -74,7 +74,7 @@ def create_app(
         queues = Queues(caps)
         metrics.watch(queues)
         loading = Loading(load, on_failure or _log_failure, look_every_s=caps.look_every_s)
-        parts = Services(caps, loading, queues, ArchiveSummary(), accounts, metrics)
+        parts = Services(caps, loading, queues, ArchiveSummary(), accounts, metrics, audit)
         app.state.services = parts
         loading.start()
         async with anyio.create_task_group() as group:
@@ -95,7 +95,7 @@ def create_app(
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    for room in (search, prototypes, images, cases, archive, session, health, page):
+    for room in (search, stream, prototypes, images, cases, archive, session, health, page):
         app.include_router(room.router)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
     answer_errors(app)

@@ -158,6 +158,7 @@ def serve(
             cache_bytes=environment.cache_bytes,
             encoder=encoder_settings,
             generator=generator_settings,
+            drawn_together=environment.limits.drawing_batch,
         )
 
     from server.audit.chain import AuditLog, read_key

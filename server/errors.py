@@ -6,6 +6,7 @@ HTTP adds is here:
     RequestError (CoinError)       carries the status and headers of its answer
     ├── NotReadyError      503     the models are still loading, or could not be loaded
     ├── BusyError          503     the queue is full
+    ├── TooLateError       503     it took longer than a request may
     ├── ClientGoneError    499     nobody waits for the answer any more
     ├── BodySizeError      413     more bytes than the server takes
     ├── MediaTypeError     415     a body of another content type
@@ -72,6 +73,17 @@ class ClientGoneError(RequestError):
     """Nobody waits for the answer any more (499 as nginx has it; only the log sees it)."""
 
     status = 499
+
+
+class TooLateError(RequestError):
+    """It took longer than a request may take here."""
+
+    status = 503
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """When to ask again."""
+        return {"Retry-After": "30"}
 
 
 class BodySizeError(RequestError):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeVar
 
 import anyio
 from anyio.to_thread import run_sync
 from fastapi import Request
 
-from server.errors import BusyError, ClientGoneError
+from coin_retrieval.progress import Progress, silent
+from server.errors import BusyError, ClientGoneError, TooLateError
 from server.limits import ServerLimits
 
 Answer = TypeVar("Answer")
@@ -31,6 +34,11 @@ class Queue:
         self._threads = anyio.CapacityLimiter(workers)
         self.held = 0
 
+    @property
+    def ahead(self) -> int:
+        """How many wait for a worker."""
+        return self._turn.statistics().tasks_waiting
+
     async def run(self, request: Request, work: Callable[[], Answer]) -> Answer:
         """``work()`` in a thread, unless the client left while it waited for its turn.
 
@@ -38,12 +46,51 @@ class Queue:
             BusyError: all workers and all places in the queue are taken.
             ClientGoneError: nobody waits for the answer any more.
         """
+        return await self._in_turn(request, partial(run_sync, work, limiter=self._threads))
+
+    async def run_stoppable(
+        self,
+        request: Request,
+        work: Callable[[Progress], Answer],
+        *,
+        patience_s: float,
+        on: Progress = silent,
+    ) -> Answer:
+        """As :meth:`run`, for work that tells its steps: it stops at the next one when the client
+        has left, or when it has taken too long.
+
+        Args:
+            patience_s: from now on, waiting included.
+            on: told of the steps too, in the worker's thread.
+
+        Raises:
+            BusyError, ClientGoneError: as :meth:`run` does.
+            TooLateError: it was not done in time.
+        """
+        stop = _Stop(patience_s, on)
+
+        async def watched() -> Answer:
+            error: Exception | None = None
+            async with anyio.create_task_group() as group:
+                group.start_soon(stop.watch, request)
+                try:
+                    answer = await run_sync(partial(work, stop.told), limiter=self._threads)
+                except Exception as raised:  # noqa: BLE001 - the group would wrap it
+                    error = raised
+                group.cancel_scope.cancel()
+            if error is not None:
+                raise error
+            return answer
+
+        return await self._in_turn(request, watched)
+
+    async def _in_turn(self, request: Request, work: Callable[[], Awaitable[Answer]]) -> Answer:
         if self.held >= self._places:
             raise BusyError(self._name, held=self.held, retry_after_s=self._retry_after_s)
         self.held += 1
         try:
             async with self._turn_of(request):
-                return await run_sync(work, limiter=self._threads)
+                return await work()
         finally:
             self.held -= 1
 
@@ -69,6 +116,30 @@ class Queue:
             yield
         finally:
             self._turn.release()
+
+
+class _Stop:
+    """Whether work goes on, asked at each of its steps."""
+
+    def __init__(self, patience_s: float, on: Progress) -> None:
+        self._patience_s, self._on = patience_s, on
+        self._ends = time.monotonic() + patience_s
+        self._left = False
+
+    async def watch(self, request: Request) -> None:
+        await _until_left(request)
+        self._left = True
+
+    def told(self, stage: str, done: int, of: int) -> None:
+        if self._left:
+            raise ClientGoneError("the client left before it was answered")
+        if time.monotonic() > self._ends:
+            raise TooLateError(
+                "the answer took too long",
+                expected=f"at most {self._patience_s:g} s",
+                remedy="ask again in 30 s, or for fewer prototypes",
+            )
+        self._on(stage, done, of)
 
 
 async def _until_left(request: Request) -> None:

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from coin_retrieval.search.retriever import Retriever
 from server.access.accounts import Accounts
 from server.archive_view import ArchiveSummary
+from server.audit.chain import AuditLog
 from server.errors import MediaTypeError
 from server.limits import ServerLimits
 from server.loading import Loading
@@ -28,6 +29,7 @@ class Services:
     archive: ArchiveSummary
     accounts: Accounts | None
     metrics: Metrics
+    audit: AuditLog | None
 
 
 async def services(request: Request) -> Services:

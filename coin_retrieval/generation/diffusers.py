@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from coin_retrieval.config import DiffusersGeneratorSettings
-from coin_retrieval.errors import GenerationError, InputError
+from coin_retrieval.errors import GenerationError, InputError, OutOfMemoryError
 from coin_retrieval.generation.pipeline_files import find_pipeline
 from coin_retrieval.generation.prompts import TokenLimit, Windows, split_windows, unread_tail
 from coin_retrieval.generation.tokenizers import file_limit, token_limit
@@ -160,6 +160,13 @@ class DiffusersGenerator(Prototyper):
             with torch.inference_mode():
                 prompt = self._prompts(plans) if mixed else self._prompt(first)
                 drawn = self._pipeline(**prompt, **taken).images
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise OutOfMemoryError(
+                "the device has no room for this batch",
+                value=f"{len(plans)} pictures of {first.width_px} × {first.height_px}",
+                expected="fewer at once, or smaller ones",
+                remedy="lower batch_size in the generator's settings",
+            ) from error
         except ValueError as error:
             if stepped:  # the settings were fine: what the listener raises is its own
                 raise

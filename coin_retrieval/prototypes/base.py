@@ -30,13 +30,15 @@ class Prototyper(ABC):
     Backends set ``name`` (for people), ``identity`` (SHA-256, hex, of all that shapes their
     pictures besides source and seed: what was measured with one says nothing about another) and
     ``sources`` (the kinds they draw from), and implement :meth:`_plan` and :meth:`_draw`.
-    :meth:`plan` is called by several threads at once, :meth:`draw` by one at a time.
+    :meth:`plan` is called by several threads at once, :meth:`draw` by one at a time where it is
+    ``serial``.
     """
 
     name: str
     identity: str
     sources: tuple[type[Source], ...] = (ReportSource,)
     batch_size: int = 1
+    serial: bool = True
 
     def load(self) -> None:  # noqa: B027 - where the constructor loads, nothing is left to do
         """Load the networks now, so that nobody waits for them later.
@@ -87,13 +89,7 @@ class Prototyper(ABC):
             GenerationError: a picture came out blank or non-finite.
         """
         self._refuse_foreign(plans)
-        if not all(self.knows(source) for source in {plan.source for plan in plans}):
-            raise UndrawableError(
-                "the report states what this generator never learned to draw",
-                value=self.name,
-                expected="findings that its training pictures show",
-                remedy="search by text, or set a generator that knows them",
-            )
+        self._refuse_unknown(plans)
         batches = self._batches(plans)
         steps = sum(batch[0].steps for batch in batches)
         samples: list[Sample] = []
@@ -127,6 +123,15 @@ class Prototyper(ABC):
     def _batches(self, plans: Sequence[Provenance]) -> list[Sequence[Provenance]]:
         """``batch_size`` plans each, in order; a backend may cut them smaller."""
         return [plans[i : i + self.batch_size] for i in range(0, len(plans), self.batch_size)]
+
+    def _refuse_unknown(self, plans: Sequence[Provenance]) -> None:
+        if not all(self.knows(source) for source in {plan.source for plan in plans}):
+            raise UndrawableError(
+                "the report states what this generator never learned to draw",
+                value=self.name,
+                expected="findings that its training pictures show",
+                remedy="search by text, or set a generator that knows them",
+            )
 
     def _refuse_foreign(self, plans: Sequence[Provenance]) -> None:
         for plan in dict.fromkeys(replace(plan, seed=0) for plan in plans):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import lru_cache
 from threading import Lock
 
@@ -20,15 +21,15 @@ _PLANS_REMEMBERED = 256
 class PrototypeDrawer:
     """Draws what the cache lacks. Safe for several threads.
 
-    The prototyper draws for one at a time: its lock is held only while it computes, and what lies
-    in the cache whole never waits for it.
+    A serial prototyper draws for one at a time: its lock is held only while it computes, and what
+    lies in the cache whole never waits for it.
     """
 
     def __init__(self, prototyper: Prototyper, cache: PrototypeCache) -> None:
         self.name = prototyper.name
         self._prototyper = prototyper
         self._cache = cache
-        self._lock = Lock()
+        self._lock = Lock() if prototyper.serial else nullcontext()
         self._plan = lru_cache(_PLANS_REMEMBERED)(prototyper.plan)
 
     @property

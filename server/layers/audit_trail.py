@@ -38,7 +38,7 @@ class AuditTrail:
             nonlocal withheld
             if message["type"] == "http.response.start":
                 try:
-                    await run_sync(audit.append, _record(scope, audit, message["status"]))
+                    await write_down(scope, audit, message["status"])
                 except OSError as error:
                     withheld = True
                     log.error("the audit log cannot be written: %s", error.strerror)
@@ -56,6 +56,15 @@ class AuditTrail:
                 remedy="tell the operator",
             )
             await ProblemResponse(refused)(scope, receive, send)
+
+
+async def write_down(scope: Scope, audit: AuditLog, status: int) -> None:
+    """Write one record of a request and of what its endpoint told.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    await run_sync(audit.append, _record(scope, audit, status))
 
 
 def _record(scope: Scope, audit: AuditLog, status: int) -> dict[str, Any]:

@@ -8,7 +8,11 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from coin_retrieval.errors import NotFoundError
 from coin_retrieval.presenting.answer import DrawingAnswer
+from coin_retrieval.progress import Progress
+from coin_retrieval.prototypes.prototype import Drawing
+from coin_retrieval.prototypes.shared import drawing_for
 from coin_retrieval.search.retriever import Retriever
+from server.asking import caller_of
 from server.pictures import ServedPicture, quoted, tags_known
 from server.refusals import refusals
 from server.schemas import GenerateRequest, generate_answer
@@ -27,8 +31,15 @@ async def generate(
     asked: GenerateRequest, request: Request, retriever: RetrieverHere, parts: ServicesHere
 ) -> DrawingAnswer:
     """Draw synthetic pictures of a report without searching; never a patient's cells."""
-    draw = partial(retriever.draw, asked.report, n=asked.n, seed=asked.seed)
-    return generate_answer(await parts.queues.drawing.run(request, draw))
+
+    def draw(on: Progress) -> Drawing:
+        return retriever.draw(asked.report, n=asked.n, seed=asked.seed, on=on)
+
+    with drawing_for(caller_of(request)):
+        drawing = await parts.queues.drawing.run_stoppable(
+            request, draw, patience_s=parts.limits.drawing_s
+        )
+    return generate_answer(drawing)
 
 
 @router.get(

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, UploadFile
+from fastapi import APIRouter, Depends, Form, Request
 
-from coin_retrieval.images import decode_image
 from coin_retrieval.presenting.answer import SearchAnswer
-from coin_retrieval.search.plan import SearchPlan
 from coin_retrieval.search.query import Query
-from coin_retrieval.search.retriever import Retriever
+from server.asking import Asked
 from server.audit.events import of_search, tell
 from server.questions import PictureQuery
 from server.refusals import refusals
-from server.schemas import search_answer
-from server.services import RetrieverHere, Services, ServicesHere, form_only, json_only
+from server.services import RetrieverHere, ServicesHere, form_only, json_only
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
@@ -37,8 +33,10 @@ async def search(
     cases with their intervals, and says when no case is close. `plan` has every decision of the
     search. To ask again after a look at the cases, send the same question with `liked` and
     `disliked`.
+
+    POST /v1/search/stream answers the same question step by step.
     """
-    return await _answered(asked, None, request, retriever, parts)
+    return await _answered(Asked(asked, None, request, retriever, parts))
 
 
 @router.post(
@@ -57,46 +55,10 @@ async def search_by_image(
 
     Without a report nothing is drawn. The picture is searched with and forgotten.
     """
-    return await _answered(asked.plain(), asked.image, request, retriever, parts)
+    return await _answered(Asked(asked.plain(), asked.image, request, retriever, parts))
 
 
-async def _answered(
-    query: Query, upload: UploadFile | None, request: Request, retriever: Retriever, parts: Services
-) -> SearchAnswer:
-    answer = await _found(query, upload, request, retriever, parts)
-    tell(request.scope, of_search(answer))
+async def _answered(asked: Asked) -> SearchAnswer:
+    answer = await asked.answer()
+    tell(asked.request.scope, of_search(answer))
     return answer
-
-
-async def _found(
-    query: Query,
-    upload: UploadFile | None,
-    request: Request,
-    retriever: Retriever,
-    parts: Services,
-) -> SearchAnswer:
-    """Only a search that must draw waits with the drawings: its plan says whether it must."""
-    begin = partial(_begin, query, upload, retriever, parts)
-    begun = await parts.queues.search.run(request, begin)
-    if isinstance(begun, SearchAnswer):
-        return begun
-    finish = partial(_finish, begun, retriever, parts)
-    return await parts.queues.drawing.run(request, finish)
-
-
-def _begin(
-    query: Query, upload: UploadFile | None, retriever: Retriever, parts: Services
-) -> SearchAnswer | SearchPlan:
-    """The answer, or the plan of a search that has to draw first."""
-    picture = None
-    if upload is not None:
-        # read here, in a worker: pictures that wait for their turn lie on disk, not in memory
-        picture = decode_image(
-            upload.file.read(), name="the uploaded picture", max_pixels=parts.limits.upload_pixels
-        )
-    plan = retriever.plan(query, picture)
-    return plan if retriever.must_draw(plan) else _finish(plan, retriever, parts)
-
-
-def _finish(plan: SearchPlan, retriever: Retriever, parts: Services) -> SearchAnswer:
-    return search_answer(retriever.run(plan), sites=parts.archive.sites(retriever))

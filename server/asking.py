@@ -1,0 +1,84 @@
+"""One question on its way through the queues: planned, drawn if it must be, and searched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from fastapi import Request, UploadFile
+
+from coin_retrieval.images import decode_image
+from coin_retrieval.presenting.answer import SearchAnswer
+from coin_retrieval.progress import Progress, silent
+from coin_retrieval.prototypes.shared import drawing_for
+from coin_retrieval.search.plan import SearchPlan
+from coin_retrieval.search.query import Query
+from coin_retrieval.search.retriever import Retriever
+from server.access.principals import LOCAL, principal_of
+from server.schemas import search_answer
+from server.services import Services
+
+
+def caller_of(request: Request) -> str:
+    """Who takes turns with others at the generator; without accounts, the address that asks."""
+    principal = principal_of(request.scope)
+    if principal is not LOCAL:
+        return principal.name
+    return request.client.host if request.client else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, who asks it, and what answers it."""
+
+    query: Query
+    upload: UploadFile | None
+    request: Request
+    retriever: Retriever
+    parts: Services
+
+    async def plan(self) -> SearchPlan:
+        """Every decision of the search; nothing is drawn yet."""
+        return await self.parts.queues.search.run(self.request, self._plan)
+
+    async def answer(self) -> SearchAnswer:
+        """The whole answer. Only a search that must draw waits with those that draw."""
+        begun = await self.parts.queues.search.run(self.request, self._begin)
+        return begun if isinstance(begun, SearchAnswer) else await self.drawn(begun)
+
+    async def found(self, plan: SearchPlan) -> SearchAnswer:
+        """The answer of a plan that draws nothing, or nothing that the cache lacks."""
+        return await self.parts.queues.search.run(self.request, partial(self._run, plan, silent))
+
+    async def drawn(self, plan: SearchPlan, *, on: Progress = silent) -> SearchAnswer:
+        """The answer of a plan that has to draw first.
+
+        Args:
+            on: told of the steps, in a worker's thread.
+        """
+        with drawing_for(caller_of(self.request)):
+            return await self.parts.queues.drawing.run_stoppable(
+                self.request,
+                partial(self._run, plan),
+                patience_s=self.parts.limits.drawing_s,
+                on=on,
+            )
+
+    def _plan(self) -> SearchPlan:
+        picture = None
+        if self.upload is not None:
+            # read here, in a worker: pictures that wait for their turn lie on disk, not in memory
+            picture = decode_image(
+                self.upload.file.read(),
+                name="the uploaded picture",
+                max_pixels=self.parts.limits.upload_pixels,
+            )
+        return self.retriever.plan(self.query, picture)
+
+    def _begin(self) -> SearchAnswer | SearchPlan:
+        plan = self._plan()
+        return plan if self.retriever.must_draw(plan) else self._run(plan, silent)
+
+    def _run(self, plan: SearchPlan, on: Progress) -> SearchAnswer:
+        result = self.retriever.run(plan, on)
+        return search_answer(result, sites=self.parts.archive.sites(self.retriever))
