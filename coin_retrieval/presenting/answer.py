@@ -18,6 +18,7 @@ from coin_retrieval.search.plan import PublicPlan
 from coin_retrieval.search.query import Query
 
 if TYPE_CHECKING:  # who only reads answers, as a client does, loads no more than pydantic
+    from coin_retrieval.prototypes.gate import Verdict
     from coin_retrieval.prototypes.prototype import Drawing, Prototype
     from coin_retrieval.ranking.evidence import Repetition
     from coin_retrieval.reports.searched.affirmed import LeftOut
@@ -74,6 +75,14 @@ class PrototypeAnswer(_Answer):
     id: str
     path: str = Field(description="a file, or a URL path when served")
     seed: int
+    passed: bool | None = Field(
+        default=None,
+        description="whether it shows what it was drawn for; false: it weighs nothing; null: "
+        "nothing judged it, it counts",
+    )
+    shows: str = Field(
+        default="", description="the archive's label that it looks most like; empty: not judged"
+    )
     synthetic: bool = True
     provenance: dict[str, Any]
 
@@ -285,7 +294,12 @@ def to_answer(
             site=report.site,
             offered_where={field: list(values) for field, values in offered.items()},
         ),
-        prototypes=[to_prototype_answer(p, prototype_path) for p in result.prototypes],
+        prototypes=[
+            to_prototype_answer(
+                prototype, prototype_path, result.verdicts[place] if result.verdicts else None
+            )
+            for place, prototype in enumerate(result.prototypes)
+        ],
         own=[
             OwnCaseAnswer(
                 case=to_case_answer(case, image_uri),
@@ -373,13 +387,17 @@ def to_drawing_answer(
 
 
 def to_prototype_answer(
-    prototype: Prototype, path: Callable[[Prototype], str] = lambda p: str(p.path)
+    prototype: Prototype,
+    path: Callable[[Prototype], str] = lambda p: str(p.path),
+    verdict: Verdict | None = None,
 ) -> PrototypeAnswer:
     """One prototype in its JSON shape."""
     return PrototypeAnswer(
         id=prototype.prototype_id,
         path=path(prototype),
         seed=prototype.provenance.seed,
+        passed=verdict.passed if verdict else None,
+        shows=verdict.shows if verdict else "",
         provenance=prototype.provenance.as_dict(),
     )
 

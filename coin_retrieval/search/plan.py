@@ -27,7 +27,8 @@ from coin_retrieval.types import (
 class DrawingPlan:
     """What is drawn: one provenance a picture, by the generator of this name and identity.
 
-    ``gate`` is what judges the drawings before they count: nothing does yet.
+    ``gate`` is the rule that judges the drawings before they count, or none, and why. In place of
+    those that it refuses further seeds are drawn, on from the last picture's.
     """
 
     pictures: tuple[Provenance, ...]

@@ -13,6 +13,7 @@ from coin_retrieval.encoding.base import Encoder, SupportsText
 from coin_retrieval.errors import InputError, UnsupportedError
 from coin_retrieval.limits import DEFAULT_PROTOTYPES
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
+from coin_retrieval.prototypes.gate import NAME
 from coin_retrieval.reports.plain import read_for_search
 from coin_retrieval.reports.searched.affirmed import Affirmed
 from coin_retrieval.search.calibration_use import CalibrationUse, calibration_use
@@ -37,6 +38,7 @@ class Planner:
         fusion: FusionSettings | None = None,
     ) -> None:
         self._manifest = archive.manifest
+        self._catalog = archive.catalog
         self.archive = ArchiveIdentity(archive.version, archive.digest)
         self._encoder = encoder
         self._drawer = drawer
@@ -46,6 +48,12 @@ class Planner:
     def reads_text(self) -> bool:
         """Whether the archive's encoder embeds texts."""
         return isinstance(self._encoder, SupportsText)
+
+    @cached_property
+    def _gate(self) -> str:
+        """The rule that drawings are judged by here."""
+        labelled = {*self._catalog.values("finding"), *self._catalog.values("diagnosis")}
+        return NAME if len(labelled) > 1 else "none: the archive's pictures have no labels to tell"
 
     @cached_property
     def _use(self) -> CalibrationUse:
@@ -145,7 +153,8 @@ class Planner:
             drawer = self.need_drawer()
             n = self.prototypes if query.prototypes is None else query.prototypes
             pictures = drawer.plan(words.text, n=n, seed=query.seed)
-            drawing = DrawingPlan(pictures, drawer.name, drawer.identity)
+            gate = self._gate if query.gate else "none: every drawing was to count"
+            drawing = DrawingPlan(pictures, drawer.name, drawer.identity, gate)
             unread.append(pictures[0].dropped_text)
         return WordsPlan(
             report=report,

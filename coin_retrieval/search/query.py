@@ -103,6 +103,11 @@ class Query(BaseModel):
         description="true lists pictures that repeat another case's; false folds them under that "
         "case, as no independent evidence",
     )
+    gate: bool = Field(
+        default=True,
+        description="false lets every drawing count; true reads each one back, and those that show "
+        "something else than the report says are drawn anew and never count",
+    )
     rivals: bool = Field(
         default=False,
         description="also find the nearest real cases of the leading diagnosis and of its rivals, "

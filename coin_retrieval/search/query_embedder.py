@@ -11,23 +11,34 @@ from coin_retrieval.errors import UnsupportedError
 from coin_retrieval.progress import Progress, silent
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
+from coin_retrieval.prototypes.gate import Verdict
 from coin_retrieval.prototypes.prototype import Prototype
 from coin_retrieval.search.plan import WordsPlan
 from coin_retrieval.timing import Stopwatch
-from coin_retrieval.types import Embeddings, RgbImage, SearchMode
+from coin_retrieval.types import Embeddings, Provenance, RgbImage, SearchMode
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedWords:
     """A text in the archive's space, nothing of it fused or corrected yet.
 
-    ``text`` float32 [1 dim] and ``pictures`` float32 [n dim], the prototypes', are ``None`` where
-    the plan needs none.
+    ``text`` float32 [1 dim] and ``pictures`` float32 [n dim], of the prototypes that count, are
+    ``None`` where the plan needs none. ``verdicts`` are on the prototypes, empty where nothing
+    judged them: all count.
     """
 
     text: Embeddings | None
     pictures: Embeddings | None
     prototypes: tuple[Prototype, ...]
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def counted(self) -> tuple[Prototype, ...]:
+        """The prototypes of ``pictures``."""
+        if not self.verdicts:
+            return self.prototypes
+        judged = zip(self.prototypes, self.verdicts, strict=True)
+        return tuple(prototype for prototype, verdict in judged if verdict.counts)
 
 
 class QueryEmbedder:
@@ -58,17 +69,34 @@ class QueryEmbedder:
         pictures: Embeddings | None = None
         drawn: Sequence[Prototype] = ()
         if plan.mode in (SearchMode.TEXT, SearchMode.FUSED):
-            if not isinstance(self._encoder, SupportsText):
+            text = self.text(plan.searched, watch)
+            if text is None:
                 raise UnsupportedError("the plan needs an encoder that reads text")
-            with watch.stage("encode"), self._lock:
-                text = self._encoder.encode_text([plan.searched])
         if plan.drawing is not None:
-            if self._drawer is None:
-                raise UnsupportedError("the plan needs a generator")
-            drawn = self._drawer.draw_planned(plan.drawing.pictures, watch, on=on)
-            with watch.stage("encode"):
-                pictures = self._cache.embeddings(drawn, self._encoder.spec, self._drawings)
+            drawn, pictures = self.drawings(plan.drawing.pictures, watch, on)
         return EmbeddedWords(text, pictures, tuple(drawn))
+
+    def drawings(
+        self, pictures: Sequence[Provenance], watch: Stopwatch, on: Progress = silent
+    ) -> tuple[Sequence[Prototype], Embeddings]:
+        """Prototypes as planned, from the cache or drawn, and their embeddings, float32 [n dim].
+
+        Raises:
+            GenerationError: a prototype came out blank or non-finite.
+            UnsupportedError: there is no generator.
+        """
+        if self._drawer is None:
+            raise UnsupportedError("the plan needs a generator")
+        drawn = self._drawer.draw_planned(pictures, watch, on=on)
+        with watch.stage("encode"):
+            return drawn, self._cache.embeddings(drawn, self._encoder.spec, self._drawings)
+
+    def text(self, text: str, watch: Stopwatch) -> Embeddings | None:
+        """A text's embedding, float32 [1 dim]; ``None`` where the encoder reads none."""
+        if not isinstance(self._encoder, SupportsText):
+            return None
+        with watch.stage("encode"), self._lock:
+            return self._encoder.encode_text([text])
 
     def images(self, images: Sequence[RgbImage]) -> Embeddings:
         """Embeddings of pictures, float32 [n dim]."""

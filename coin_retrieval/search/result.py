@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from coin_retrieval.prototypes.gate import Verdict
 from coin_retrieval.prototypes.prototype import Prototype
 from coin_retrieval.search.plan import SearchPlan
 from coin_retrieval.search.rivals import Rival
@@ -17,17 +18,19 @@ class SearchResult:
     """Cases, best first, with the prototypes that stood for the report.
 
     ``plan`` has every decision that was made before; what only running could tell stands here:
-    ``mode`` is the plan's unless nothing could be drawn, ``exact`` is whether the index looked at
-    every picture, and ``notices`` are the plan's and what happened since. ``support`` is what the
-    cases' diagnoses amount to. ``own`` are the query's own cases, marked ones and those that hold
-    the very picture: they are neither among ``cases`` nor evidence. ``rivals`` are the leading
-    diagnosis and what else it might be, where that was asked for. ``timings_ms`` has one entry a
-    stage: plan, generate, encode, search, catalog, total.
+    ``mode`` is the plan's unless nothing could be drawn, ``verdicts`` are on the prototypes, those
+    drawn in place of refused ones among them (empty where nothing judged them), ``exact`` is
+    whether the index looked at every picture, and ``notices`` are the plan's and what happened
+    since. ``support`` is what the cases' diagnoses amount to. ``own`` are the query's own cases,
+    marked ones and those that hold the very picture: they are neither among ``cases`` nor evidence.
+    ``rivals`` are the leading diagnosis and what else it might be, where that was asked for.
+    ``timings_ms`` has one entry a stage: plan, generate, encode, search, catalog, total.
     """
 
     plan: SearchPlan
     mode: SearchMode
     prototypes: tuple[Prototype, ...]
+    verdicts: tuple[Verdict, ...]
     cases: tuple[CaseMatch, ...]
     own: tuple[CaseMatch, ...]
     support: Support | None

@@ -28,6 +28,7 @@ from coin_retrieval.ranking.case_search import CaseSearch, Found
 from coin_retrieval.ranking.fusion import Feedback, FusedQuery, fuse, mean_direction
 from coin_retrieval.ranking.parts import Explanation, ingredients_of
 from coin_retrieval.ranking.whitening import whitening_of_store
+from coin_retrieval.search.gating import DrawingGate
 from coin_retrieval.search.plan import SearchPlan
 from coin_retrieval.search.planning import Planner
 from coin_retrieval.search.query import Query
@@ -39,6 +40,7 @@ from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import CaseMatch, Embeddings, ImageIds, RgbImage, SearchMode
 
 _NO_WORDS = EmbeddedWords(None, None, ())
+NONE_PASSED = "no drawing shows what the report says: searched by the text alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Retriever:
         self.drawer = PrototypeDrawer(prototyper, cache) if prototyper is not None else None
         self.planner = Planner(archive, encoder, self.drawer, fusion)
         self.embedder = QueryEmbedder(encoder, self.drawer, cache)
+        self._gate = DrawingGate(archive, self.embedder)
         self._cases = CaseSearch(archive.store, archive.catalog, thumbnail=archive.thumbnail_path)
         self._space = lru_cache(maxsize=4)(
             lambda strength: whitening_of_store(archive.store, strength=strength)
@@ -193,6 +196,7 @@ class Retriever:
             plan=plan,
             mode=plan_run.mode,
             prototypes=words.prototypes,
+            verdicts=words.verdicts,
             cases=cases,
             own=found.own,
             support=support,
@@ -239,7 +243,8 @@ class Retriever:
         if plan.words is None:
             return plan, _NO_WORDS, ()
         try:
-            return plan, self.embedder.words(plan.words, watch, on), ()
+            words = self.embedder.words(plan.words, watch, on)
+            words = self._gate.passed(plan.words, words, watch, on)
         except (GenerationError, CacheError) as error:
             unknown = isinstance(error, UndrawableError) and self.planner.reads_text
             if plan.mode is not SearchMode.FUSED and not unknown:
@@ -247,6 +252,14 @@ class Retriever:
             by_text = self.planner.without_drawings(plan)
             notice = f"nothing could be drawn ({error.problem}): searched by the text alone"
             return (*self._words(by_text, watch, on)[:2], (notice,))
+        if words.pictures is not None or plan.words.drawing is None:
+            return plan, words, ()
+        # a drawing that shows something else finds something else: the words are all there is
+        by_text = self.planner.without_drawings(plan)
+        text = (
+            words.text if words.text is not None else self.embedder.text(plan.words.searched, watch)
+        )
+        return by_text, replace(words, text=text), (NONE_PASSED,)
 
     def _ask(
         self,
@@ -281,7 +294,7 @@ class Retriever:
             plan.fusion,
             text=words.text,
             prototypes=words.pictures,
-            seeds=[prototype.provenance.seed for prototype in words.prototypes],
+            seeds=[prototype.provenance.seed for prototype in words.counted],
             image=image if plan.image is not None else None,
             feedback=feedback,
             liked=plan.query.liked,

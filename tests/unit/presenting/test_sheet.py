@@ -53,6 +53,7 @@ def result(cases: int = 3, prototypes: int = 0, dropped_text: str = "") -> Searc
             for s in range(prototypes)
         ),
         cases=tuple(case(i) for i in range(cases)),
+        verdicts=(),
         own=(),
         support=None,
         rivals=(),
