@@ -22,14 +22,18 @@ from coin_retrieval.named_settings import read_encoder, read_generator
 from coin_retrieval.nets.imports import uncollected_imports
 
 if TYPE_CHECKING:
-    from coin_retrieval.archive import Archive
-    from coin_retrieval.catalog.base import Catalog
+    from coin_retrieval.archive import Archive, ArchiveManifest
+    from coin_retrieval.catalog.base import Catalog, CatalogWriter
+    from coin_retrieval.catalog.sql import SqlCatalog
+    from coin_retrieval.catalog.writing import SqlCatalogWriter
     from coin_retrieval.encoding.base import Encoder
     from coin_retrieval.prototypes.base import Prototyper
     from coin_retrieval.prototypes.drawer import PrototypeDrawer
     from coin_retrieval.search.retriever import Retriever
-    from coin_retrieval.stores.base import VectorStore
-    from coin_retrieval.types import Location
+    from coin_retrieval.stores.base import StoreWriter, VectorStore
+    from coin_retrieval.stores.faiss import FaissStore
+    from coin_retrieval.stores.faiss_writing import FaissStoreWriter
+    from coin_retrieval.types import ImageIds, Location, RowMask
 
 
 def make_encoder(settings: EncoderSettings) -> Encoder:
@@ -122,71 +126,131 @@ def _installed(module: str, *, package: str) -> Iterator[None]:
         ) from error
 
 
-def make_store(settings: StoreSettings, *, dim: int) -> VectorStore:
-    """An empty vector store."""
-    return _store_class(settings).create(settings, dim=dim)
+def make_store_writer(settings: StoreSettings, folder: Path, *, dim: int) -> StoreWriter:
+    """An empty vector store to write; if it lies in files, then in ``folder``."""
+    return _store_classes(settings)[0](settings, folder, dim=dim)
 
 
 def open_store(
-    settings: StoreSettings, folder: Path, location: Location, *, dim: int
+    settings: StoreSettings,
+    folder: Path,
+    location: Location,
+    *,
+    dim: int,
+    alive: RowMask | None = None,
 ) -> VectorStore:
-    """The store that was sealed in ``folder``, or on a server.
+    """The store that was sealed in ``folder``, or on a server, of which ``alive`` rows are there.
 
     Raises:
         ArchiveCorruptError: not such a store, or one of another width.
     """
-    return _store_class(settings).open(settings, folder, location, dim=dim)
+    return _store_classes(settings)[1].open(settings, folder, location, dim=dim, alive=alive)
 
 
-def _store_class(settings: StoreSettings) -> type[VectorStore]:
+def _store_classes(settings: StoreSettings) -> tuple[type[FaissStoreWriter], type[FaissStore]]:
     with uncollected_imports():
         from coin_retrieval.stores.faiss import FaissStore
-    return FaissStore
+        from coin_retrieval.stores.faiss_writing import FaissStoreWriter
+    return FaissStoreWriter, FaissStore
 
 
-def make_catalog(settings: CatalogSettings, folder: Path) -> Catalog:
-    """An empty catalog to write to; if it lies in files, then in ``folder``.
+def make_catalog_writer(settings: CatalogSettings, folder: Path) -> CatalogWriter:
+    """An empty catalog to write; if it lies in files, then in ``folder``.
 
     Raises:
         ArchiveCorruptError: there is something else already.
     """
-    return _catalog_class(settings).create(settings, folder)
+    return _catalog_classes(settings)[0].create(settings, folder)
 
 
-def open_catalog(settings: CatalogSettings, folder: Path, location: Location) -> Catalog:
-    """The catalog that was sealed in ``folder``, or on a server, for reading only.
+def open_catalog(
+    settings: CatalogSettings,
+    folder: Path,
+    location: Location,
+    *,
+    alive: RowMask | None = None,
+    row_order: ImageIds | None = None,
+) -> Catalog:
+    """The catalog that was sealed in ``folder``, or on a server, of which ``alive`` rows are there.
+
+    Args:
+        row_order: the store's ids by row, for catalogs of earlier programs, which had no rows.
 
     Raises:
         ArchiveCorruptError: missing, or not a catalog.
         ArchiveSchemaError: written by a newer program.
     """
-    return _catalog_class(settings).open(settings, folder, location)
+    opened = _catalog_classes(settings)[1]
+    return opened.open(settings, folder, location, alive=alive, row_order=row_order)
 
 
-def _catalog_class(settings: CatalogSettings) -> type[Catalog]:
+def _catalog_classes(
+    settings: CatalogSettings,
+) -> tuple[type[SqlCatalogWriter], type[SqlCatalog]]:
     from coin_retrieval.catalog.sql import SqlCatalog
+    from coin_retrieval.catalog.writing import SqlCatalogWriter
 
-    return SqlCatalog
+    return SqlCatalogWriter, SqlCatalog
 
 
-def open_archive(path: Path) -> Archive:
-    """The published version of an archive.
+def open_archive(path: Path, *, version: str | None = None) -> Archive:
+    """The published version of an archive, or another one that is kept.
 
     Raises:
-        NotFoundError: no archive there.
+        NotFoundError: no archive there, or not this version.
         ArchiveCorruptError: half-written, or a file is missing or cut off.
         ArchiveSchemaError: written by a newer program.
     """
     from coin_retrieval.archive import Archive, ArchiveLayout
     from coin_retrieval.archive.layout import MANIFEST
     from coin_retrieval.archive.manifest import check_sizes, read_manifest
+    from coin_retrieval.archive.readers import hold
+    from coin_retrieval.archive.segments import alive_rows, check_parsed
+    from coin_retrieval.catalog.joined import JoinedCatalog
+    from coin_retrieval.stores.joined import JoinedStore
 
-    folder = ArchiveLayout(path).published()
+    layout = ArchiveLayout(path)
+    folder = layout.published() if version is None else layout.version(version)
     manifest = read_manifest(folder / MANIFEST)
-    check_sizes(folder, manifest)
-    store = open_store(manifest.store, folder, manifest.store_location, dim=manifest.encoder.dim)
-    catalog = open_catalog(manifest.catalog, folder, manifest.catalog_location)
-    return Archive(path, manifest, store, catalog)
+    check_sizes(layout, manifest)
+    check_parsed(layout, manifest)
+    dim = manifest.encoder.dim
+    stores, catalogs = [], []
+    for segment in manifest.segments:
+        here = layout.root / segment.folder
+        alive = alive_rows(folder, segment)
+        store = open_store(manifest.store, here, segment.store, dim=dim, alive=alive)
+        order = store.ids() if segment.earlier else None
+        stores.append(store)
+        catalogs.append(
+            open_catalog(manifest.catalog, here, segment.catalog, alive=alive, row_order=order)
+        )
+    joined = JoinedStore(stores, dim=dim), JoinedCatalog(catalogs)
+    return Archive(path, manifest, *joined, hold(folder))
+
+
+def open_records(path: Path, manifest: ArchiveManifest) -> Catalog:
+    """An archive's records alone: nothing that vectors need is loaded.
+
+    Raises:
+        ArchiveCorruptError: they cannot be read.
+    """
+    from coin_retrieval.archive import ArchiveLayout
+    from coin_retrieval.archive.segments import alive_rows
+    from coin_retrieval.catalog.joined import JoinedCatalog
+
+    folder = ArchiveLayout(path).version(manifest.version)
+    return JoinedCatalog(
+        [
+            open_catalog(
+                manifest.catalog,
+                path / segment.folder,
+                segment.catalog,
+                alive=alive_rows(folder, segment),
+            )
+            for segment in manifest.segments
+        ]
+    )
 
 
 def make_drawer(

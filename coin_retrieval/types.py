@@ -31,6 +31,9 @@ Features: TypeAlias = "NDArray[np.float32]"
 ImageIds: TypeAlias = "NDArray[np.int64]"
 """int64 [n]."""
 
+RowMask: TypeAlias = "NDArray[np.bool_]"
+"""bool [n]: which rows of a store or a catalog, in the order in which they were written."""
+
 
 Dtype: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 """``auto``: bfloat16 where the hardware computes it, float16 on other GPUs, else float32."""
@@ -103,6 +106,18 @@ class CaseRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class FileState:
+    """A picture's file as it was indexed: from which source, its size and its time of change.
+
+    While size and time are the same, so are the bytes. All of it may be unknown.
+    """
+
+    source: str = ""
+    size_bytes: int = -1
+    modified_ns: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRecord:
     """One image of a case. Diagnosis and finding belong to the image, not to the case.
 
@@ -121,6 +136,7 @@ class ImageRecord:
     mpp_um: float | None = None
     origin: Origin = Origin.REAL
     attributes: Mapping[str, str] = field(default_factory=dict)
+    file: FileState = FileState()
     slide_id: str = ""
 
 
@@ -193,11 +209,13 @@ class Sample:
 class Location:
     """Where a sealed store or catalog lies: files of its version's folder, or else a collection.
 
-    ``files`` are paths relative to the folder; ``collection`` is what a server calls it.
+    ``files`` are paths relative to the folder; ``collection`` is what a server calls it. Those of
+    ``parsed`` are read by a library that trusts them, so that their digest is checked first.
     """
 
     files: tuple[str, ...] = ()
     collection: str | None = None
+    parsed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING, TypeAlias
 from coin_retrieval.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
+    from coin_retrieval.encoding.base import Encoder
     from indexer.building import BuildReport
 
-__all__ = ["build"]
+__all__ = ["add", "build"]
 
 AnyPath: TypeAlias = "str | os.PathLike[str]"
 
 THREADS = min(16, (os.cpu_count() or 2) + 1)
 """That read and decode pictures, where nobody says how many."""
+
+MAX_SKIPPED = 0.1
+"""The share of a source's rows that may be unreadable."""
 
 
 def build(
@@ -32,6 +38,9 @@ def build(
     pseudonym_key: bytes | None = None,
     batch_size: int = 32,
     threads: int = THREADS,
+    drop: bool = False,
+    max_skipped: float = MAX_SKIPPED,
+    rehash: bool = False,
     on: Progress = silent,
 ) -> BuildReport:
     """Index sources as the archive's next version: it then holds exactly these cases.
@@ -49,36 +58,96 @@ def build(
         where: only rows that fit: fields and the values that they may have.
         pseudonym_key: patients and slides are kept as hashes under this key (HMAC-SHA256), which
             the archive does not hold; at least 16 bytes.
+        drop: let cases go that the sources do not name, however many.
+        max_skipped: the share of a source's rows that may be unreadable.
+        rehash: read files again whose size and time of change are as they were.
         on: told how far it is.
 
     Raises:
         ArchiveBusyError: another process builds it.
         ArchiveSchemaError: a newer program wrote it; it is left alone.
         ArchiveError: the disk is full, or may not be written.
-        CaseTableError, FilterError, InputError: sources that cannot be used as they are.
+        CaseTableError, FilterError, InputError: sources that cannot be used as they are, or that
+            would lose cases.
         SettingsError, ModelError: an encoder or a store that cannot be.
     """
-    from coin_retrieval.factory import make_encoder
-    from coin_retrieval.files import as_path
     from indexer import building
+    from indexer.changing import refuse_foreign_folder
     from indexer.choices import choose_settings
-    from indexer.pseudonyms import check_key
     from indexer.rows import read_sources
 
-    root = as_path(archive)
-    paths = [as_path(source) for source in _each(sources)]
-    wanted = {name: (v,) if isinstance(v, str) else tuple(v) for name, v in (where or {}).items()}
-    of_encoder, of_store, of_catalog = choose_settings(
+    root, paths, wanted, key = _read(archive, sources, where, pseudonym_key)
+    chosen = choose_settings(
         root, encoder=encoder, store=store, catalog=catalog, first_encoder=first_encoder
     )
-    settings = building.BuildSettings(of_encoder, of_store, batch_size, threads, of_catalog)
-    key = None if pseudonym_key is None else check_key(pseudonym_key)
+    of_encoder, of_store, of_catalog = chosen
+    settings = building.BuildSettings(
+        of_encoder, of_store, batch_size, threads, of_catalog, drop, max_skipped, rehash
+    )
     rows = read_sources(paths, archive=root, where=wanted, pseudonym_key=key)
-    building.refuse_foreign_folder(root)
-    on("loading the encoder", 0, 1)
-    loaded = make_encoder(settings.encoder)
-    on("loading the encoder", 1, 1)
+    refuse_foreign_folder(root)
+    loaded = _loaded(of_encoder, on)
     return building.build(root, rows, encoder=loaded, settings=settings, where=wanted, on=on)
+
+
+def add(
+    archive: AnyPath,
+    sources: AnyPath | Iterable[AnyPath],
+    *,
+    where: Mapping[str, str | Sequence[str]] | None = None,
+    pseudonym_key: bytes | None = None,
+    batch_size: int = 32,
+    threads: int = THREADS,
+    max_skipped: float = MAX_SKIPPED,
+    rehash: bool = False,
+    on: Progress = silent,
+) -> BuildReport:
+    """Index sources besides what the archive holds, as its next version; nothing is dropped.
+
+    What it costs depends on what is added. Arguments are those of :func:`build`; the archive's own
+    encoder, store and catalog are used.
+
+    Raises:
+        NotFoundError: no archive there.
+        ArchiveBusyError, ArchiveSchemaError, ArchiveError, CaseTableError, FilterError, InputError,
+        SettingsError, ModelError: see :func:`build`.
+    """
+    from indexer import building
+    from indexer.choices import own_settings
+    from indexer.rows import read_sources
+
+    root, paths, wanted, key = _read(archive, sources, where, pseudonym_key)
+    of_encoder, of_store, of_catalog = own_settings(root)
+    settings = building.BuildSettings(
+        of_encoder, of_store, batch_size, threads, of_catalog, False, max_skipped, rehash
+    )
+    rows = read_sources(paths, archive=root, where=wanted, pseudonym_key=key)
+    loaded = _loaded(of_encoder, on)
+    return building.add(root, rows, encoder=loaded, settings=settings, on=on)
+
+
+def _read(
+    archive: AnyPath,
+    sources: AnyPath | Iterable[AnyPath],
+    where: Mapping[str, str | Sequence[str]] | None,
+    pseudonym_key: bytes | None,
+) -> tuple[Path, list[Path], dict[str, tuple[str, ...]], bytes | None]:
+    """What callers say, in one form."""
+    from coin_retrieval.files import as_path
+    from indexer.pseudonyms import check_key
+
+    wanted = {name: (v,) if isinstance(v, str) else tuple(v) for name, v in (where or {}).items()}
+    key = None if pseudonym_key is None else check_key(pseudonym_key)
+    return as_path(archive), [as_path(source) for source in _each(sources)], wanted, key
+
+
+def _loaded(settings: EncoderSettings, on: Progress) -> Encoder:
+    from coin_retrieval.factory import make_encoder
+
+    on("loading the encoder", 0, 1)
+    encoder = make_encoder(settings)
+    on("loading the encoder", 1, 1)
+    return encoder
 
 
 def _each(sources: AnyPath | Iterable[AnyPath]) -> Iterable[AnyPath]:

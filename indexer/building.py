@@ -1,18 +1,22 @@
-"""Sources to a published archive."""
+"""Sources to a published archive: exactly these (build), or these besides what it has (add)."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from coin_retrieval import factory
-from coin_retrieval.archive import Archive, ArchiveLayout, ArchiveManifest
-from coin_retrieval.archive.calibration import Calibration
-from coin_retrieval.archive.lock import building
-from coin_retrieval.archive.manifest import check_seals
-from coin_retrieval.archive.publish import next_version, publish, staging
-from coin_retrieval.archive.thumbnails import sweep_thumbnails
-from coin_retrieval.catalog.base import Where
+import numpy as np
+
+from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
+from coin_retrieval.archive.layout import NOTES, SKIPPED
+from coin_retrieval.archive.manifest import Change, Counts
+from coin_retrieval.archive.publish import next_version, staging
+from coin_retrieval.archive.uris import to_uri
+from coin_retrieval.catalog.base import Catalog, Where
+from coin_retrieval.catalog.writing import chunks
 from coin_retrieval.config import (
     CatalogSettings,
     EncoderSettings,
@@ -20,30 +24,43 @@ from coin_retrieval.config import (
     StoreSettings,
 )
 from coin_retrieval.encoding.base import Encoder
-from coin_retrieval.errors import ArchiveCorruptError, ArchiveError, InputError
+from coin_retrieval.errors import EncoderMismatchError, InputError
 from coin_retrieval.progress import Progress, silent
-from coin_retrieval.types import ImageId, ImageRecord
+from coin_retrieval.types import ImageRecord
+from indexer import MAX_SKIPPED
+from indexer.cases_wanted import CasesWanted
+from indexer.changing import changing, clean_up
 from indexer.contents import EmbeddedContents
-from indexer.embedding import Embedded, RowEmbedder
-from indexer.identity import ImageNumbers
+from indexer.embedding import IndexedRow, RowEmbedder, SkippedRow
+from indexer.indexing import Indexed, Indexing
 from indexer.journal import Journal
+from indexer.losses import refuse_losses, refuse_skips
+from indexer.new_segments import NewSegments
 from indexer.pictures import PictureReader
-from indexer.records import make_records
-from indexer.rows import SourceRows
-from indexer.version import VersionContent, write_version
+from indexer.rows import SourceRow, SourceRows
+from indexer.segments_before import ArchiveBefore, open_before, open_pools
+from indexer.skipped import skipped_line, skipped_still
+from indexer.version import VersionContent, portable, publish_version, write_lines
 
-_OWN = frozenset({"CURRENT", "versions", "thumbnails", "work", "lock"})
+_ROWS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class BuildSettings:
-    """How to build: ``batch_size`` and ``threads`` change no answer, the rest is kept."""
+    """How to build: encoder, store and catalog are kept by the archive, the rest is of this build.
+
+    ``drop`` lets cases go that the sources do not name, ``max_skipped`` is the share of a source's
+    rows that may be unreadable, ``rehash`` reads files again whose size and time are as they were.
+    """
 
     encoder: EncoderSettings
     store: StoreSettings
     batch_size: int = 32
     threads: int = 4
     catalog: CatalogSettings = field(default_factory=SqliteCatalogSettings)
+    drop: bool = False
+    max_skipped: float = MAX_SKIPPED
+    rehash: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +72,6 @@ class BuildReport:
     embedded: int
     reused: int
     warnings: tuple[str, ...]
-
-
-def refuse_foreign_folder(root: Path) -> None:
-    """An archive is written into a new or an empty folder, or over an archive; over nothing else.
-
-    Raises:
-        InputError: a file, or a folder with something else in it.
-    """
-    if root.is_dir():
-        foreign = sorted(path.name for path in root.iterdir() if path.name not in _OWN)
-        layout = ArchiveLayout(root)
-        if foreign and not (layout.current.exists() or layout.versions.is_dir()):
-            raise InputError(
-                "the folder holds something else",
-                value=f"{root} with {', '.join(foreign[:3])}",
-                expected="a new or an empty folder, or an archive",
-                remedy="name another folder for the archive",
-            )
-    elif root.exists() or root.is_symlink():
-        raise InputError(
-            "the archive's place is taken by a file",
-            value=str(root),
-            expected="a new or an empty folder, or an archive",
-        )
 
 
 def build(
@@ -99,118 +92,270 @@ def build(
         ArchiveBusyError: another process builds it.
         ArchiveSchemaError: a newer program wrote it; it is left alone.
         ArchiveError: the disk is full, or may not be written.
-        InputError: no picture could be read, or the folder holds something else.
+        InputError: no picture could be read, cases would be lost, or the folder holds something
+            else.
         ModelError: the encoder fails.
     """
-    refuse_foreign_folder(root)
-    try:
-        with building(ArchiveLayout(root)):
-            return _Build(root, encoder, settings).run(sourced, where, on)
-    except OSError as error:
-        raise ArchiveError(
-            f"the archive cannot be written ({error.strerror or error})",
-            value=str(error.filename or root),
-            expected="a writable folder with enough space",
-            remedy="make space or choose another folder; the same command resumes the build",
-        ) from error
+    with changing(root, new=True) as layout:
+        return _Run(layout, encoder, settings, sourced, on, adding=False).build(where)
 
 
-class _Build:
+def add(
+    root: Path,
+    sourced: SourceRows,
+    *,
+    encoder: Encoder,
+    settings: BuildSettings,
+    on: Progress = silent,
+) -> BuildReport:
+    """Index ``sourced`` besides what the archive holds, as its next version.
+
+    What it costs depends on what is added, not on what is there. An image that is there already is
+    left, or replaced if a row says anything else of it; a case keeps what it says, and rows fill
+    what it leaves empty.
+
+    Raises:
+        NotFoundError: no archive there.
+        EncoderMismatchError: it was built with another encoder.
+        ArchiveBusyError, ArchiveSchemaError, ArchiveError, InputError, ModelError: see
+            :func:`build`.
+    """
+    with changing(root) as layout:
+        return _Run(layout, encoder, settings, sourced, on, adding=True).add()
+
+
+class _Run:
     """One build, under the archive's lock."""
 
-    def __init__(self, root: Path, encoder: Encoder, settings: BuildSettings) -> None:
-        self._layout = ArchiveLayout(root)
+    def __init__(
+        self,
+        layout: ArchiveLayout,
+        encoder: Encoder,
+        settings: BuildSettings,
+        sourced: SourceRows,
+        on: Progress,
+        *,
+        adding: bool,
+    ) -> None:
+        self._layout = layout
         self._encoder = encoder
         self._settings = settings
+        self._sourced = sourced
+        self._on = on
+        self._adding = adding
         self._warnings: list[str] = []
-        self._calibration: Calibration | None = None
+        self._total = Indexed()
+        self._rows = 0
+        self._skipped: Counter[int] = Counter()
+        self._first_reason = ""
 
-    def run(self, sourced: SourceRows, where: Where, on: Progress) -> BuildReport:
-        contents = EmbeddedContents(self._encoder.spec.dim)
-        journal = Journal(self._layout, self._encoder.spec)
-        if broken := journal.read_into(contents):
-            self._warnings.append(f"{broken} broken journal files were thrown away")
-        before = self._read_previous(contents, sourced.pseudonym_key)
-        done = self._embed(sourced, contents, journal, on)
-        records = make_records(done.indexed, contents, ImageNumbers(before or ()))
-        content = VersionContent(
-            records,
+    def build(self, where: Where) -> BuildReport:
+        """Exactly these rows."""
+        before = open_before(self._layout, thorough=True, warnings=self._warnings)
+        with before:
+            if not self._settings.drop:
+                refuse_losses(before.catalog, self._sourced.cases.named)
+            return self._run(before, where)
+
+    def add(self) -> BuildReport:
+        """These rows besides."""
+        before = open_before(self._layout, thorough=False, warnings=self._warnings)
+        with before:
+            own = before.manifest.encoder if before.manifest else None
+            if own is not None and own != self._encoder.spec:
+                raise EncoderMismatchError(
+                    "the archive was built with another encoder",
+                    value=str(self._encoder.spec),
+                    expected=str(own),
+                    remedy="add without naming an encoder, or build the archive again",
+                )
+            return self._run(before, before.manifest.where if before.manifest else {})
+
+    def _run(self, before: ArchiveBefore, where: Where) -> BuildReport:
+        spec, settings = self._encoder.spec, self._settings
+        journal = Journal(self._layout, spec)
+        if journal.broken:
+            self._warnings.append(f"{journal.broken} broken journal files were thrown away")
+        thorough = not self._adding
+        pools = open_pools(self._layout, spec, thorough=thorough)
+        contents = EmbeddedContents(spec.dim, journal, pools)
+        new = NewSegments(
+            self._layout,
+            journal.folder / "segments",
             contents,
-            tuple(done.skipped),
-            sourced.sources,
-            where,
-            self._calibration,
-            sourced.pseudonym_key,
+            store=settings.store,
+            catalog=settings.catalog,
         )
-        version = next_version(self._layout)
-        on("writing the version", 0, 1)
-        with staging(self._layout, version) as staged:
-            manifest = write_version(
-                staged,
-                version,
-                content,
-                encoder=self._encoder,
-                encoder_settings=self._settings.encoder,
-                store_settings=self._settings.store,
-                catalog_settings=self._settings.catalog,
+        if not self._adding:
+            before.keep_only(spec, settings.store, settings.catalog)
+        if before.manifest and before.manifest.pseudonym_key and not self._sourced.pseudonym_key:
+            self._warnings.append(
+                "the version before had pseudonyms for patients and slides, this one names them "
+                "as the sources do: --pseudonymise"
             )
-            folder = publish(self._layout, staged, version)
-        on("writing the version", 1, 1)
-        journal.clear()
-        if before is not None:
-            kept = (*before, *records.images.values())
-            sweep_thumbnails(self._layout, {image.content_hash for image in kept})
-        reused = len(records.images) - done.embedded
-        return BuildReport(manifest, folder, done.embedded, reused, tuple(self._warnings))
+        version = next_version(self._layout)
+        with new, contents, staging(self._layout, version) as staged:
+            cases = CasesWanted(self._sourced.cases, before.catalog if self._adding else None)
+            self._index(before, new, contents, cases, staged)
+            self._refuse_losses(before)
+            if self._adding:
+                new.rewrite(before, cases.changed())
+            self._on("writing the version", 0, 1)
+            manifest = self._publish(before, new, cases, staged, version, where)
+        self._on("writing the version", 1, 1)
+        clean_up(self._layout, sweep=not self._adding)
+        folder = self._layout.version(version)
+        images = self._total.unchanged + self._total.replaced + self._total.added
+        embedded = self._embedder.embedded
+        return BuildReport(manifest, folder, embedded, images - embedded, tuple(self._warnings))
 
-    def _read_previous(
-        self, contents: EmbeddedContents, pseudonym_key: str
-    ) -> list[ImageRecord] | None:
-        """Records of the published version; its embeddings go into ``contents`` if they fit.
-
-        In the same space its calibration holds, too, and is kept. ``None`` where it cannot be
-        read: then nothing of it may be swept away either.
-        """
-        if self._layout.current_name() is None:
-            return []
-        try:
-            with factory.open_archive(self._layout.root) as archive:
-                # reuse would carry a spoilt byte into every later version
-                check_seals(self._layout.published(), archive.manifest)
-                if archive.manifest.encoder == self._encoder.spec:
-                    contents.add_archive(archive)
-                    self._calibration = archive.manifest.calibration
-                if archive.manifest.pseudonym_key and not pseudonym_key:
-                    self._warnings.append(
-                        "the version before had pseudonyms for patients and slides, this one "
-                        "names them as the sources do: --pseudonymise"
-                    )
-                return _records(archive)
-        except ArchiveCorruptError as error:
-            self._warnings.append(f"the version before cannot be read, nothing is reused: {error}")
-            return None
-
-    def _embed(
-        self, sourced: SourceRows, contents: EmbeddedContents, journal: Journal, on: Progress
-    ) -> Embedded:
-        size, threads = self._settings.batch_size, self._settings.threads
+    def _index(
+        self,
+        before: ArchiveBefore,
+        new: NewSegments,
+        contents: EmbeddedContents,
+        cases: CasesWanted,
+        staged: Path,
+    ) -> None:
+        """Pass every row through; what is odd goes into the lists of the version."""
+        settings = self._settings
         reader = PictureReader(
-            self._layout, contents.__contains__, threads=threads, ahead=size + 2 * threads
+            self._layout,
+            contents.__contains__,
+            threads=settings.threads,
+            ahead=settings.batch_size + 2 * settings.threads,
         )
-        embedder = RowEmbedder(
-            self._encoder, reader, contents=contents, journal=journal, batch_size=size
+        self._embedder = RowEmbedder(
+            self._encoder, reader, contents=contents, batch_size=settings.batch_size
         )
-        done = embedder.embed(sourced.rows, on)
-        if not done.indexed:
+        indexing = Indexing(
+            before,
+            new,
+            contents,
+            cases,
+            sources=[source.path for source in self._sourced.sources],
+            adding=self._adding,
+        )
+        (staged / SKIPPED).touch()
+        (staged / NOTES).touch()
+        self._on("indexing", 0, len(self._sourced))
+        outcomes = self._embedder.embed(self._with_files(contents))
+        for some in chunks(self._counted(outcomes), _ROWS_AT_ONCE):
+            skipped = [row for row in some if isinstance(row, SkippedRow)]
+            indexed = [row for row in some if isinstance(row, IndexedRow)]
+            self._skipped.update(row.row.source for row in skipped)
+            done = indexing.take(indexed)
+            cases.index({row.row.row.case_id for row in indexed})
+            sources = self._sourced.sources
+            write_lines(staged / SKIPPED, (skipped_line(row, sources) for row in skipped))
+            write_lines(staged / NOTES, done.notes)
+            done.notes.clear()
+            self._total = self._total.plus(done)
+            self._rows += len(some)
+            self._first_reason = self._first_reason or (skipped[0].reason if skipped else "")
+        write_lines(staged / NOTES, cases.notes())
+
+    def _counted(
+        self, outcomes: Iterable[IndexedRow | SkippedRow]
+    ) -> Iterator[IndexedRow | SkippedRow]:
+        for number, outcome in enumerate(outcomes, start=1):
+            yield outcome
+            self._on("indexing", number, len(self._sourced))
+
+    def _with_files(
+        self, contents: EmbeddedContents
+    ) -> Iterator[tuple[SourceRow, ImageRecord | None]]:
+        """Every row, and as what its file was indexed before."""
+        for some in chunks(self._sourced, _ROWS_AT_ONCE):
+            uris = [_uri(row.row.image_path) for row in some]
+            known = {} if self._settings.rehash else contents.of_uris(uris)
+            yield from ((row, known.get(uri)) for row, uri in zip(some, uris, strict=True))
+
+    def _refuse_losses(self, before: ArchiveBefore) -> None:
+        skipped = sum(self._skipped.values())
+        if skipped == self._rows:
             raise InputError(
                 "no picture could be read",
-                value=f"{len(done.skipped)} skipped, the first: {done.skipped[0].reason}",
+                value=f"{skipped} skipped, the first: {self._first_reason}",
                 expected="at least one readable picture",
                 remedy="check the image paths: they are relative to the manifest's folder",
             )
-        return done
+        most = self._settings.max_skipped
+        refuse_skips(self._sourced.sources, self._skipped, max_skipped=most)
+        if not (self._adding or self._settings.drop):
+            refuse_losses(before.catalog, self._sourced.cases.indexed)
+
+    def _publish(
+        self,
+        before: ArchiveBefore,
+        new: NewSegments,
+        cases: CasesWanted,
+        staged: Path,
+        version: str,
+        where: Where,
+    ) -> ArchiveManifest:
+        was = before.manifest if before.manifest and self._same_space(before) else None
+        carried = skipped_still(self._layout, was, self._sourced) if self._adding else []
+        write_lines(staged / SKIPPED, carried)
+        kept = new.merge(before, keep_unseen=self._adding)
+        removed = before.images - sum(int(np.count_nonzero(alive)) for _, alive in kept)
+        removed -= self._total.replaced + new.copied
+        sources = self._sourced.sources
+        if self._adding and before.manifest:
+            again = {source.path for source in sources}
+            sources = (*(s for s in before.manifest.sources if s.path not in again), *sources)
+        content = VersionContent(
+            kept=kept,
+            new=new.seal(),
+            encoder=self._encoder.spec,
+            encoder_settings=portable(self._settings.encoder),
+            store=self._settings.store,
+            catalog=self._settings.catalog,
+            change=Change(
+                command="add" if self._adding else "build",
+                added=self._total.added,
+                removed=max(0, removed),
+            ),
+            counts=partial(self._counts, was, cases, len(carried)),
+            sources=sources,
+            where=where,
+            calibration=was.calibration if was else None,
+            before=was,
+            pseudonym_key=self._sourced.pseudonym_key,
+        )
+        return publish_version(self._layout, staged, version, content, encoder=self._encoder)
+
+    def _same_space(self, before: ArchiveBefore) -> bool:
+        return before.manifest is not None and before.manifest.encoder == self._encoder.spec
+
+    def _counts(
+        self,
+        was: ArchiveManifest | None,
+        cases: CasesWanted,
+        carried: int,
+        catalog: Catalog,
+        images: dict[str, int],
+    ) -> Counts:
+        skipped, duplicates = sum(self._skipped.values()), self._total.duplicates
+        repeated = self._total.repeated
+        count = cases.count()
+        if self._adding and was is not None:
+            skipped += carried
+            duplicates += was.counts.duplicates
+            repeated += was.counts.repeated
+            count += was.counts.cases
+        return Counts(
+            rows=images["images"] + skipped + duplicates,
+            cases=count,
+            skipped=skipped,
+            duplicates=duplicates,
+            repeated=repeated,
+            **images,
+        )
 
 
-def _records(archive: Archive) -> list[ImageRecord]:
-    ids = (ImageId(i) for i in archive.catalog.select({}).tolist())
-    return list(archive.catalog.images(ids).values())
+def _uri(path: Path) -> str:
+    try:
+        return to_uri(path)
+    except ValueError:
+        return ""  # a NUL in the name: no file is called so

@@ -41,6 +41,16 @@ def choose_settings(
     )
 
 
+def own_settings(archive: Path) -> tuple[EncoderSettings, StoreSettings, CatalogSettings]:
+    """Those of an archive.
+
+    Raises:
+        NotFoundError, ArchiveCorruptError, ArchiveSchemaError: there is none that can be read.
+    """
+    own = read_manifest(ArchiveLayout(archive).published() / MANIFEST)
+    return own.encoder_settings, own.store, own.catalog
+
+
 def _own_manifest(archive: Path) -> ArchiveManifest | None:
     """``None`` before the first publication, or where it cannot be read and is built anew."""
     try:

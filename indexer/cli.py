@@ -13,7 +13,8 @@ import typer
 
 from coin_retrieval.console.errors import CoinGroup, JsonOption, run
 from coin_retrieval.setting_forms import CATALOG_FORMS, ENCODER_FORMS, STORE_FORMS
-from indexer import THREADS
+from indexer import MAX_SKIPPED, THREADS
+from indexer import add as add_to_archive
 from indexer import build as build_archive
 
 app = typer.Typer(
@@ -21,21 +22,49 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
-    help="Archives of cases: build, info, verify, upgrade.",
+    help="Archives of cases: built, added to, searched for faults, and brought back.",
 )
 
 ArchiveArgument = Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive's folder.")]
+
+SourcesArgument = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SOURCE…", help="Folders of pictures, or .csv or .parquet manifests of cases."
+    ),
+]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FIELD=VALUE", help="Only rows that fit; may be repeated."),
+]
+PseudonymiseOption = Annotated[
+    bool,
+    typer.Option(
+        "--pseudonymise",
+        help="Keep patient_id and slide_id as keyed hashes (HMAC-SHA256). The key is read "
+        "from --pseudonym-key or COIN_PSEUDONYM_KEY and never stored.",
+    ),
+]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The file that holds the key for --pseudonymise."),
+]
+SkippedOption = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="The share of a source's rows that may be unreadable."),
+]
+RehashOption = Annotated[
+    bool,
+    typer.Option("--rehash", help="Read files again whose size and time are as they were."),
+]
+BatchOption = Annotated[int, typer.Option(min=1, max=4096, help="Pictures a batch.")]
+ThreadsOption = Annotated[int, typer.Option(min=1, max=256, help="That read and decode pictures.")]
 
 
 @app.command()
 def build(
     archive: ArchiveArgument,
-    sources: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="SOURCE…", help="Folders of pictures, or .csv or .parquet manifests of cases."
-        ),
-    ],
+    sources: SourcesArgument,
     encoder: Annotated[
         str | None,
         typer.Option(
@@ -51,26 +80,16 @@ def build(
         str | None,
         typer.Option(help=f"{CATALOG_FORMS}; by default the archive's own, or sqlite."),
     ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FIELD=VALUE", help="Only rows that fit; may be repeated."),
-    ] = None,
-    pseudonymise: Annotated[
-        bool,
-        typer.Option(
-            "--pseudonymise",
-            help="Keep patient_id and slide_id as keyed hashes (HMAC-SHA256). The key is read "
-            "from --pseudonym-key or COIN_PSEUDONYM_KEY and never stored.",
-        ),
+    where: WhereOption = None,
+    pseudonymise: PseudonymiseOption = False,
+    pseudonym_key: KeyOption = None,
+    drop: Annotated[
+        bool, typer.Option("--drop", help="Let cases go that SOURCE… does not name, however many.")
     ] = False,
-    pseudonym_key: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The file that holds the key for --pseudonymise."),
-    ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, max=4096, help="Pictures a batch.")] = 32,
-    threads: Annotated[
-        int, typer.Option(min=1, max=256, help="That read and decode pictures.")
-    ] = THREADS,
+    max_skipped: SkippedOption = MAX_SKIPPED,
+    rehash: RehashOption = False,
+    batch_size: BatchOption = 32,
+    threads: ThreadsOption = THREADS,
     as_json: JsonOption = False,
 ) -> None:
     """Index SOURCE… as ARCHIVE's next version: it then holds exactly these cases.
@@ -100,6 +119,9 @@ def build(
             pseudonym_key=_key(pseudonym_key) if pseudonymise or pseudonym_key else None,
             batch_size=batch_size,
             threads=threads,
+            drop=drop,
+            max_skipped=max_skipped,
+            rehash=rehash,
             on=on,
         )
     elapsed_s = time.perf_counter() - started
@@ -107,6 +129,150 @@ def build(
         print_json(report_object(report, archive, elapsed_s=elapsed_s))
     else:
         show_report(report, archive, elapsed_s=elapsed_s)
+
+
+@app.command()
+def add(
+    archive: ArchiveArgument,
+    sources: SourcesArgument,
+    where: WhereOption = None,
+    pseudonymise: PseudonymiseOption = False,
+    pseudonym_key: KeyOption = None,
+    max_skipped: SkippedOption = MAX_SKIPPED,
+    rehash: RehashOption = False,
+    batch_size: BatchOption = 32,
+    threads: ThreadsOption = THREADS,
+    as_json: JsonOption = False,
+) -> None:
+    """Index SOURCE… besides what ARCHIVE holds, as its next version; nothing is dropped.
+
+    What it costs depends on what is added. The archive's own encoder is used.
+    """
+    from coin_retrieval.console.bars import showing
+    from coin_retrieval.console.inputs import parse_where
+    from coin_retrieval.console.session import print_json
+    from indexer.tables import report_object, show_report
+
+    warnings.filterwarnings("ignore", module="PIL")
+    started = time.perf_counter()
+    with showing(quiet=as_json) as on, redirect_stdout(sys.stderr):
+        report = add_to_archive(
+            archive,
+            sources,
+            where=parse_where(where or []),
+            pseudonym_key=_key(pseudonym_key) if pseudonymise or pseudonym_key else None,
+            batch_size=batch_size,
+            threads=threads,
+            max_skipped=max_skipped,
+            rehash=rehash,
+            on=on,
+        )
+    elapsed_s = time.perf_counter() - started
+    if as_json:
+        print_json(report_object(report, archive, elapsed_s=elapsed_s))
+    else:
+        show_report(report, archive, elapsed_s=elapsed_s)
+
+
+@app.command()
+def remove(
+    archive: ArchiveArgument,
+    cases: Annotated[
+        list[str] | None, typer.Argument(metavar="[CASE…]", help="Cases, by their case_id.")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=VALUE", help="Images that fit; may be repeated."),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="A text file with one case_id a line."),
+    ] = None,
+    purge: Annotated[
+        bool,
+        typer.Option("--purge", help="For good: out of every version, from the disk, for ever."),
+    ] = False,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds that --purge waits for servers to let go.")
+    ] = 30,
+    as_json: JsonOption = False,
+) -> None:
+    """Take cases out of ARCHIVE, as its next version. `rollback` brings them back.
+
+    With --purge nothing does: no version before is left, and no vector, record, thumbnail or list
+    that names them.
+    """
+    from coin_retrieval.console.inputs import parse_where
+    from coin_retrieval.console.session import print_json, working
+    from indexer.change_tables import read_case_ids, removal_object, show_removal
+
+    named = [*(cases or []), *(read_case_ids(file) if file else [])]
+    with working("removing"):
+        from indexer.removing import remove as remove_cases
+
+        report = remove_cases(
+            archive, named, where=parse_where(where or []), purge=purge, wait_s=wait
+        )
+    if as_json:
+        print_json(removal_object(report, archive))
+    else:
+        show_removal(report, archive)
+
+
+@app.command()
+def compact(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
+    """Write ARCHIVE's segments anew, as few as may be, without what was removed."""
+    from coin_retrieval.console.session import print_json, working
+    from indexer.change_tables import show_version, version_object
+
+    with working("compacting"):
+        from indexer.removing import compact as compact_archive
+
+        manifest = compact_archive(archive)
+    if as_json:
+        print_json(version_object(manifest, current=True))
+    else:
+        show_version(manifest, archive)
+
+
+@app.command()
+def history(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
+    """The versions that ARCHIVE keeps, the newest first: how each came to be, and what it holds."""
+    from coin_retrieval.console.session import print_json
+    from indexer.change_tables import show_history, version_object
+    from indexer.history import history as versions_of
+
+    versions = versions_of(archive)
+    if as_json:
+        print_json(
+            {
+                "archive": str(archive),
+                "versions": [version_object(v.manifest, current=v.current) for v in versions],
+            }
+        )
+    else:
+        show_history(versions)
+
+
+@app.command()
+def rollback(
+    archive: ArchiveArgument,
+    version: Annotated[
+        str | None,
+        typer.Argument(metavar="[VERSION]", help="By default the one before the present one."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make ARCHIVE what it was in an earlier version: as its next one, so that nothing is lost."""
+    from coin_retrieval.console.session import print_json
+    from indexer.change_tables import show_version, version_object
+    from indexer.history import rollback as roll_back
+
+    manifest = roll_back(archive, version)
+    if as_json:
+        print_json(version_object(manifest, current=True))
+    else:
+        show_version(manifest, archive)
 
 
 @app.command()

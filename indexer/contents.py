@@ -1,4 +1,4 @@
-"""What has been embedded, by content."""
+"""What has been embedded, by content: in segments of any version, and in the journal."""
 
 from __future__ import annotations
 
@@ -6,69 +6,78 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from coin_retrieval.archive import Archive
-from coin_retrieval.types import Embeddings, ImageId
-
-SizesPx = NDArray[np.int32]
-"""int32 [n 2]: width and height of each picture."""
-
-_READ_AT_ONCE = 5000
+from coin_retrieval.catalog.base import Catalog
+from coin_retrieval.files import Closing
+from coin_retrieval.stores.base import VectorStore
+from coin_retrieval.types import Embeddings, ImageRecord
+from indexer.journal import Journal
 
 
-class _Place(NamedTuple):
-    block: int
-    row: int
+class Pool(NamedTuple):
+    """Rows that were embedded by the encoder in use, whether a version still has them or not."""
+
+    store: VectorStore
+    catalog: Catalog
+
+    def close(self) -> None:
+        """Release its files."""
+        self.store.close()
+        self.catalog.close()
 
 
-class EmbeddedContents:
-    """Embeddings and picture sizes by the SHA-256 (hex) of the pictures' files."""
+class EmbeddedContents(Closing):
+    """Embeddings and picture sizes by the SHA-256 (hex) of the pictures' files.
 
-    def __init__(self, dim: int) -> None:
+    Asked from several threads; what grows, grows in one of them.
+    """
+
+    def __init__(self, dim: int, journal: Journal, pools: Iterable[Pool] = ()) -> None:
         self.dim = dim
-        self._places: dict[str, _Place] = {}
-        self._embeddings: list[Embeddings] = []
-        self._sizes_px: list[SizesPx] = []
+        self.journal = journal
+        self._pools = list(pools)
+
+    def add(self, pool: Pool) -> None:
+        """Another segment."""
+        self._pools.append(pool)
 
     def __contains__(self, content_hash: str) -> bool:
-        return content_hash in self._places
+        return content_hash in self.journal or any(
+            pool.catalog.of_contents([content_hash]) for pool in self._pools
+        )
 
-    def __len__(self) -> int:
-        return len(self._places)
+    def of_uris(self, uris: Sequence[str]) -> dict[str, ImageRecord]:
+        """What is known of pictures that were read from there; of several, the newest."""
+        found: dict[str, ImageRecord] = {}
+        for pool in self._pools:
+            for image in pool.catalog.of_uris(uris):
+                known = found.get(image.uri)
+                if known is None or image.file.modified_ns > known.file.modified_ns:
+                    found[image.uri] = image
+        return found
 
-    def add(self, hashes: Sequence[str], sizes_px: SizesPx, embeddings: Embeddings) -> None:
-        """Add contents; the first embedding of a content stays."""
-        block = len(self._embeddings)
-        self._embeddings.append(embeddings)
-        self._sizes_px.append(sizes_px)
-        for row, content_hash in enumerate(hashes):
-            self._places.setdefault(content_hash, _Place(block, row))
+    def gather(self, hashes: Sequence[str]) -> tuple[Embeddings, list[tuple[int, int]]]:
+        """Float32 [n dim], and each picture's width and height, in the order asked."""
+        rows = np.empty((len(hashes), self.dim), np.float32)
+        sizes: dict[str, tuple[int, int]] = {}
+        places: dict[str, list[int]] = {}
+        for place, content_hash in enumerate(hashes):
+            if content_hash in self.journal:
+                rows[place] = self.journal.embedding(content_hash)
+                sizes[content_hash] = self.journal.size_px(content_hash)
+            else:
+                places.setdefault(content_hash, []).append(place)
+        for pool in self._pools:
+            if not places:
+                break
+            held = {image.content_hash: image for image in pool.catalog.of_contents(places)}
+            ids = np.array([image.image_id for image in held.values()], np.int64)
+            for image, row in zip(held.values(), pool.store.vectors(ids), strict=True):
+                rows[places.pop(image.content_hash)] = row
+                sizes[image.content_hash] = (image.width_px, image.height_px)
+        return rows, [sizes[content_hash] for content_hash in hashes]
 
-    def add_archive(self, archive: Archive) -> None:
-        """Add everything that a published version holds."""
-        ids = archive.store.ids()
-        for start in range(0, len(ids), _READ_AT_ONCE):
-            some = ids[start : start + _READ_AT_ONCE]
-            records = archive.catalog.images(ImageId(i) for i in some.tolist())
-            known = np.array([i for i in some.tolist() if ImageId(i) in records], np.int64)
-            images = [records[ImageId(i)] for i in known.tolist()]
-            self.add(
-                [image.content_hash for image in images],
-                np.array([[i.width_px, i.height_px] for i in images], np.int32).reshape(-1, 2),
-                archive.store.vectors(known),
-            )
-
-    def size_px(self, content_hash: str) -> tuple[int, int]:
-        """Width and height."""
-        block, row = self._places[content_hash]
-        width, height = self._sizes_px[block][row].tolist()
-        return width, height
-
-    def embeddings(self, hashes: Iterable[str]) -> Embeddings:
-        """Float32 [n dim], in the order asked."""
-        places = [self._places[content_hash] for content_hash in hashes]
-        gathered = np.empty((len(places), self.dim), np.float32)
-        for index, (block, row) in enumerate(places):
-            gathered[index] = self._embeddings[block][row]
-        return gathered
+    def close(self) -> None:
+        """Release the segments' files."""
+        for pool in self._pools:
+            pool.close()

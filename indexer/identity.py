@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable
 
-from coin_retrieval.types import ImageId, ImageRecord
+from coin_retrieval.types import ImageId
 
 BITS = 53
 """A JSON reader that keeps numbers as doubles keeps these exactly."""
@@ -15,14 +15,17 @@ class ImageNumbers:
     """One number for each (case, content): a hash of both, so every rebuild finds the same.
 
     Where two would get the same number (odds of about n² / 2^54), the later one takes the next hash
-    in line; ``known`` images, those of the version before, keep what they have.
+    in line; images that have a number keep it.
+
+    Args:
+        owner: the case and the content that have a number already, if any.
     """
 
-    def __init__(self, known: Iterable[ImageRecord] = (), *, bits: int = BITS) -> None:
+    def __init__(
+        self, owner: Callable[[ImageId], tuple[str, str] | None], *, bits: int = BITS
+    ) -> None:
         self._bits = bits
-        self._owner: dict[int, tuple[str, str]] = {
-            int(image.image_id): (image.case_id, image.content_hash) for image in known
-        }
+        self._owner = owner
 
     def number(self, case_id: str, content_hash: str) -> ImageId:
         """The image's number, the same at every call.
@@ -33,9 +36,9 @@ class ImageNumbers:
         """
         attempt = 0
         while True:
-            number = _hash(f"{content_hash}{attempt}/{case_id}", self._bits)
-            if self._owner.setdefault(number, (case_id, content_hash)) == (case_id, content_hash):
-                return ImageId(number)
+            number = ImageId(_hash(f"{content_hash}{attempt}/{case_id}", self._bits))
+            if self._owner(number) in (None, (case_id, content_hash)):
+                return number
             attempt += 1
 
 

@@ -7,44 +7,71 @@ Pictures are known by content, so the next build may have other sources, in any 
 from __future__ import annotations
 
 import hashlib
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.files import replace_file
 from coin_retrieval.types import Embeddings, EncoderSpec, content_digest
-from indexer.contents import EmbeddedContents, SizesPx
+
+SizesPx = NDArray[np.int32]
+"""int32 [n 2]: width and height of each picture."""
 
 _TENSORS = ("content_hashes", "sizes_px", "embeddings")
 _HASH_BYTES = 32
+_BATCHES_HELD = 64
+
+
+class _Place(NamedTuple):
+    batch: int
+    row: int
+    width_px: int
+    height_px: int
+
+
+class _Batch(NamedTuple):
+    hashes: list[str]
+    sizes_px: SizesPx
+    embeddings: Embeddings
 
 
 class Journal:
-    """The embedded batches of one encoder that are in no published version yet."""
+    """The embedded batches of one encoder that are in no segment yet, by content.
+
+    ``broken`` says how many files were thrown away that a power cut or another program spoilt.
+    """
 
     def __init__(self, layout: ArchiveLayout, spec: EncoderSpec) -> None:
-        self._work = layout.work
+        self._dim = spec.dim
         self._space = content_digest(asdict(spec))
-        self._folder = layout.work / self._space[:16]
-        self._next = 1 + max((int(path.stem) for path in self._files()), default=0)
-
-    def read_into(self, contents: EmbeddedContents) -> int:
-        """Add all batches to ``contents``; returns how many broken files were thrown away."""
-        broken = 0
-        for path in sorted(self._files()):
-            batch = self._read(path, contents.dim)
+        self.folder = layout.work / self._space[:16]
+        self._places: dict[str, _Place] = {}
+        self._left: dict[int, int] = {}
+        self._batch = lru_cache(_BATCHES_HELD)(self._read)
+        self.broken = 0
+        self._next = 1
+        for number in sorted(int(path.stem) for path in self._files()):
+            batch = self._read(number)
             if batch is None:
-                path.unlink()
-                broken += 1
+                self._path(number).unlink()
+                self.broken += 1
             else:
-                contents.add(*batch)
-        return broken
+                self._note(number, batch)
+            self._next = number + 1
+
+    def __contains__(self, content_hash: str) -> bool:
+        return content_hash in self._places
+
+    def __len__(self) -> int:
+        return len(self._places)
 
     def write(self, hashes: Sequence[str], sizes_px: SizesPx, embeddings: Embeddings) -> None:
         """Keep a batch: hashes in hex, int32 [n 2], float32 [n dim]."""
@@ -55,21 +82,56 @@ class Journal:
             "embeddings": np.ascontiguousarray(embeddings),
         }
         metadata = {"space": self._space, "sha256": _digest(tensors)}
-        data = save(tensors, metadata=metadata)
-        replace_file(self._folder / f"{self._next:08d}.safetensors", data, flush=True)
-        self._next += 1
+        number, self._next = self._next, self._next + 1
+        replace_file(self._path(number), save(tensors, metadata=metadata), flush=True)
+        self._note(number, _Batch(list(hashes), sizes_px, embeddings))
 
-    def clear(self) -> None:
-        """Forget everything, other encoders' batches too: a version has been published."""
-        shutil.rmtree(self._work, ignore_errors=True)
+    def size_px(self, content_hash: str) -> tuple[int, int]:
+        """Width and height."""
+        place = self._places[content_hash]
+        return place.width_px, place.height_px
+
+    def embedding(self, content_hash: str) -> NDArray[np.float32]:
+        """Float32 [dim].
+
+        Raises:
+            OSError: the file is not as it was written.
+        """
+        place = self._places[content_hash]
+        batch = self._batch(place.batch)
+        if batch is None:
+            raise OSError(None, "the journal has changed on the disk", str(self._path(place.batch)))
+        row: NDArray[np.float32] = batch.embeddings[place.row]
+        return row
+
+    def forget(self, hashes: Iterable[str]) -> None:
+        """These are in a segment now; a batch of which all are is deleted."""
+        for content_hash in hashes:
+            place = self._places.pop(content_hash, None)
+            if place is not None:
+                self._left[place.batch] -= 1
+                if not self._left[place.batch]:
+                    self._path(place.batch).unlink(missing_ok=True)
+
+    def _note(self, number: int, batch: _Batch) -> None:
+        new = 0
+        for row, content_hash in enumerate(batch.hashes):
+            if content_hash not in self._places:
+                width, height = batch.sizes_px[row].tolist()
+                self._places[content_hash] = _Place(number, row, width, height)
+                new += 1
+        self._left[number] = new
 
     def _files(self) -> list[Path]:
-        return [path for path in self._folder.glob("*.safetensors") if path.stem.isdigit()]
+        return [path for path in self.folder.glob("*.safetensors") if path.stem.isdigit()]
 
-    def _read(self, path: Path, dim: int) -> tuple[list[str], SizesPx, Embeddings] | None:
-        """A batch; ``None`` for a file that a power cut or another program spoilt."""
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:08d}.safetensors"
+
+    def _read(self, number: int) -> _Batch | None:
+        """A batch; ``None`` for a file that is not as it was written."""
         try:
-            with safe_open(path, framework="numpy") as file:
+            with safe_open(self._path(number), framework="numpy") as file:
                 metadata = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in _TENSORS}
         except (SafetensorError, OSError):
@@ -77,9 +139,9 @@ class Journal:
         if metadata != {"space": self._space, "sha256": _digest(tensors)}:
             return None
         digests, sizes_px, embeddings = (tensors[name] for name in _TENSORS)
-        if embeddings.shape != (len(digests), dim):
+        if embeddings.shape != (len(digests), self._dim):
             return None
-        return [row.tobytes().hex() for row in digests], sizes_px, embeddings
+        return _Batch([row.tobytes().hex() for row in digests], sizes_px, embeddings)
 
 
 def _digest(tensors: Mapping[str, np.ndarray]) -> str:

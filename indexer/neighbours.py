@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -10,12 +10,15 @@ import numpy as np
 
 from coin_retrieval.archive.calibration import PLACES, CloseMatch, close_match_from
 from coin_retrieval.archive.similarity_scale import SimilarityScale
+from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.stores.base import VectorStore
-from coin_retrieval.types import Embeddings, Hit, ImageId, ImageIds, ImageRecord, Origin
-from indexer.records import Records
+from coin_retrieval.types import Embeddings, Hit, ImageId, ImageIds, ImageRecord, RowMask
 
 SAMPLE = 2000
 """Pictures that are asked for their neighbours: the 5 % quantile is then sure to half a percent."""
+
+_MEAN_OF = 100_000
+"""Pictures whose mean is taken: no other hundred thousand would have another one."""
 
 _AT_ONCE = 100
 _READ_AT_ONCE = 5000
@@ -23,14 +26,15 @@ _FIRST_DEPTH = 64
 _GROWTH = 8
 
 
-def real_mean(store: VectorStore, records: Records) -> tuple[float, ...]:
-    """The mean embedding of the real pictures, [dim]; of all, where none is real."""
-    ids = _asked(records)
+def real_mean(store: VectorStore, ids: ImageIds) -> tuple[float, ...]:
+    """The mean embedding, [dim], of these images; of a sample, where they are many."""
+    sample = _sampled(ids, _MEAN_OF)
     total = np.zeros(store.dim)
-    for start in range(0, len(ids), _READ_AT_ONCE):
-        total += store.vectors(ids[start : start + _READ_AT_ONCE]).sum(axis=0, dtype=np.float64)
+    for start in range(0, len(sample), _READ_AT_ONCE):
+        rows = store.vectors(sample[start : start + _READ_AT_ONCE])
+        total += rows.sum(axis=0, dtype=np.float64)
     # float32 has no more digits
-    return tuple(round(value, 8) for value in (total / max(1, len(ids))).tolist())
+    return tuple(round(value, 8) for value in (total / max(1, len(sample))).tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +46,27 @@ class Neighbours:
 
 
 def measure_neighbours(
-    store: VectorStore, records: Records, texts: Embeddings | None = None
+    store: VectorStore, catalog: Catalog, asked: RowMask, texts: Embeddings | None = None
 ) -> Neighbours:
     """How near the archive's own pictures are to the first cases that are not theirs.
 
     A picture from such a case is what a query with a match looks like, so that the lowest 5 % give
-    the threshold below which a picture has no close match. Real pictures ask and are found (all,
-    where none is real), a copy of the picture under another case is not counted.
+    the threshold below which a picture has no close match. A copy of the picture under another case
+    is not counted.
 
     Args:
+        asked: which rows ask and are found: the real pictures (all, where none is real).
         texts: the archive's own words, float32 [n dim], where its encoder reads them.
     """
-    ids = _asked(records)
-    allowed = None if len(ids) == len(records.images) else ids
-    sample = np.sort(np.random.default_rng(0).permutation(ids)[:SAMPLE])
+    sample = _sampled(catalog.ids()[asked], SAMPLE)
+    allowed = None if np.array_equal(asked, catalog.alive()) else asked
     near: list[list[float]] = []
     for start in range(0, len(sample), _AT_ONCE):
-        near += _near(store, records, sample[start : start + _AT_ONCE], allowed)
+        near += _near(store, catalog, sample[start : start + _AT_ONCE], allowed)
     worded: list[list[float]] = []
     if texts is not None:
         found = store.search(texts, _FIRST_DEPTH, allowed=allowed)
+        records = catalog.images({hit.image_id for hits in found for hit in hits})
         worded = [_nearest_cases(None, hits, records) for hits in found]
     return Neighbours(
         close_match_from(float(np.mean(own)) for own in near) if near else None,
@@ -69,24 +74,26 @@ def measure_neighbours(
     )
 
 
-def _asked(records: Records) -> ImageIds:
-    real = [i for i, image in records.images.items() if image.origin is Origin.REAL]
-    return np.array(sorted(real or records.images), np.int64)
+def _sampled(ids: ImageIds, count: int) -> ImageIds:
+    return np.sort(np.random.default_rng(0).permutation(np.sort(ids))[:count])
 
 
 def _near(
-    store: VectorStore, records: Records, ids: ImageIds, allowed: ImageIds | None
+    store: VectorStore, catalog: Catalog, ids: ImageIds, allowed: RowMask | None
 ) -> list[list[float]]:
     """For each picture that has another case beside it, how similar the first ones are."""
     depth = _FIRST_DEPTH
     rows = store.vectors(ids)
     nearest: list[list[float]] = []
     waiting = np.arange(len(ids))
+    records = dict(catalog.images(ImageId(i) for i in ids.tolist()))
     while len(waiting):
         found = store.search(rows[waiting], depth, allowed=allowed)
+        new = {hit.image_id for hits in found for hit in hits} - records.keys()
+        records |= catalog.images(new)
         short = []
         for place, hits in zip(waiting.tolist(), found, strict=True):
-            near = _nearest_cases(records.images[ImageId(int(ids[place]))], hits, records)
+            near = _nearest_cases(records[ImageId(int(ids[place]))], hits, records)
             if len(near) < PLACES and len(hits) == depth:
                 short.append(place)  # own pictures fill the list: look farther
             elif near:
@@ -96,11 +103,13 @@ def _near(
     return nearest
 
 
-def _nearest_cases(asked: ImageRecord | None, hits: Iterable[Hit], records: Records) -> list[float]:
+def _nearest_cases(
+    asked: ImageRecord | None, hits: Iterable[Hit], records: Mapping[ImageId, ImageRecord]
+) -> list[float]:
     """Similarities of the first cases, best first; without those of a picture that asks."""
     best: dict[str, float] = {}
     for hit in hits:
-        image = records.images[hit.image_id]
+        image = records[hit.image_id]
         own = asked is not None and (
             image.case_id == asked.case_id or image.content_hash == asked.content_hash
         )

@@ -13,7 +13,7 @@ from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.archive.thumbnails import has_thumbnail, write_thumbnail
 from coin_retrieval.errors import ImageError
 from coin_retrieval.images import MAX_BYTES, content_hash, decode_image, read_bytes
-from coin_retrieval.types import RgbImage
+from coin_retrieval.types import ImageRecord, RgbImage
 
 HELD_PIXELS = 200_000_000
 """Decoded pixels (600 MB) that may wait for the encoder before reading pauses."""
@@ -25,6 +25,8 @@ class ReadPicture:
 
     content_hash: str
     image: RgbImage | None
+    size_bytes: int
+    modified_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +50,50 @@ class PictureReader:
         self._threads = threads
         self._ahead = ahead
 
-    def read_all(self, paths: Iterable[Path]) -> Generator[ReadPicture | Unreadable, None, None]:
-        """What became of each path, in order; closing the iterator stops the threads."""
+    def read_all(
+        self, files: Iterable[tuple[Path, ImageRecord | None]]
+    ) -> Generator[ReadPicture | Unreadable, None, None]:
+        """What became of each file, in order; closing the iterator stops the threads.
+
+        Args:
+            files: where they lie, and as what each was indexed before.
+        """
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="picture")
         waiting: deque[Future[ReadPicture | Unreadable]] = deque()
-        coming = iter(paths)
+        coming = iter(files)
         try:
             while True:
                 while len(waiting) < self._ahead and _held_pixels(waiting) < HELD_PIXELS:
-                    path = next(coming, None)
-                    if path is None:
+                    file = next(coming, None)
+                    if file is None:
                         break
-                    waiting.append(pool.submit(self.read, path))
+                    waiting.append(pool.submit(self.read, *file))
                 if not waiting:
                     return
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def read(self, path: Path) -> ReadPicture | Unreadable:
-        """Read one file, decode it if anything needs its pixels, and leave its thumbnail."""
+    def read(self, path: Path, known: ImageRecord | None = None) -> ReadPicture | Unreadable:
+        """Read one file, decode it if anything needs its pixels, and leave its thumbnail.
+
+        A file of the size and the time of change that it had before is not read again.
+        """
         try:
-            _refuse_odd_files(path)
+            size, modified_ns = _refuse_odd_files(path)
+            if known is not None and (size, modified_ns) == (
+                known.file.size_bytes,
+                known.file.modified_ns,
+            ):
+                digest = known.content_hash
+                if self._is_embedded(digest) and has_thumbnail(self._layout.thumbnail(digest)):
+                    return ReadPicture(digest, None, size, modified_ns)
             data = read_bytes(path)
             digest = content_hash(data)
             thumbnail = self._layout.thumbnail(digest)
             embedded = self._is_embedded(digest)
             if embedded and has_thumbnail(thumbnail):
-                return ReadPicture(digest, None)
+                return ReadPicture(digest, None, size, modified_ns)
             image = decode_image(data, name=path.name)
         except ImageError as error:
             return Unreadable(str(error))
@@ -83,11 +101,13 @@ class PictureReader:
             return Unreadable("the picture does not fit into memory")
         if not has_thumbnail(thumbnail):
             write_thumbnail(thumbnail, image)
-        return ReadPicture(digest, None if embedded else image)
+        return ReadPicture(digest, None if embedded else image, size, modified_ns)
 
 
-def _refuse_odd_files(path: Path) -> None:
+def _refuse_odd_files(path: Path) -> tuple[int, int]:
     """A pipe would hang the build, a huge file fill the memory before it is refused.
+
+    Returns its size in bytes and its time of change in nanoseconds.
 
     Raises:
         ImageError: missing, not a regular file, or too large.
@@ -104,6 +124,7 @@ def _refuse_odd_files(path: Path) -> None:
         raise ImageError(
             "too large a file", value=f"{found.st_size} bytes", expected=f"at most {MAX_BYTES}"
         )
+    return found.st_size, found.st_mtime_ns
 
 
 def _held_pixels(waiting: Iterable[Future[ReadPicture | Unreadable]]) -> int:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from coin_retrieval.archive.manifest import MeasuredRecall
+from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.encoding.base import Encoder, SupportsText
 from coin_retrieval.stores.base import VectorStore
-from coin_retrieval.types import Embeddings
-from indexer.records import Records
+from coin_retrieval.types import Embeddings, ImageId
 
 K = 10
 QUERIES = 256
+_READ_FOR_TEXTS = 8 * QUERIES
 
 
 def measure_recall(store: VectorStore, texts: Embeddings | None) -> MeasuredRecall | None:
@@ -31,18 +30,23 @@ def measure_recall(store: VectorStore, texts: Embeddings | None) -> MeasuredReca
     )
 
 
-def own_texts(encoder: Encoder, records: Records) -> Embeddings | None:
+def own_texts(encoder: Encoder | None, catalog: Catalog) -> Embeddings | None:
     """The archive's own words, float32 [n dim]; ``None`` without any or a reader of them."""
-    texts = _texts(records)
-    return encoder.encode_text(texts) if isinstance(encoder, SupportsText) and texts else None
+    if not isinstance(encoder, SupportsText):
+        return None
+    texts = _texts(catalog)
+    return encoder.encode_text(texts) if texts else None
 
 
-def _texts(records: Records) -> list[str]:
+def _texts(catalog: Catalog) -> list[str]:
     """Distinct texts such as a report has: the cases' own, else finding and site."""
-    found: Iterable[str] = (
-        case.report or ", ".join(filter(None, (image.finding or image.diagnosis, case.site)))
-        for case, images in records.by_case()
+    ids = np.random.default_rng(0).permutation(catalog.select({}))[:_READ_FOR_TEXTS]
+    images = catalog.images(ImageId(i) for i in ids.tolist()).values()
+    cases = catalog.cases({image.case_id for image in images})
+    found = {
+        cases[image.case_id].report
+        or ", ".join(filter(None, (image.finding or image.diagnosis, cases[image.case_id].site)))
         for image in images
-    )
-    distinct = sorted({text for text in found if text})
+    }
+    distinct = sorted(text for text in found if text)
     return [distinct[i] for i in np.random.default_rng(0).permutation(len(distinct))[:QUERIES]]

@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from coin_retrieval.archive.manifest import SourceEntry
 from coin_retrieval.case_table import IDENTITIES, CaseRow
 from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS, Where
 from coin_retrieval.errors import FilterError, InputError
+from indexer.case_drafts import CaseDrafts
 from indexer.pseudonyms import fingerprint, pseudonymised
-from indexer.sources import FolderSource, open_source
+from indexer.sources import FolderSource, Source, open_source
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A row, and the number of the source that it stands in."""
+
+    row: CaseRow
+    source: int
 
 
 @dataclass(frozen=True)
 class SourceRows:
-    """What is to be indexed, in order, and where it came from.
+    """What is to be indexed and where it stands; ``cases`` are what the rows say of theirs.
 
-    ``pseudonym_key`` is the fingerprint of the key that patients and slides are hashed with.
+    ``pseudonym_key`` is the fingerprint of the ``key`` that patients and slides are hashed with.
     """
 
-    rows: tuple[CaseRow, ...]
     sources: tuple[SourceEntry, ...]
-    pseudonym_key: str = ""
+    cases: CaseDrafts
+    opened: tuple[Source, ...]
+    where: Where
+    key: bytes | None = field(default=None, repr=False)
+
+    @property
+    def pseudonym_key(self) -> str:
+        """See above; empty, if there is no key."""
+        return fingerprint(self.key) if self.key else ""
+
+    def __len__(self) -> int:
+        return sum(source.rows for source in self.sources)
+
+    def __iter__(self) -> Iterator[SourceRow]:
+        """The rows once more, in order: from the sources, so that none is held."""
+        for number, source in enumerate(self.opened):
+            for row in source.rows():
+                if row.fits(self.where):
+                    yield SourceRow(_named(row, self.key), number)
 
 
 def read_sources(
@@ -40,41 +66,41 @@ def read_sources(
         FilterError: ``where`` names a field that no row has.
         InputError: a path that is no source, a folder's case in another source too, or no row.
     """
-    rows: list[CaseRow] = []
-    entries: list[SourceEntry] = []
+    opened = tuple(open_source(path, archive=archive) for path in paths)
+    folders = {n for n, source in enumerate(opened) if isinstance(source, FolderSource)}
+    drafts = CaseDrafts()
     fields = {*CASE_FIELDS, *IMAGE_FIELDS, *IDENTITIES}
-    seen_in: dict[str, int] = {}
-    folders: set[int] = set()
-    for number, path in enumerate(paths):
-        source = open_source(path, archive=archive)
-        if isinstance(source, FolderSource):
-            folders.add(number)
-        kept = []
+    entries: list[SourceEntry] = []
+    for number, source in enumerate(opened):
+        kept = 0
         for row in source.rows():
             fields |= row.attributes.keys()
-            earlier = seen_in.setdefault(row.case_id, number)
-            if earlier != number and {earlier, number} & folders:
-                raise _same_case(row.case_id, paths[earlier], path)
-            if row.fits(where):
-                kept.append(pseudonymised(row, pseudonym_key) if pseudonym_key else row)
-        rows += kept
-        entries.append(source.entry(len(kept)))
-    for field in where:
-        if field not in fields:
+            fits = row.fits(where)
+            kept += fits
+            drafts.take(_named(row, pseudonym_key), number, kept=fits)
+        entries.append(source.entry(kept))
+    for case_id, (earlier, later) in drafts.shared():
+        if {earlier, later} & folders:
+            raise _same_case(case_id, paths[earlier], paths[later])
+    for name in where:
+        if name not in fields:
             raise FilterError(
                 "no such field in the sources",
-                value=field,
+                value=name,
                 expected=f"one of {', '.join(sorted(fields))}",
             )
-    if not rows:
+    if not any(entry.rows for entry in entries):
         raise InputError(
             "no pictures to index",
             value=[str(path) for path in paths],
             expected="at least one row" + (f" with {dict(where)}" if where else ""),
             remedy="check the sources" + (" and --where" if where else ""),
         )
-    of_key = fingerprint(pseudonym_key) if pseudonym_key else ""
-    return SourceRows(tuple(rows), tuple(entries), of_key)
+    return SourceRows(tuple(entries), drafts, opened, where, pseudonym_key)
+
+
+def _named(row: CaseRow, key: bytes | None) -> CaseRow:
+    return row if key is None else pseudonymised(row, key)
 
 
 def _same_case(case_id: str, one: Path, other: Path) -> InputError:

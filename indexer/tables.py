@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -155,17 +154,15 @@ def show_upgrade(report: UpgradeReport, archive: Path) -> None:
 
 
 def _manifest(archive: Path) -> ArchiveManifest:
-    folder = ArchiveLayout(archive).published()
-    manifest = read_manifest(folder / MANIFEST)
-    check_sizes(folder, manifest)
+    layout = ArchiveLayout(archive)
+    manifest = read_manifest(layout.published() / MANIFEST)
+    check_sizes(layout, manifest)
     return manifest
 
 
 def _fields(archive: Path, manifest: ArchiveManifest) -> dict[str, dict[str, int]]:
     """Without opening the store: it need not load FAISS to say what the archive holds."""
-    folder = ArchiveLayout(archive).versions / manifest.version
-    opened = factory.open_catalog(manifest.catalog, folder, manifest.catalog_location)
-    with closing(opened) as catalog:
+    with factory.open_records(archive, manifest) as catalog:
         return {field: catalog.values(field) for field in catalog.fields() if field not in _NAMES}
 
 

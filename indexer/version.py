@@ -1,134 +1,155 @@
-"""One version's files, written into a staging folder."""
+"""A version: its segments in place, what is measured of them, its manifest, published."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from coin_retrieval import __version__, factory
-from coin_retrieval.archive import ArchiveManifest
+from coin_retrieval import __version__
+from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
 from coin_retrieval.archive.calibration import Calibration
 from coin_retrieval.archive.layout import MANIFEST, NOTES, SKIPPED
-from coin_retrieval.archive.manifest import Counts, SourceEntry, seal, write_manifest
-from coin_retrieval.catalog.base import Where
+from coin_retrieval.archive.manifest import (
+    Change,
+    Counts,
+    Segment,
+    SourceEntry,
+    seal,
+    write_manifest,
+)
+from coin_retrieval.archive.publish import move_segment, publish
+from coin_retrieval.archive.segments import leave_out
+from coin_retrieval.catalog.base import Catalog
+from coin_retrieval.catalog.joined import JoinedCatalog
 from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
 from coin_retrieval.encoding.base import Encoder
-from coin_retrieval.types import CaseRecord, ImageRecord, Location, Origin
-from indexer.contents import EmbeddedContents
-from indexer.embedding import SkippedRow
-from indexer.neighbours import measure_neighbours, real_mean
-from indexer.recall import measure_recall, own_texts
-from indexer.records import Records
-
-_IMAGES_A_PUT = 10_000
+from coin_retrieval.files import Closing
+from coin_retrieval.stores.base import VectorStore
+from coin_retrieval.stores.joined import JoinedStore
+from coin_retrieval.types import EncoderSpec, Origin, RowMask
+from indexer.measuring import measures
+from indexer.segments_before import open_segment
 
 
 @dataclass(frozen=True, slots=True)
 class VersionContent:
-    """All that a version is made of; ``calibration`` is of the version before, where it holds."""
+    """All that a version is made of.
 
-    records: Records
-    contents: EmbeddedContents
-    skipped: tuple[SkippedRow, ...]
+    ``kept`` are segments that are in place, each with its rows that stay; ``new`` lie below
+    ``work/``. ``counts`` gives the counts, told how many images there are, of which ``generated``
+    and ``translated``; ``before`` is the manifest whose measures hold while little has changed.
+    """
+
+    kept: Sequence[tuple[Segment, RowMask]]
+    new: Sequence[Segment]
+    encoder: EncoderSpec
+    encoder_settings: EncoderSettings
+    store: StoreSettings
+    catalog: CatalogSettings
+    change: Change
+    counts: Callable[[Catalog, dict[str, int]], Counts]
     sources: tuple[SourceEntry, ...]
-    where: Where
+    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
     calibration: Calibration | None = None
+    before: ArchiveManifest | None = None
     pseudonym_key: str = ""
 
 
-def write_version(
-    folder: Path,
+class OpenSegments(Closing):
+    """Segments of a version that is not published yet, as a store and a catalog."""
+
+    def __init__(
+        self,
+        layout: ArchiveLayout,
+        settings: ArchiveManifest,
+        segments: Iterable[tuple[Segment, RowMask | None]],
+    ) -> None:
+        opened = [open_segment(layout, settings, entry, alive) for entry, alive in segments]
+        self.store: VectorStore = JoinedStore(
+            [store for store, _ in opened], dim=settings.encoder.dim
+        )
+        self.catalog: Catalog = JoinedCatalog([catalog for _, catalog in opened])
+
+    def close(self) -> None:
+        """Release their files."""
+        self.store.close()
+        self.catalog.close()
+
+
+def publish_version(
+    layout: ArchiveLayout,
+    staged: Path,
     version: str,
     content: VersionContent,
     *,
-    encoder: Encoder,
-    encoder_settings: EncoderSettings,
-    store_settings: StoreSettings,
-    catalog_settings: CatalogSettings,
+    encoder: Encoder | None,
 ) -> ArchiveManifest:
-    """Write vectors, catalog, lists and manifest; returns the manifest."""
-    records = content.records
-    store = factory.make_store(store_settings, dim=encoder.spec.dim)
-    ids = np.array(list(records.images), np.int64)
-    hashes = (image.content_hash for image in records.images.values())
-    store.add(ids, content.contents.embeddings(hashes))
-    store_location = store.seal(folder)
-    catalog_location = _write_catalog(catalog_settings, folder, records)
-    _write_lines(folder / SKIPPED, (_skipped_line(row) for row in content.skipped))
-    _write_lines(folder / NOTES, records.notes)
-    files = (*store_location.files, *catalog_location.files, SKIPPED, NOTES)
-    drawn = records.of_origin(Origin.GENERATED)
-    texts = own_texts(encoder, records)
-    neighbours = measure_neighbours(store, records, texts)
-    manifest = ArchiveManifest(
-        version=version,
-        program=f"coin-retrieval {__version__}",
-        created_at=datetime.now(UTC),
-        encoder=encoder.spec,
-        encoder_settings=_portable(encoder_settings),
-        store=store_settings,
-        store_location=store_location,
-        catalog=catalog_settings,
-        catalog_location=catalog_location,
-        index_kind=store.kind,
-        measured_recall=measure_recall(store, texts),
-        counts=Counts(
-            rows=len(records.images) + len(content.skipped) + records.count("duplicate"),
-            images=len(records.images),
-            cases=len(records.cases),
-            skipped=len(content.skipped),
-            duplicates=records.count("duplicate"),
-            repeated=records.count("repeated"),
-            generated=drawn,
-            translated=records.of_origin(Origin.TRANSLATED),
-        ),
-        sources=content.sources,
-        where={field: tuple(values) for field, values in content.where.items()},
-        demonstration=drawn == len(records.images),
-        files={name: seal(folder / name) for name in files},
-        real_mean=real_mean(store, records),
-        own_neighbours=neighbours.close_match,
-        similarity_scale=neighbours.scale,
-        calibration=content.calibration,
-        pseudonym_key=content.pseudonym_key,
+    """Put segments into place, write the manifest, and make it the current version.
+
+    Args:
+        staged: the folder that the version is written in; lists of what was skipped and noted are
+            in it.
+        encoder: to measure how well texts are found; ``None`` if it is not at hand.
+    """
+    moved = [
+        move_segment(layout, segment, f"{version}-{n}") for n, segment in enumerate(content.new)
+    ]
+    kept = [
+        (leave_out(staged, segment, alive), None if alive.all() else alive)
+        for segment, alive in content.kept
+        if alive.any()
+    ]
+    segments: list[tuple[Segment, RowMask | None]] = [*kept, *((s, None) for s in moved)]
+    lists = (s.removed_file for s, _ in kept if s.removed_file is not None)
+    sealed = {name: seal(staged / name) for name in (SKIPPED, NOTES, *lists)}
+    draft = ArchiveManifest.model_construct(
+        encoder=content.encoder, store=content.store, catalog=content.catalog
     )
-    write_manifest(manifest, folder / MANIFEST)
+    with OpenSegments(layout, draft, segments) as opened:
+        drawn = {
+            origin.value: _count(opened.catalog, origin)
+            for origin in (Origin.GENERATED, Origin.TRANSLATED)
+        }
+        images = len(opened.store)
+        manifest = ArchiveManifest(
+            version=version,
+            program=f"coin-retrieval {__version__}",
+            created_at=datetime.now(UTC),
+            change=content.change,
+            encoder=content.encoder,
+            encoder_settings=content.encoder_settings,
+            store=content.store,
+            catalog=content.catalog,
+            segments=tuple(segment for segment, _ in segments),
+            index_kind=opened.store.kind,
+            counts=content.counts(opened.catalog, {"images": images, **drawn}),
+            sources=content.sources,
+            where={name: tuple(values) for name, values in content.where.items()},
+            demonstration=drawn[Origin.GENERATED.value] == images,
+            files=sealed,
+            calibration=content.calibration,
+            pseudonym_key=content.pseudonym_key,
+            **measures(opened.store, opened.catalog, encoder=encoder, before=content.before),
+        )
+    write_manifest(manifest, staged / MANIFEST)
+    publish(layout, staged, version)
     return manifest
 
 
-def _write_catalog(settings: CatalogSettings, folder: Path, records: Records) -> Location:
-    with closing(factory.make_catalog(settings, folder)) as catalog:
-        cases: list[CaseRecord] = []
-        images: list[ImageRecord] = []
-        for case, of_case in records.by_case():
-            cases.append(case)
-            images += of_case
-            if len(images) >= _IMAGES_A_PUT:
-                catalog.put(cases, images)
-                cases, images = [], []
-        catalog.put(cases, images)
-        return catalog.seal()
-
-
-def _skipped_line(skipped: SkippedRow) -> dict[str, Any]:
-    row = skipped.row
-    return {"path": str(row.image_path), "case_id": row.case_id, "reason": skipped.reason}
-
-
-def _write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
-    with path.open("w", encoding="ascii") as file:
+def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    """One JSON object a line, appended."""
+    with path.open("a", encoding="ascii") as file:
         for line in lines:
             file.write(json.dumps(line) + "\n")
 
 
-def _portable(settings: EncoderSettings) -> EncoderSettings:
+def portable(settings: EncoderSettings) -> EncoderSettings:
     """As another process reads it: from any folder, and without the GPU that built."""
     changes: dict[str, Any] = {"device": "auto"}
     if Path(settings.model).is_dir():
@@ -138,3 +159,7 @@ def _portable(settings: EncoderSettings) -> EncoderSettings:
         if isinstance(file, Path):
             changes[name] = file.absolute()
     return settings.model_copy(update=changes)
+
+
+def _count(catalog: Catalog, origin: Origin) -> int:
+    return int(np.count_nonzero(catalog.mask({"origin": [origin.value]})))

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from coin_retrieval.config import OpenClipEncoderSettings
+from coin_retrieval.archive import ArchiveLayout
+from coin_retrieval.archive.manifest import read_manifest, seal, write_manifest
+from coin_retrieval.catalog.base import Catalog
+from coin_retrieval.config import FaissStoreSettings, OpenClipEncoderSettings, SqliteCatalogSettings
 from coin_retrieval.encoding.base import Encoder
+from coin_retrieval.factory import (
+    make_catalog_writer,
+    make_store_writer,
+    open_archive,
+    open_catalog,
+    open_store,
+)
 from coin_retrieval.named_settings import read_catalog, read_store
+from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
+from coin_retrieval.types import CaseRecord, Embeddings, ImageIds, ImageRecord
 from indexer.building import BuildReport, BuildSettings, build
 from indexer.rows import read_sources
 
@@ -56,10 +68,51 @@ def build_archive(
     store: str = "flat",
     catalog: str = "sqlite",
     batch_size: int = 8,
+    drop: bool = False,
+    max_skipped: float = 0.1,
+    rehash: bool = False,
 ) -> BuildReport:
     """Build with histograms, unless another encoder is given; store and catalog by short names."""
-    settings = BuildSettings(LABEL, read_store(store), batch_size, 2, read_catalog(catalog))
+    settings = BuildSettings(
+        LABEL, read_store(store), batch_size, 2, read_catalog(catalog), drop, max_skipped, rehash
+    )
     batch = read_sources(sources, archive=root, where=where or {})
     return build(
         root, batch, encoder=encoder or HistogramEncoder(), settings=settings, where=where or {}
     )
+
+
+def store_of(folder: Path, ids: ImageIds, rows: Embeddings) -> VectorStore:
+    """A sealed store of these rows, scanned exactly."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings, dim = FaissStoreSettings(), rows.shape[1]
+    writer = make_store_writer(settings, folder, dim=dim)
+    writer.add(ids, rows)
+    return open_store(settings, folder, writer.seal(), dim=dim)
+
+
+def catalog_of(folder: Path, cases: Iterable[CaseRecord], images: Iterable[ImageRecord]) -> Catalog:
+    """A sealed catalog of these records."""
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = make_catalog_writer(SqliteCatalogSettings(), folder)
+    writer.put(cases, images)
+    return open_catalog(SqliteCatalogSettings(), folder, writer.seal())
+
+
+def rewrite_vectors(
+    root: Path, change: Callable[[ImageIds, Embeddings], tuple[ImageIds, Embeddings]]
+) -> None:
+    """Write the vectors of an archive's only segment otherwise, sealed as if they were meant."""
+    layout = ArchiveLayout(root)
+    path = layout.published() / "manifest.json"
+    manifest = read_manifest(path)
+    (segment,) = manifest.segments
+    folder = root / segment.folder
+    with open_archive(root) as archive:
+        ids, rows = change(archive.store.ids(), archive.store.vectors(archive.store.ids()))
+    writer = make_store_writer(manifest.store, folder, dim=manifest.encoder.dim)
+    writer.add(ids, rows)
+    writer.seal()
+    files = {name: seal(folder / name) for name in segment.files}
+    segments = (segment.model_copy(update={"files": files}),)
+    write_manifest(manifest.model_copy(update={"segments": segments}), path)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from coin_retrieval.archive.layout import ArchiveLayout
-from coin_retrieval.archive.manifest import ArchiveManifest
+from coin_retrieval.archive.manifest import ArchiveManifest, sealed_files
 from coin_retrieval.archive.uris import to_path
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.errors import EncoderMismatchError
@@ -19,13 +20,15 @@ from coin_retrieval.types import EncoderSpec, ImageRecord, content_digest
 class Archive(Closing):
     """One version of an archive: what it says of itself, its vectors and its records.
 
-    ``root`` is the archive's folder. Reading is thread-safe.
+    ``root`` is the archive's folder. Reading is thread-safe. ``lease`` is a lock that tells writers
+    that the version is read.
     """
 
     root: Path
     manifest: ArchiveManifest
     store: VectorStore
     catalog: Catalog
+    lease: IO[bytes] | None = None
 
     @property
     def version(self) -> str:
@@ -33,9 +36,15 @@ class Archive(Closing):
         return self.manifest.version
 
     @property
+    def superseded(self) -> bool:
+        """Whether another version has been published since it was opened."""
+        return ArchiveLayout(self.root).current_name() != self.version
+
+    @property
     def digest(self) -> str:
         """SHA-256 (hex) over the checksums of the version's files: which archive this is."""
-        seals = {name: sealed.sha256 for name, sealed in self.manifest.files.items()}
+        files = sealed_files(ArchiveLayout(self.root), self.manifest)
+        seals = {name: sealed.sha256 for name, _, sealed in files}
         return content_digest({"version": self.version, "files": seals})
 
     def require_encoder(self, spec: EncoderSpec) -> None:
@@ -75,3 +84,5 @@ class Archive(Closing):
         """Release files and connections."""
         self.store.close()
         self.catalog.close()
+        if self.lease is not None:
+            self.lease.close()

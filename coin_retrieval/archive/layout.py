@@ -2,10 +2,11 @@
 
 ARCHIVE/
     CURRENT                 the name of the published version; replaced last, in one step
-    versions/000002/        manifest.json skipped.jsonl notes.jsonl, and what the manifest names:
-                            the files of its store and catalog (vectors.faiss catalog.sqlite)
+    segments/000002-0/      rows of one or several versions: vectors.faiss ids.npy catalog.sqlite
+    versions/000002/        manifest.json skipped.jsonl notes.jsonl, and which rows of its segments
+                            it leaves out: removed-000002-0.npy
     thumbnails/ab/ab12….webp    by content, shared between versions
-    work/                   embeddings of a build that has not been published yet
+    work/                   embeddings and segments of a build that has not been published yet
     lock                    held by the process that builds
 """
 
@@ -36,6 +37,15 @@ class ArchiveLayout:
     def versions(self) -> Path:
         """The folder of published versions."""
         return self.root / "versions"
+
+    def version(self, name: str) -> Path:
+        """The folder of a version."""
+        return self.versions / name
+
+    @property
+    def segments(self) -> Path:
+        """The folder of segments."""
+        return self.root / "segments"
 
     @property
     def thumbnails(self) -> Path:

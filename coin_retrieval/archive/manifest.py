@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from coin_retrieval.archive.calibration import Calibration, CloseMatch
+from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.archive.schema import SCHEMA_VERSION, to_present
 from coin_retrieval.archive.similarity_scale import SimilarityScale
 from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
 from coin_retrieval.errors import ArchiveCorruptError, ArchiveSchemaError
+from coin_retrieval.files import digest_file
 from coin_retrieval.starter import ENCODER
 from coin_retrieval.types import EncoderSpec, Location
 
@@ -77,6 +80,44 @@ class FileSeal(_Part):
     sha256: str
 
 
+class Segment(_Part):
+    """Rows that were written once and are only read: vectors, and records beside them.
+
+    ``folder`` is relative to the archive's. Of its ``rows`` the version leaves out ``removed``,
+    which ``removed_file`` in the version's folder lists. ``files`` seals every file.
+    """
+
+    folder: str
+    rows: int = Field(ge=0)
+    store: Location
+    catalog: Location
+    files: dict[str, FileSeal]
+    removed: int = Field(default=0, ge=0)
+    removed_file: str | None = None
+
+    @property
+    def earlier(self) -> bool:
+        """Whether an earlier program wrote it, into its version's own folder."""
+        return self.folder.startswith("versions/")
+
+    @model_validator(mode="after")
+    def _sealed(self) -> Self:
+        if lacking := {*self.store.files, *self.catalog.files} - self.files.keys():
+            raise ValueError(f"no checksum of {', '.join(sorted(lacking))}")
+        if (self.removed_file is None) != (self.removed == 0) or self.removed > self.rows:
+            raise ValueError(f"{self.removed} of {self.rows} rows removed in {self.removed_file}")
+        return self
+
+
+class Change(_Part):
+    """How a version came to be from the one before: by which command, and how many images."""
+
+    command: str
+    added: int = 0
+    removed: int = 0
+    note: str = ""
+
+
 class ArchiveManifest(_Part):
     """One published version of an archive.
 
@@ -84,13 +125,14 @@ class ArchiveManifest(_Part):
     further setting. ``measured_recall`` is ``None`` for an exact index. ``demonstration``: every
     picture was drawn, no patient stands behind any of them.
 
-    ``store`` and ``catalog`` are settings, and their locations say where what they made lies;
-    ``files`` seals every file of the version.
+    ``store`` and ``catalog`` are settings, ``segments`` what was written with them; ``files`` seals
+    every other file of the version.
 
     ``real_mean`` is the mean embedding of the real pictures (of all, where none is real), and
     ``own_neighbours`` how close the archive's own pictures are to other cases; archives of schema 1
     have neither, and one case has no neighbours. ``similarity_scale`` says what a similarity means
-    here; before schema 4 nobody measured it. ``calibration`` is what ``coin calibrate`` found.
+    here; before schema 4 nobody measured it. All of it was measured, on a sample, when the archive
+    had ``measured_images`` images. ``calibration`` is what ``coin calibrate`` found.
 
     ``pseudonym_key`` is the fingerprint of the key that patients and slides were hashed with, never
     the key; empty where they are named as the sources name them.
@@ -100,12 +142,12 @@ class ArchiveManifest(_Part):
     version: str
     program: str
     created_at: AwareDatetime
+    change: Change
     encoder: EncoderSpec
     encoder_settings: EncoderSettings
     store: StoreSettings
-    store_location: Location
     catalog: CatalogSettings
-    catalog_location: Location
+    segments: tuple[Segment, ...]
     index_kind: str
     measured_recall: MeasuredRecall | None
     counts: Counts
@@ -116,15 +158,9 @@ class ArchiveManifest(_Part):
     real_mean: tuple[float, ...] | None = None
     own_neighbours: CloseMatch | None = None
     similarity_scale: SimilarityScale | None = None
+    measured_images: int = 0
     calibration: Calibration | None = None
     pseudonym_key: str = ""
-
-    @model_validator(mode="after")
-    def _sealed(self) -> Self:
-        located = {*self.store_location.files, *self.catalog_location.files}
-        if lacking := located - self.files.keys():
-            raise ValueError(f"no checksum of {', '.join(sorted(lacking))}")
-        return self
 
 
 def read_manifest(path: Path) -> ArchiveManifest:
@@ -182,14 +218,26 @@ def seal(path: Path) -> FileSeal:
     return FileSeal(size_bytes=path.stat().st_size, sha256=digest)
 
 
-def check_sizes(folder: Path, manifest: ArchiveManifest) -> None:
+def sealed_files(
+    layout: ArchiveLayout, manifest: ArchiveManifest
+) -> Iterator[tuple[str, Path, FileSeal]]:
+    """Every file of a version: its name for people, where it lies, and what it was."""
+    for segment in manifest.segments:
+        folder = layout.root / segment.folder
+        for name, sealed in segment.files.items():
+            shown = name if segment.earlier else f"{segment.folder}/{name}"
+            yield shown, folder / name, sealed
+    for name, sealed in manifest.files.items():
+        yield name, layout.version(manifest.version) / name, sealed
+
+
+def check_sizes(layout: ArchiveLayout, manifest: ArchiveManifest) -> None:
     """The cheap part of verification, done at every opening.
 
     Raises:
         ArchiveCorruptError: a file is missing or cut off.
     """
-    for name, sealed in manifest.files.items():
-        path = folder / name
+    for _, path, sealed in sealed_files(layout, manifest):
         size = path.stat().st_size if path.is_file() else None
         if size != sealed.size_bytes:
             raise ArchiveCorruptError(
@@ -200,22 +248,34 @@ def check_sizes(folder: Path, manifest: ArchiveManifest) -> None:
             )
 
 
-def check_seals(folder: Path, manifest: ArchiveManifest) -> None:
+def check_seals(layout: ArchiveLayout, manifest: ArchiveManifest) -> None:
     """The thorough part: every byte of every file.
 
     Raises:
         ArchiveCorruptError: a checksum does not hold.
     """
-    check_sizes(folder, manifest)
-    for name, sealed in manifest.files.items():
-        found = seal(folder / name)
-        if found != sealed:
-            raise ArchiveCorruptError(
-                f"the checksum of {folder / name} does not hold",
-                value=found.sha256,
-                expected=sealed.sha256,
-                remedy="build the archive again, or restore it from a backup",
-            )
+    check_sizes(layout, manifest)
+    for _, path, sealed in sealed_files(layout, manifest):
+        check_seal(path, sealed)
+
+
+def check_seal(path: Path, sealed: FileSeal) -> None:
+    """Every byte of one file; read again only if its size or time of change is another.
+
+    Raises:
+        ArchiveCorruptError: it is missing, or not as it was published.
+    """
+    try:
+        found = digest_file(path)
+    except OSError as error:
+        found = error.strerror or "unreadable"
+    if found != sealed.sha256:
+        raise ArchiveCorruptError(
+            f"the checksum of {path} does not hold",
+            value=found,
+            expected=sealed.sha256,
+            remedy="build the archive again, or restore it from a backup",
+        )
 
 
 def _with_model(manifest: ArchiveManifest, old: str, new: str) -> ArchiveManifest:

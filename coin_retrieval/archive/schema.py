@@ -34,14 +34,35 @@ def _name_parts(manifest: Payload) -> Payload:
     }
 
 
-def _name_patients(manifest: Payload) -> Payload:
-    """To schema 4: catalogs may name patients and slides, pseudonyms perhaps; all may be absent."""
-    return manifest
+def _name_segments(manifest: Payload) -> Payload:
+    """To schema 4: what a version's vectors and records lie in; of earlier ones in its own folder.
+
+    How close its pictures were to each other was measured on the whole of it. Catalogs may name
+    patients and slides, pseudonyms perhaps; all may be absent.
+    """
+    manifest = dict(manifest)
+    store, catalog = manifest.pop("store_location"), manifest.pop("catalog_location")
+    files = manifest.pop("files")
+    own = {*store["files"], *catalog["files"]}
+    segment = {
+        "folder": f"versions/{manifest['version']}",
+        "rows": manifest["counts"]["images"],
+        "store": store | {"parsed": store["files"]},
+        "catalog": catalog,
+        "files": {name: sealed for name, sealed in files.items() if name in own},
+    }
+    measured = manifest["counts"]["images"] if manifest.get("real_mean") else 0
+    return manifest | {
+        "change": {"command": "build", "added": manifest["counts"]["images"]},
+        "segments": [segment],
+        "files": {name: sealed for name, sealed in files.items() if name not in own},
+        "measured_images": measured,
+    }
 
 
 _STEPS: dict[int, Callable[[Payload], Payload]] = {
     1: _name_means_and_calibration,
     2: _name_parts,
-    3: _name_patients,
+    3: _name_segments,
 }
 """From which schema each step leads to the next."""

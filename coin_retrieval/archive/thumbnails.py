@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+import os
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 
 from coin_retrieval.archive.layout import ArchiveLayout
+from coin_retrieval.errors import ImageError
 from coin_retrieval.files import replace_file
-from coin_retrieval.images import encode_webp, thumbnail
+from coin_retrieval.images import decode_image, encode_webp, thumbnail
 from coin_retrieval.types import RgbImage
 
 SIDE_PX = 256
+_HEAD = 12
+_TAIL = 16
 
 
 def has_thumbnail(path: Path) -> bool:
-    """Whether it is there, and not the empty file that a power cut can leave."""
+    """Whether it is there, and not what a power cut can leave: nothing, a part, zeros at its end.
+
+    A decoder of WebP takes such zeros for a picture.
+    """
     try:
-        return path.stat().st_size > 0
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL))
+            ends = any(file.read(_TAIL))
     except FileNotFoundError:
         return False
+    return ends and head[:4] == b"RIFF" and head[8:] == b"WEBP" and _length(head) == size
+
+
+def is_whole_thumbnail(path: Path) -> bool:
+    """Whether it is there and can be decoded."""
+    try:
+        decode_image(path.read_bytes())
+    except (OSError, ImageError):
+        return False
+    return has_thumbnail(path)
 
 
 def write_thumbnail(path: Path, image: RgbImage) -> None:
@@ -26,14 +47,26 @@ def write_thumbnail(path: Path, image: RgbImage) -> None:
     replace_file(path, encode_webp(thumbnail(image, SIDE_PX)))
 
 
-def sweep_thumbnails(layout: ArchiveLayout, keep: Set[str]) -> int:
+def sweep_thumbnails(layout: ArchiveLayout, kept: Callable[[Sequence[str]], Set[str]]) -> int:
     """Delete the thumbnails of all other contents, and partial files; returns how many.
 
     A picture that was taken out of an archive must not stay behind in it.
+
+    Args:
+        kept: which of some contents are in a version; asked folder by folder.
     """
     removed = 0
-    for path in layout.thumbnails.glob("*/*"):
-        if path.suffix != ".webp" or path.stem not in keep:
-            path.unlink(missing_ok=True)
-            removed += 1
+    for folder in layout.thumbnails.glob("*"):
+        paths = list(folder.glob("*"))
+        named = [path.stem for path in paths if path.suffix == ".webp"]
+        keep = kept(named) if named else frozenset()
+        for path in paths:
+            if path.suffix != ".webp" or path.stem not in keep:
+                path.unlink(missing_ok=True)
+                removed += 1
     return removed
+
+
+def _length(head: bytes) -> int:
+    """A RIFF file's length, as its head says it."""
+    return 8 + int.from_bytes(head[4:8], "little")

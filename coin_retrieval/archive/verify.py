@@ -12,8 +12,8 @@ import numpy as np
 
 from coin_retrieval.archive.archive import Archive
 from coin_retrieval.archive.layout import ArchiveLayout
-from coin_retrieval.archive.manifest import seal
-from coin_retrieval.archive.thumbnails import has_thumbnail
+from coin_retrieval.archive.manifest import seal, sealed_files
+from coin_retrieval.archive.thumbnails import is_whole_thumbnail
 from coin_retrieval.types import ImageId, ImageRecord
 
 _BLOCK = 4096
@@ -41,9 +41,7 @@ def verify(archive: Archive) -> list[Finding]:
 
 
 def _files(archive: Archive) -> Iterator[Finding]:
-    folder = ArchiveLayout(archive.root).versions / archive.version
-    for name, sealed in archive.manifest.files.items():
-        path = folder / name
+    for name, path, sealed in sealed_files(ArchiveLayout(archive.root), archive.manifest):
         if not path.is_file():
             yield Finding("error", name, "the file is missing")
         elif seal(path) != sealed:
@@ -59,6 +57,9 @@ def _ids(archive: Archive) -> Iterator[Finding]:
     ):
         if len(lost):
             yield Finding("error", "ids", f"{len(lost)} {problem}, e.g. {lost[:3].tolist()}")
+    living = archive.catalog.ids()[archive.catalog.alive()]
+    if not np.array_equal(living, stored) and np.array_equal(np.sort(living), np.sort(stored)):
+        yield Finding("error", "rows", "vectors and records stand in another order")
 
 
 def _norms(archive: Archive) -> Iterator[Finding]:
@@ -87,8 +88,8 @@ def _counts(archive: Archive) -> Iterator[Finding]:
 
 def _pictures(archive: Archive) -> Iterator[Finding]:
     for image in _records(archive):
-        if not has_thumbnail(archive.thumbnail_path(image)):
-            yield Finding("error", f"image {image.image_id}", "the thumbnail is missing")
+        if not is_whole_thumbnail(archive.thumbnail_path(image)):
+            yield Finding("error", f"image {image.image_id}", "the thumbnail is missing or spoilt")
         path = archive.image_path(image)
         if not (path.is_file() and os.access(path, os.R_OK)):
             yield Finding(

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import (
-    URL,
-    ColumnElement,
-    Engine,
-    QueuePool,
-    Table,
-    create_engine,
-    func,
-    insert,
-    inspect,
-    literal,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import URL, Engine, QueuePool, create_engine, event, func, insert, select
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
-from coin_retrieval.catalog.tables import ADDED, SCHEMA_VERSION, Base, MetaEntry
+from coin_retrieval.catalog.tables import SCHEMA_VERSION, Base, MetaEntry
 from coin_retrieval.errors import (
     ArchiveCorruptError,
     ArchiveSchemaError,
@@ -35,7 +21,7 @@ from coin_retrieval.errors import (
 
 
 def open_database(where: str | Path) -> Engine:
-    """A SQLAlchemy URL, or an SQLite file by its path; makes what tables and columns it lacks.
+    """A SQLAlchemy URL, or an SQLite file by its path; makes the tables where there are none.
 
     Raises:
         ArchiveSchemaError: written by a newer program.
@@ -46,20 +32,15 @@ def open_database(where: str | Path) -> Engine:
     # a path may hold characters that mean something in a URL
     url = URL.create("sqlite", database=str(where)) if isinstance(where, Path) else where
     engine = _engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _write_through)
     location = engine.url.render_as_string(hide_password=True)
     with _refusing_others(location), engine.begin() as connection:
         Base.metadata.create_all(connection)
         if not connection.scalar(select(func.count()).select_from(MetaEntry)):
             version = {"key": "schema_version", "value": str(SCHEMA_VERSION)}
             connection.execute(insert(MetaEntry), [version])
-    if _check_schema(engine, location) < SCHEMA_VERSION:
-        with engine.begin() as connection:
-            for table, column in ADDED.items():
-                connection.execute(
-                    text(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
-                )
-            of_schema = update(MetaEntry).where(MetaEntry.key == "schema_version")
-            connection.execute(of_schema.values(value=str(SCHEMA_VERSION)))
+    _check_schema(engine, location)
     return engine
 
 
@@ -70,24 +51,52 @@ def open_read_only(path: Path) -> Engine:
         ArchiveSchemaError: written by a newer program.
         ArchiveCorruptError: missing, not a database, or not a catalog.
     """
-    # immutable: no lock files, so that an archive can lie on a read-only or a network disk
-    uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-    engine = create_engine(
-        "sqlite://",
-        creator=lambda: sqlite3.connect(uri, uri=True, check_same_thread=False),
-        poolclass=QueuePool,
-    )
+    engine = _read_only(path)
     _check_schema(engine, str(path))
     return engine
 
 
-def columns_in(engine: Engine, table: Table) -> list[ColumnElement[Any]]:
-    """The table's columns; those that an earlier program's catalog lacks as empty texts."""
-    present = {column["name"] for column in inspect(engine).get_columns(table.name)}
-    return [
-        column if column.name in present else literal("").label(column.name)
-        for column in table.columns
-    ]
+def _read_only(path: Path) -> Engine:
+    # immutable: no lock files, so that an archive can lie on a read-only or a network disk
+    uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+    return create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(uri, uri=True, check_same_thread=False),
+        poolclass=QueuePool,
+    )
+
+
+def open_memory() -> Engine:
+    """An empty catalog in memory, which its connections share; it is gone when all are closed."""
+    uri = f"file:catalog-{uuid.uuid4()}?mode=memory&cache=shared"
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(uri, uri=True, check_same_thread=False),
+        poolclass=QueuePool,
+        pool_reset_on_return=None,
+    )
+    Base.metadata.create_all(engine)
+    return engine
+
+
+def written_schema(path: Path) -> int:
+    """The schema of a published SQLite file.
+
+    Raises:
+        ArchiveSchemaError: written by a newer program.
+        ArchiveCorruptError: missing, not a database, or not a catalog.
+    """
+    engine = _read_only(path)
+    try:
+        return _check_schema(engine, str(path))
+    finally:
+        engine.dispose()
+
+
+def _write_through(connection: sqlite3.Connection, _: object) -> None:
+    """Nobody reads a catalog while it is written, and publishing flushes the whole file."""
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("PRAGMA journal_mode = MEMORY")
 
 
 def _engine(url: URL | str) -> Engine:

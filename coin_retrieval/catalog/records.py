@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from sqlalchemy import Row
 
 from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS
-from coin_retrieval.types import CaseRecord, DiagnosisCode, ImageId, ImageRecord, Origin
+from coin_retrieval.types import (
+    CaseRecord,
+    DiagnosisCode,
+    FileState,
+    ImageId,
+    ImageRecord,
+    Origin,
+)
 
 
 def case_values(case: CaseRecord) -> dict[str, Any]:
     """A case as the columns of its row."""
     return {
         "case_id": case.case_id,
+        "folded": case.case_id.casefold(),
         "site": case.site,
         "specimen": case.specimen,
         "stain": case.stain,
@@ -36,9 +45,13 @@ def case_record(row: Row[Any]) -> CaseRecord:
     )
 
 
-def image_values(image: ImageRecord) -> dict[str, Any]:
+def image_values(image: ImageRecord, *, row: int, source_id: int) -> dict[str, Any]:
     """An image as the columns of its row."""
     return {
+        "row": row,
+        "source_id": source_id,
+        "size_bytes": image.file.size_bytes,
+        "modified_ns": image.file.modified_ns,
         "image_id": int(image.image_id),
         "case_id": image.case_id,
         "uri": image.uri,
@@ -54,8 +67,8 @@ def image_values(image: ImageRecord) -> dict[str, Any]:
     }
 
 
-def image_record(row: Row[Any]) -> ImageRecord:
-    """A row of the image table as its record."""
+def image_record(row: Row[Any], *, source: str) -> ImageRecord:
+    """A row of the image table as its record, read from ``source``."""
     return ImageRecord(
         image_id=ImageId(row.image_id),
         case_id=row.case_id,
@@ -68,6 +81,7 @@ def image_record(row: Row[Any]) -> ImageRecord:
         mpp_um=row.mpp_um,
         origin=Origin(row.origin),
         attributes=dict(row.attributes),
+        file=FileState(source, row.size_bytes, row.modified_ns),
         slide_id=row.slide_id,
     )
 
@@ -80,3 +94,17 @@ def image_terms(case: CaseRecord, image: ImageRecord) -> dict[str, str]:
     # an attribute that is named like a field never hides the field
     terms = {**image.attributes, **terms}
     return {field: value for field, value in terms.items() if value}
+
+
+def content_key(content_hash: str) -> int:
+    """A content as a signed 64-bit number: the head of its hash."""
+    return _signed(bytes.fromhex(content_hash[:16]))
+
+
+def uri_key(uri: str) -> int:
+    """A place as a signed 64-bit number."""
+    return _signed(hashlib.blake2b(uri.encode(), digest_size=8).digest())
+
+
+def _signed(eight: bytes) -> int:
+    return int.from_bytes(eight, "little", signed=True)

@@ -1,28 +1,35 @@
 """The catalog's tables, the same in SQLite and PostgreSQL.
 
-Filters go through ``terms`` and ``image_terms``, an inverted index over the fields of the case,
-the image and the manifest's further columns alike: each distinct value once, with its case-folded
-form (SQL's own ``lower`` knows only ASCII in SQLite), and which images have it.
+Images are numbered by row, as they came. Filters go through ``terms``, an inverted index over the
+fields of the case, the image and the manifest's further columns alike: each distinct value once,
+with its case-folded form (SQL's own ``lower`` knows only ASCII in SQLite) and the rows that have it
+(:mod:`coin_retrieval.catalog.postings`). A case is found through its own table. ``arrays`` holds
+what is looked up by number: ids, contents and places of all rows.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_VERSION = 2
-"""Raised when a table changes; a catalog of a higher version is refused."""
+SCHEMA_VERSION = 3
+"""Raised when a table changes; a catalog of a higher version is refused.
 
-ADDED = {"cases": "patient_id", "images": "slide_id"}
-"""Columns that came with version 2: in catalogs of version 1 they are read as empty."""
+Those of versions 1 and 2 are read by :mod:`coin_retrieval.catalog.earlier`.
+"""
 
 
 class Base(DeclarativeBase):
     """Column types for the annotations used below."""
 
-    type_annotation_map = {str: Text, dict[str, str]: JSON, list[Any]: JSON}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012
+        str: Text,
+        bytes: LargeBinary,
+        dict[str, str]: JSON,
+        list[Any]: JSON,
+    }
 
 
 class MetaEntry(Base):
@@ -34,26 +41,36 @@ class MetaEntry(Base):
 
 
 class CaseEntry(Base):
-    """A case; ``codes`` is a list of (system, edition, code)."""
+    """A case; ``codes`` is a list of (system, edition, code), ``folded`` the id as it is found."""
 
     __tablename__ = "cases"
     case_id: Mapped[str] = mapped_column(primary_key=True)
+    folded: Mapped[str] = mapped_column(index=True)
     site: Mapped[str]
     specimen: Mapped[str]
     stain: Mapped[str]
     report: Mapped[str]
     codes: Mapped[list[Any]]
-    patient_id: Mapped[str] = mapped_column(server_default="")
+    patient_id: Mapped[str]
+
+
+class SourceEntry(Base):
+    """Where pictures were read from: a folder or a manifest."""
+
+    __tablename__ = "sources"
+    source_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    path: Mapped[str]
 
 
 class ImageEntry(Base):
     """An image of a case."""
 
     __tablename__ = "images"
-    image_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    row: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    image_id: Mapped[int] = mapped_column(BigInteger)
     case_id: Mapped[str] = mapped_column(ForeignKey("cases.case_id"), index=True)
     uri: Mapped[str]
-    content_hash: Mapped[str] = mapped_column(index=True)
+    content_hash: Mapped[str]
     width_px: Mapped[int]
     height_px: Mapped[int]
     diagnosis: Mapped[str]
@@ -61,29 +78,36 @@ class ImageEntry(Base):
     mpp_um: Mapped[float | None]
     origin: Mapped[str]
     attributes: Mapped[dict[str, str]]
-    slide_id: Mapped[str] = mapped_column(server_default="")
+    slide_id: Mapped[str]
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.source_id"))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    modified_ns: Mapped[int] = mapped_column(BigInteger)
+
+
+class FieldEntry(Base):
+    """A field and how many images have a value of it."""
+
+    __tablename__ = "fields"
+    field: Mapped[str] = mapped_column(primary_key=True)
+    images: Mapped[int]
 
 
 class TermEntry(Base):
-    """A distinct value of a field; ``folded`` is how filters compare it."""
+    """A distinct value of a field; ``folded`` is how filters compare it, ``rows`` who has it."""
 
     __tablename__ = "terms"
-    __table_args__ = (
-        UniqueConstraint("field", "value"),
-        Index("ix_terms_field_folded", "field", "folded"),
-    )
+    __table_args__ = (Index("ix_terms_field_folded", "field", "folded"),)
     term_id: Mapped[int] = mapped_column(primary_key=True)
     field: Mapped[str]
     value: Mapped[str]
     folded: Mapped[str]
+    images: Mapped[int]
+    rows: Mapped[bytes]
 
 
-class ImageTermEntry(Base):
-    """An image has a term."""
+class ArrayEntry(Base):
+    """Numbers of all rows, int64, and behind them the rows by ascending number, int32."""
 
-    __tablename__ = "image_terms"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-    term_id: Mapped[int] = mapped_column(ForeignKey("terms.term_id"), primary_key=True)
-    image_id: Mapped[int] = mapped_column(
-        BigInteger, ForeignKey("images.image_id"), primary_key=True, index=True
-    )
+    __tablename__ = "arrays"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    data: Mapped[bytes]

@@ -1,27 +1,48 @@
-"""Changes to the catalog's tables, inside a transaction that the caller holds."""
+"""Writes the catalog's tables: records as they come, and at last what they are found by."""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
-from typing import TypeVar
+from pathlib import Path
+from typing import Self, TypeVar
 
-from sqlalchemy import delete, insert, select, update
+import numpy as np
+from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DatabaseError
 
+from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS, CatalogWriter, refuse_orphans
+from coin_retrieval.catalog.database import open_database
+from coin_retrieval.catalog.postings import pack_numbers, pack_rows
 from coin_retrieval.catalog.records import (
-    case_record,
     case_values,
+    content_key,
     image_record,
-    image_terms,
     image_values,
+    uri_key,
 )
-from coin_retrieval.catalog.tables import CaseEntry, ImageEntry, ImageTermEntry, TermEntry
+from coin_retrieval.catalog.tables import (
+    ArrayEntry,
+    CaseEntry,
+    FieldEntry,
+    ImageEntry,
+    MetaEntry,
+    SourceEntry,
+    TermEntry,
+)
+from coin_retrieval.config import SqliteCatalogSettings
 from coin_retrieval.errors import InputError
-from coin_retrieval.types import CaseRecord, ImageRecord
+from coin_retrieval.types import CaseRecord, ImageId, ImageRecord, Location
 
 T = TypeVar("T")
 
+FILE = "catalog.sqlite"
+ROW_COUNT = "row_count"
+_OF_CASE = (*(name for name in CASE_FIELDS if name != "case_id"), "patient_id")
+_OF_IMAGE = (*IMAGE_FIELDS, "slide_id")
 _CHUNK = 500
 """Values in one statement: SQLite before 3.32 takes 999 variables at most."""
 
@@ -33,112 +54,147 @@ def chunks(items: Iterable[T], size: int = _CHUNK) -> Iterator[list[T]]:
         yield some
 
 
-def put_cases(connection: Connection, cases: Mapping[str, CaseRecord]) -> None:
-    """Insert or replace cases; their images stay."""
-    for some in chunks(cases):
-        query = select(CaseEntry.case_id).where(CaseEntry.case_id.in_(some))
-        present = set(connection.scalars(query))
-        for case_id in present:
-            change = update(CaseEntry).where(CaseEntry.case_id == case_id)
-            connection.execute(change.values(case_values(cases[case_id])))
-        new = [case_values(cases[case_id]) for case_id in some if case_id not in present]
-        if new:
-            connection.execute(insert(CaseEntry), new)
+class SqlCatalogWriter(CatalogWriter):
+    """Into an empty database; what rows are found by is gathered in memory and written at last."""
 
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._sources: dict[str, int] = {}
+        self._terms: dict[tuple[str, str], array[int]] = {}
+        self._rows: dict[int, int] = {}
+        self._numbers = {"ids": array("q"), "contents": array("q"), "uris": array("q")}
 
-def put_images(connection: Connection, images: Mapping[int, ImageRecord]) -> set[str]:
-    """Insert or replace images; returns the cases that lost or gained one.
+    @classmethod
+    def create(cls, settings: SqliteCatalogSettings, folder: Path) -> Self:
+        """An SQLite file in ``folder``.
 
-    Raises:
-        InputError: an image of a case that is not there.
-    """
-    cases = {image.case_id for image in images.values()}
-    present: set[str] = set()
-    for some in chunks(cases):
-        query = select(CaseEntry.case_id).where(CaseEntry.case_id.in_(some))
-        present.update(connection.scalars(query))
-    if orphans := sorted(cases - present):
-        raise InputError(
-            "images of cases that the catalog does not have",
-            value=orphans[:5],
-            expected="each image's case given with it, or before it",
-        )
-    delete_images(connection, images)
-    for some_images in chunks(images.values()):
-        connection.execute(insert(ImageEntry), [image_values(image) for image in some_images])
-    return cases
+        Raises:
+            ArchiveCorruptError: there is something else already.
+        """
+        return cls(open_database(folder / FILE))
 
-
-def delete_images(connection: Connection, ids: Iterable[int]) -> int:
-    """Remove images and their terms; returns how many were there."""
-    removed = 0
-    for some in chunks(ids):
-        connection.execute(delete(ImageTermEntry).where(ImageTermEntry.image_id.in_(some)))
-        result = connection.execute(delete(ImageEntry).where(ImageEntry.image_id.in_(some)))
-        removed += result.rowcount
-    return removed
-
-
-def delete_unused(connection: Connection) -> None:
-    """Remove cases without images and terms that no image has."""
-    of_case = select(ImageEntry.image_id).where(ImageEntry.case_id == CaseEntry.case_id)
-    connection.execute(delete(CaseEntry).where(~of_case.exists()))
-    _delete_unused_terms(connection)
-
-
-def index_terms(connection: Connection, case_ids: Iterable[str]) -> None:
-    """Write anew what the images of these cases can be found by."""
-    known: dict[tuple[str, str], int] = {}
-    for some in chunks(sorted(case_ids)):
-        cases = {
-            row.case_id: case_record(row)
-            for row in connection.execute(
-                select(CaseEntry.__table__).where(CaseEntry.case_id.in_(some))
+    def put(self, cases: Iterable[CaseRecord], images: Iterable[ImageRecord]) -> None:
+        """Append images, and add or replace cases: all or none."""
+        by_id = {case.case_id: case for case in cases}
+        new = list(images)
+        ids = {int(image.image_id) for image in new}
+        if len(ids) < len(new) or ids & self._rows.keys():
+            raise InputError("an image came twice", expected="each image once")
+        with self._writing(), self._engine.begin() as connection:
+            present: set[str] = set()
+            for some in chunks({image.case_id for image in new} - by_id.keys()):
+                query = select(CaseEntry.case_id).where(CaseEntry.case_id.in_(some))
+                present.update(connection.scalars(query))
+            refuse_orphans(new, present | by_id.keys())
+            self._put_cases(connection, by_id)
+            for path in {image.file.source for image in new} - self._sources.keys():
+                self._sources[path] = len(self._sources)
+                source = {"source_id": self._sources[path], "path": path}
+                connection.execute(insert(SourceEntry), [source])
+            first = len(self._numbers["ids"])
+            rows = (
+                image_values(image, row=row, source_id=self._sources[image.file.source])
+                for row, image in enumerate(new, start=first)
             )
-        }
-        images = [
-            image_record(row)
-            for row in connection.execute(
-                select(ImageEntry.__table__).where(ImageEntry.case_id.in_(some))
-            )
-        ]
-        for few in chunks(image.image_id for image in images):
-            connection.execute(delete(ImageTermEntry).where(ImageTermEntry.image_id.in_(few)))
-        pairs = [
-            (image.image_id, term)
-            for image in images
-            for term in image_terms(cases[image.case_id], image).items()
-        ]
-        _number_terms(connection, {term for _, term in pairs}, known)
-        rows = [{"term_id": known[term], "image_id": image_id} for image_id, term in pairs]
-        if rows:
-            connection.execute(insert(ImageTermEntry), rows)
-    _delete_unused_terms(connection)
+            for some_rows in chunks(rows):
+                connection.execute(insert(ImageEntry), some_rows)
+        for image in new:
+            self._note(image)
 
+    def _put_cases(self, connection: Connection, cases: Mapping[str, CaseRecord]) -> None:
+        for some in chunks(cases):
+            query = select(CaseEntry.case_id).where(CaseEntry.case_id.in_(some))
+            present = set(connection.scalars(query))
+            for name in present:
+                change = update(CaseEntry).where(CaseEntry.case_id == name)
+                connection.execute(change.values(case_values(cases[name])))
+            if new := [case_values(cases[name]) for name in some if name not in present]:
+                connection.execute(insert(CaseEntry), new)
 
-def _number_terms(
-    connection: Connection, terms: set[tuple[str, str]], known: dict[tuple[str, str], int]
-) -> None:
-    """Fill ``known`` with the number of each term, making those that are new."""
-    unknown = terms - known.keys()
-    _look_up(connection, unknown, known)
-    new = sorted(unknown - known.keys())
-    if new:
-        rows = [{"field": f, "value": v, "folded": v.casefold()} for f, v in new]
-        connection.execute(insert(TermEntry), rows)
-        _look_up(connection, set(new), known)
+    def images(self, ids: Iterable[ImageId]) -> dict[ImageId, ImageRecord]:
+        """Records of the ids that were put."""
+        paths = {number: path for path, number in self._sources.items()}
+        found: dict[ImageId, ImageRecord] = {}
+        query = select(ImageEntry.__table__)
+        with self._engine.connect() as connection:
+            for some in chunks(self._rows[int(i)] for i in ids if int(i) in self._rows):
+                for row in connection.execute(query.where(ImageEntry.row.in_(some))):
+                    found[ImageId(row.image_id)] = image_record(row, source=paths[row.source_id])
+        return found
 
+    def seal(self) -> Location:
+        """The SQLite file, or of a server the database."""
+        self.finish()
+        database = self._engine.url.database or ""
+        self.close()
+        if self._engine.dialect.name == "sqlite":
+            return Location(files=(Path(database).name,))
+        return Location(collection=database)
 
-def _look_up(
-    connection: Connection, terms: set[tuple[str, str]], known: dict[tuple[str, str], int]
-) -> None:
-    for field in {field for field, _ in terms}:
-        query = select(TermEntry.value, TermEntry.term_id).where(TermEntry.field == field)
-        for some in chunks(value for name, value in terms if name == field):
-            for value, number in connection.execute(query.where(TermEntry.value.in_(some))):
-                known[field, value] = number
+    def finish(self) -> None:
+        """Write what rows are found by."""
+        with self._writing(), self._engine.begin() as connection:
+            columns = [getattr(CaseEntry, name) for name in _OF_CASE]
+            of_cases = select(ImageEntry.row, *columns).join(CaseEntry).order_by(ImageEntry.row)
+            for row, *values in connection.execute(of_cases):
+                for name, value in zip(_OF_CASE, values, strict=True):
+                    self._have(row, name, value)
+            count = len(self._numbers["ids"])
+            fields: dict[str, int] = {}
+            for field, value in self._terms:
+                fields[field] = fields.get(field, 0) + len(self._terms[field, value])
+            for some in chunks(sorted(self._terms)):
+                rows = [
+                    {
+                        "field": field,
+                        "value": value,
+                        "folded": value.casefold(),
+                        "images": len(self._terms[field, value]),
+                        "rows": pack_rows(self._terms[field, value], row_count=count),
+                    }
+                    for field, value in some
+                ]
+                connection.execute(insert(TermEntry), rows)
+            if fields:
+                entries = [{"field": name, "images": n} for name, n in fields.items()]
+                connection.execute(insert(FieldEntry), entries)
+            arrays = [
+                {"name": name, "data": pack_numbers(np.array(numbers, np.int64))}
+                for name, numbers in self._numbers.items()
+            ]
+            connection.execute(insert(ArrayEntry), arrays)
+            connection.execute(insert(MetaEntry), [{"key": ROW_COUNT, "value": str(count)}])
 
+    def close(self) -> None:
+        """Release files and connections."""
+        self._engine.dispose()
 
-def _delete_unused_terms(connection: Connection) -> None:
-    of_term = select(ImageTermEntry.image_id).where(ImageTermEntry.term_id == TermEntry.term_id)
-    connection.execute(delete(TermEntry).where(~of_term.exists()))
+    def _note(self, image: ImageRecord) -> None:
+        row = len(self._numbers["ids"])
+        self._rows[int(image.image_id)] = row
+        self._numbers["ids"].append(int(image.image_id))
+        self._numbers["contents"].append(content_key(image.content_hash))
+        self._numbers["uris"].append(uri_key(image.uri))
+        for name in _OF_IMAGE:
+            self._have(row, name, str(getattr(image, name)))
+        for name, value in image.attributes.items():
+            # an attribute that is named like a field never hides the field
+            if name not in ("case_id", *_OF_CASE, *_OF_IMAGE):
+                self._have(row, name, value)
+
+    def _have(self, row: int, field: str, value: str) -> None:
+        """Note that a row has a value; empty values are none."""
+        if value:
+            self._terms.setdefault((field, value), array("I")).append(row)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A disk that is full or fails is that error, whoever noticed it.
+
+        Raises:
+            OSError: the database cannot be written.
+        """
+        try:
+            yield
+        except DatabaseError as error:
+            raise OSError(None, str(error.orig), self._engine.url.database) from error

@@ -28,10 +28,10 @@ from coin_retrieval.types import (
     Embeddings,
     Hit,
     ImageId,
-    ImageIds,
     ImageRecord,
     Match,
     RgbImage,
+    RowMask,
 )
 
 _IMAGES_A_CASE = 4
@@ -98,8 +98,8 @@ class CaseSearch:
         self._catalog = catalog
         self._likeness = Likeness(thumbnail)
 
-    def select(self, where: Where, watch: Stopwatch) -> ImageIds | None:
-        """The images that fit a filter, int64 [n]; ``None``, for all, if it is empty.
+    def select(self, where: Where, watch: Stopwatch) -> RowMask | None:
+        """The images that fit a filter, by row; ``None``, for all, if it is empty.
 
         Raises:
             FilterError: a field that the catalog does not have.
@@ -107,7 +107,7 @@ class CaseSearch:
         if not where:
             return None
         with watch.stage("catalog"):
-            return self._catalog.select(where)
+            return self._catalog.mask(where)
 
     def find(
         self,
@@ -115,7 +115,7 @@ class CaseSearch:
         k: int,
         watch: Stopwatch,
         *,
-        allowed: ImageIds | None = None,
+        allowed: RowMask | None = None,
         diversity: float = 0.0,
         near_duplicates: bool = False,
         own: Sequence[str] = (),
@@ -159,7 +159,7 @@ class CaseSearch:
         if fused.method != "rrf":
             nearest.sort(key=lambda case: -case.similarity)
         cases = [by_case[case_id] for case_id in chosen] if diversity else nearest[:k]
-        exact = self._store.exact or allowed is not None
+        exact = self._store.is_exact(allowed)
         return Found(
             cases=tuple(cases),
             nearest=tuple(nearest),
@@ -190,7 +190,7 @@ class CaseSearch:
         fused: FusedQuery,
         count: int,
         watch: Stopwatch,
-        allowed: ImageIds | None,
+        allowed: RowMask | None,
         *,
         fold: bool,
     ) -> _Near:
@@ -241,7 +241,7 @@ class CaseSearch:
         return tuple(near.cases[place] for place in places)
 
     def _rank(
-        self, fused: FusedQuery, wanted: int, allowed: ImageIds | None
+        self, fused: FusedQuery, wanted: int, allowed: RowMask | None
     ) -> tuple[list[Hit], bool, tuple[Ranks, ...]]:
         """Hits, best first, whether there are no others, and the rankings that were fused."""
         if fused.method == "mean" or len(fused.rows) == 1:
@@ -255,22 +255,26 @@ class CaseSearch:
         ids = reciprocal_rank_fusion(rankings, fused.weights)
         return self._measure(ids, fused), exhausted, tuple(map(ranks_of, rankings))
 
-    def ranks(self, rows: Embeddings, allowed: ImageIds | None) -> list[Ranks]:
+    def ranks(self, rows: Embeddings, allowed: RowMask | None) -> list[Ranks]:
         """Where each row [n dim] alone finds its first :data:`DEPTH` images."""
         return [ranks_of(hits) for hits in self._store.search(rows, DEPTH, allowed=allowed)]
 
     def _further_images(
-        self, order: Sequence[str], near: Collection[ImageId], allowed: ImageIds | None
+        self, order: Sequence[str], near: Collection[ImageId], allowed: RowMask | None
     ) -> dict[ImageId, ImageRecord]:
         """These cases' images that the filter allows and that are not near the query."""
-        fitting = None if allowed is None else set(allowed.tolist())
         images = self._catalog.images_of(order)
-        return {
-            image.image_id: image
+        further = [
+            image
             for case_id in order
             for image in images.get(case_id, ())
-            if image.image_id not in near and (fitting is None or image.image_id in fitting)
-        }
+            if image.image_id not in near
+        ]
+        if allowed is not None:
+            rows = self._store.rows(np.array([image.image_id for image in further], np.int64))
+            fitting = (rows >= 0) & allowed[rows]
+            further = [image for image, fits in zip(further, fitting, strict=True) if fits]
+        return {image.image_id: image for image in further}
 
     def _measure(self, ids: Sequence[ImageId], fused: FusedQuery) -> list[Hit]:
         """Hits of given images, in their order."""

@@ -37,7 +37,7 @@ from coin_retrieval.search.result import SearchResult
 from coin_retrieval.search.rivals import Rival, rivals_of
 from coin_retrieval.search.support import Support, one_label, support_of
 from coin_retrieval.timing import Stopwatch
-from coin_retrieval.types import CaseMatch, Embeddings, ImageIds, RgbImage, SearchMode
+from coin_retrieval.types import CaseMatch, Embeddings, RgbImage, RowMask, SearchMode
 
 _NO_WORDS = EmbeddedWords(None, None, ())
 NONE_PASSED = "no drawing shows what the report says: searched by the text alone"
@@ -216,7 +216,7 @@ class Retriever:
     ) -> tuple[Rival, ...]:
         own = [case.case.case_id for case in found.own]
 
-        def nearest(k: int, allowed: ImageIds) -> Sequence[CaseMatch]:
+        def nearest(k: int, allowed: RowMask) -> Sequence[CaseMatch]:
             return self._cases.find(asked.fused, k, watch, allowed=allowed, own=own).cases
 
         return rivals_of(support, self.archive.catalog, where, nearest)
@@ -311,7 +311,7 @@ class Retriever:
         return tuple(dict.fromkeys((*plan.query.liked, *holders)))
 
     def _explained(
-        self, found: Found, asked: _Asked, allowed: ImageIds | None, ranked: bool
+        self, found: Found, asked: _Asked, allowed: RowMask | None, ranked: bool
     ) -> tuple[CaseMatch, ...]:
         """The cases with every match's parts."""
         ids = [match.image.image_id for case in found.cases for match in case.matches]

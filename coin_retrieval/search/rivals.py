@@ -13,7 +13,7 @@ import numpy as np
 
 from coin_retrieval.catalog.base import Catalog, Where
 from coin_retrieval.search.support import DiagnosisShare, Support
-from coin_retrieval.types import CaseMatch, ImageIds, Origin
+from coin_retrieval.types import CaseMatch, Origin, RowMask
 
 RIVALS = 3
 """At most so many are shown, and two at least: where none is among the nearest, the next ones."""
@@ -29,7 +29,7 @@ _UNTELLING = frozenset({"source", "split"})
 """Columns that say where a picture came from, and nothing of what it shows."""
 _MAJORITY = 0.6
 
-Find = Callable[[int, ImageIds], Sequence[CaseMatch]]
+Find = Callable[[int, RowMask], Sequence[CaseMatch]]
 """The nearest cases of a query, so many at most, among these images only."""
 
 
@@ -70,17 +70,17 @@ def rivals_of(support: Support, catalog: Catalog, where: Where, find: Find) -> t
     shares = {share.diagnosis: share for share in support.shares if share.diagnosis}
     if not shares:
         return ()
-    within = catalog.select({**where, "origin": (Origin.REAL,)})
+    within = catalog.mask({**where, "origin": (Origin.REAL,)})
     named = list(shares)[: RIVALS + 1]
     of_each = {diagnosis: _of(catalog, diagnosis, within) for diagnosis in named}
-    left = np.setdiff1d(within, np.concatenate(list(of_each.values())), assume_unique=True)
-    while len(named) <= _LEAST and len(left):
+    left = within & ~np.logical_or.reduce(list(of_each.values()))
+    while len(named) <= _LEAST and left.any():
         diagnosis = next(iter(_diagnoses(find(1, left))), "")
-        ids = _of(catalog, diagnosis, within) if diagnosis else _unnamed(catalog, left)
+        told = _of(catalog, diagnosis, within) if diagnosis else _unnamed(catalog, left)
         if diagnosis:
             named.append(diagnosis)
-            of_each[diagnosis] = ids
-        left = np.setdiff1d(left, ids, assume_unique=True)
+            of_each[diagnosis] = told
+        left &= ~told
     nearest = {diagnosis: find(COMPARED, of_each[diagnosis]) for diagnosis in named}
     leading = nearest[named[0]]
     return tuple(
@@ -112,15 +112,13 @@ def differences(cases: Sequence[CaseMatch], leading: Sequence[CaseMatch]) -> tup
     )
 
 
-def _of(catalog: Catalog, diagnosis: str, within: ImageIds) -> ImageIds:
-    ids = catalog.select({"diagnosis": (diagnosis,)})
-    return np.intersect1d(ids, within, assume_unique=True)
+def _of(catalog: Catalog, diagnosis: str, within: RowMask) -> RowMask:
+    return catalog.mask({"diagnosis": (diagnosis,)}) & within
 
 
-def _unnamed(catalog: Catalog, left: ImageIds) -> ImageIds:
+def _unnamed(catalog: Catalog, left: RowMask) -> RowMask:
     """Of those that are left, all without a diagnosis."""
-    named = catalog.select({"diagnosis": tuple(catalog.values("diagnosis"))})
-    return np.setdiff1d(left, named, assume_unique=True)
+    return left & ~catalog.mask({"diagnosis": tuple(catalog.values("diagnosis"))})
 
 
 def _diagnoses(cases: Iterable[CaseMatch]) -> Iterable[str]:

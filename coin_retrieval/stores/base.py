@@ -1,42 +1,35 @@
-"""The vector store's role: which image ids are near?"""
+"""The vector store's roles: which image ids are near, and writing what is then only read."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 
 from coin_retrieval.errors import InputError
-from coin_retrieval.types import Embeddings, Hit, ImageId, ImageIds, Location
+from coin_retrieval.files import Closing
+from coin_retrieval.types import Embeddings, Hit, ImageId, ImageIds, Location, RowMask
+
+SCANNED_ROWS = 131_072
+"""Rows of a segment that is scanned: larger ones are not searched faster, and written at once."""
 
 _TIE = 1e-6
 """Similarities this close are the same: summing in another order changes the last digits."""
 
 
-class VectorStore(ABC):
-    """Embeddings under stable ids. Similarity is cosine: the inner product of unit rows."""
+class VectorStore(Closing):
+    """Embeddings under stable ids, for reading. Similarity is cosine: the inner product of unit
+    rows.
+
+    Rows are numbered as they were written; those that were taken out since keep their numbers and
+    are otherwise not there.
+    """
 
     dim: int
 
-    @classmethod
-    @abstractmethod
-    def create(cls, settings: Any, *, dim: int) -> Self:
-        """An empty store of ``dim``-wide rows, as its own settings say."""
-
-    @classmethod
-    @abstractmethod
-    def open(cls, settings: Any, folder: Path, location: Location, *, dim: int) -> Self:
-        """What :meth:`seal` left in ``folder`` or on a server; searched as the settings say now.
-
-        Raises:
-            ArchiveCorruptError: not such a store, or one of another width.
-        """
-
     @property
     def exact(self) -> bool:
-        """Whether unfiltered searches find exactly the nearest; filtered ones always do."""
+        """Whether unfiltered searches find exactly the nearest."""
         return True
 
     @property
@@ -44,46 +37,32 @@ class VectorStore(ABC):
         """What the index is, for people, with the numbers that decide its recall."""
         return "exact"
 
-    def add(self, ids: ImageIds, embeddings: Embeddings) -> None:
-        """Add rows: int64 [n], float32 [n dim] of L2 norm 1. An id that is present is replaced.
-
-        Raises:
-            InputError: shapes that do not fit, or an id given twice.
-        """
-        self._check_rows(embeddings)
-        if ids.shape != (len(embeddings),) or len(np.unique(ids)) != len(ids):
-            raise InputError(
-                "ids do not fit the embeddings",
-                value=f"{ids.shape} ids, {len(np.unique(ids))} distinct, {len(embeddings)} rows",
-                expected="one distinct id a row",
-            )
-        if len(ids):
-            self._remove(ids)
-            self._add(np.ascontiguousarray(ids, np.int64), np.ascontiguousarray(embeddings))
-
-    def remove(self, ids: ImageIds) -> int:
-        """Remove rows; returns how many were there."""
-        return self._remove(np.ascontiguousarray(ids, np.int64)) if len(ids) else 0
+    def is_exact(self, allowed: ImageIds | RowMask | None) -> bool:
+        """Whether a search with this filter finds exactly the nearest."""
+        return self.exact
 
     def search(
-        self, queries: Embeddings, k: int, *, allowed: ImageIds | None = None
+        self, queries: Embeddings, k: int, *, allowed: ImageIds | RowMask | None = None
     ) -> list[list[Hit]]:
-        """The ``k`` nearest ids of each query, best first; fewer where fewer are allowed.
+        """The ``k`` nearest ids of each query, best first; fewer only where fewer are allowed.
 
         Args:
             queries: float32 [n dim], rows of L2 norm 1.
             k: at least 1.
-            allowed: only these ids may be found; ``None`` allows all, an empty array none.
+            allowed: only these may be found: ids, or a boolean for every row as a catalog's
+                ``mask`` gives it; ``None`` allows all.
 
         Raises:
             InputError: shapes that do not fit, or ``k`` below 1.
         """
-        self._check_rows(queries)
+        check_rows(queries, self.dim)
         if k < 1:
             raise InputError("k out of range", value=k, expected="at least 1")
-        if not len(self) or (allowed is not None and not len(allowed)):
+        mask = None if allowed is None else self._mask(allowed)
+        count = len(self) if mask is None else int(np.count_nonzero(mask))
+        if not count:
             return [[] for _ in queries]
-        return self._search(np.ascontiguousarray(queries), min(k, len(self)), allowed)
+        return self._search(np.ascontiguousarray(queries), min(k, count), mask)
 
     def recall(self, queries: Embeddings, *, k: int = 10) -> float:
         """Measured: the share of the ``k`` truly nearest rows that :meth:`search` finds.
@@ -98,8 +77,7 @@ class VectorStore(ABC):
                 expected="at least one of each",
             )
         found = self.search(queries, k)
-        # through a filter that lets everything pass, because filtered searches are exact
-        truth = self.search(queries, k, allowed=self.ids())
+        truth = self.nearest(queries, min(k, len(self)))
         shares = [
             # by similarity, not by id: of rows that are equally near, any will do
             sum(hit.similarity >= best[-1].similarity - _TIE for hit in hits) / len(best)
@@ -107,21 +85,36 @@ class VectorStore(ABC):
         ]
         return float(np.mean(shares))
 
-    def _check_rows(self, rows: Embeddings) -> None:
-        if rows.ndim != 2 or rows.shape[1] != self.dim or rows.dtype != np.float32:
-            raise InputError(
-                "embeddings do not fit the store",
-                value=f"{rows.dtype} {rows.shape}",
-                expected=f"float32 [n {self.dim}]",
-            )
+    def _mask(self, allowed: ImageIds | RowMask) -> RowMask:
+        if allowed.dtype == np.bool_:
+            if allowed.shape != (self.row_count,):
+                raise InputError(
+                    "the filter does not fit the store",
+                    value=f"{allowed.shape} rows",
+                    expected=f"({self.row_count},)",
+                )
+            return allowed.view(np.bool_)
+        mask = np.zeros(self.row_count, np.bool_)
+        rows = self.rows(np.ascontiguousarray(allowed, np.int64))
+        mask[rows[rows >= 0]] = True
+        return mask
 
-    @abstractmethod
     def __len__(self) -> int:
-        """How many rows it holds."""
+        """How many rows can be found."""
+        return len(self.ids())
+
+    @property
+    @abstractmethod
+    def row_count(self) -> int:
+        """How many rows were written, those taken out since among them."""
 
     @abstractmethod
     def ids(self) -> ImageIds:
-        """All ids, int64 [n], in no particular order."""
+        """The ids that can be found, int64 [n], in the order of their rows."""
+
+    @abstractmethod
+    def rows(self, ids: ImageIds) -> np.ndarray:
+        """The row of each id, int64 [n]; -1 where there is none."""
 
     @abstractmethod
     def vectors(self, ids: ImageIds) -> Embeddings:
@@ -132,20 +125,70 @@ class VectorStore(ABC):
         """
 
     @abstractmethod
-    def seal(self, folder: Path) -> Location:
-        """Keep everything as it is now, in files of ``folder`` or on a server; says where."""
+    def nearest(self, queries: Embeddings, k: int) -> list[list[Hit]]:
+        """What an exact search finds."""
 
-    def close(self) -> None:  # noqa: B027  most have nothing to release
+    def close(self) -> None:
         """Release files and connections."""
+
+    @abstractmethod
+    def _search(self, queries: Embeddings, k: int, mask: RowMask | None) -> list[list[Hit]]: ...
+
+
+class StoreWriter(ABC):
+    """Rows on their way into files or onto a server, where a :class:`VectorStore` reads them."""
+
+    dim: int
+
+    @property
+    def most_rows(self) -> int:
+        """How many rows an archive's segment of this kind may have, however many there are."""
+        return SCANNED_ROWS
+
+    def add(self, ids: ImageIds, embeddings: Embeddings) -> None:
+        """Append rows: int64 [n], float32 [n dim] of L2 norm 1. No id may come twice.
+
+        Raises:
+            InputError: shapes that do not fit, or an id given twice.
+        """
+        check_rows(embeddings, self.dim)
+        if ids.shape != (len(embeddings),) or len(np.unique(ids)) != len(ids):
+            raise InputError(
+                "ids do not fit the embeddings",
+                value=f"{ids.shape} ids, {len(np.unique(ids))} distinct, {len(embeddings)} rows",
+                expected="one distinct id a row",
+            )
+        if len(ids):
+            self._add(np.ascontiguousarray(ids, np.int64), np.ascontiguousarray(embeddings))
+
+    @abstractmethod
+    def seal(self) -> Location:
+        """Keep everything for ever; says where. Nothing can be added any more.
+
+        Raises:
+            InputError: an id came twice.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what is being written; without :meth:`seal` it is nothing."""
 
     @abstractmethod
     def _add(self, ids: ImageIds, embeddings: Embeddings) -> None: ...
 
-    @abstractmethod
-    def _remove(self, ids: ImageIds) -> int: ...
 
-    @abstractmethod
-    def _search(self, queries: Embeddings, k: int, allowed: ImageIds | None) -> list[list[Hit]]: ...
+def check_rows(rows: Embeddings, dim: int) -> None:
+    """Refuse what is not float32 [n dim].
+
+    Raises:
+        InputError: another type or shape.
+    """
+    if rows.ndim != 2 or rows.shape[1] != dim or rows.dtype != np.float32:
+        raise InputError(
+            "embeddings do not fit the store",
+            value=f"{rows.dtype} {rows.shape}",
+            expected=f"float32 [n {dim}]",
+        )
 
 
 def to_hits(ids: ImageIds, similarities: np.ndarray) -> list[Hit]:

@@ -1,4 +1,4 @@
-"""Vectors in a FAISS index under stable ids."""
+"""Vectors by row in FAISS's own formats, mapped into memory; ids beside them."""
 
 from __future__ import annotations
 
@@ -9,94 +9,131 @@ import numpy as np
 
 from coin_retrieval.config import FaissStoreSettings, HnswIndex, IvfIndex
 from coin_retrieval.errors import ArchiveCorruptError, NotFoundError
+from coin_retrieval.row_ids import RowIds
 from coin_retrieval.stores.base import VectorStore, to_hits
+from coin_retrieval.stores.faiss_files import (
+    IDS,
+    INDEX,
+    VECTORS,
+    open_earlier,
+    open_ids,
+    open_index,
+    open_vectors,
+)
 from coin_retrieval.stores.faiss_module import faiss
-from coin_retrieval.types import Embeddings, Hit, ImageIds, Location
+from coin_retrieval.types import Embeddings, Hit, ImageIds, Location, RowMask
 
-_EXACT = FaissStoreSettings()
-_FILE = "vectors.faiss"
 _PROBED_SHARE = 1 / 16
-_ROWS_A_LIST = 39
-"""FAISS's k-means wants at least 39 training points a centroid (``ClusteringParameters``)."""
+_PROPOSED = 4
+"""How many times as many rows as are asked for an approximate index proposes."""
+
+_SCANNED_SHARE = 0.1
+"""Filters that let fewer rows pass are exact scans: an index would walk past most of its rows."""
 
 
 class FaissStore(VectorStore):
-    """Inner product over unit rows; ``flat`` scans all rows, ``ivf`` and ``hnsw`` approximate.
+    """Inner product over unit rows: a scan, or an index (``ivf``, ``hnsw``) that proposes rows.
 
-    ``ivf`` stays flat while it has few rows: an exact scan of 10,000 takes under 2 ms. A filter
-    never costs hits: ``flat`` and ``ivf`` scan exactly the allowed rows, and so does ``hnsw``,
-    whose graph walk would lose them (faiss issues 3186, 5504). A search that comes back short is
-    repeated as an exact scan.
-
-    Reading is thread-safe, changing is not.
+    What an index proposes is ranked by the rows themselves. Where a filter leaves few rows, or the
+    index finds fewer than there are, the rows are scanned.
     """
 
-    def __init__(self, dim: int, settings: FaissStoreSettings = _EXACT) -> None:
-        self.dim = dim
-        self._wanted = settings.index
-        self._index = self._empty_index()
-        self._positions = _Positions(_index_ids(self._index))
-
-    @classmethod
-    def create(cls, settings: FaissStoreSettings, *, dim: int) -> Self:
-        """An empty index of ``dim``-wide rows."""
-        return cls(dim, settings)
+    def __init__(
+        self,
+        settings: FaissStoreSettings,
+        vectors: Any,
+        row_ids: RowIds,
+        index: Any | None = None,
+        alive: RowMask | None = None,
+    ) -> None:
+        self.dim = int(vectors.d)
+        self._settings = settings.index
+        self._flat = vectors
+        self._row_ids = row_ids
+        self._index = index
+        self._alive = alive
+        self._alive_count = len(row_ids) if alive is None else int(np.count_nonzero(alive))
+        count = len(row_ids) * self.dim
+        self._vectors: Embeddings = (
+            faiss.rev_swig_ptr(vectors.get_xb(), count).reshape(-1, self.dim)
+            if count
+            else np.empty((0, self.dim), np.float32)
+        )
 
     @classmethod
     def open(
-        cls, settings: FaissStoreSettings, folder: Path, location: Location, *, dim: int
+        cls,
+        settings: FaissStoreSettings,
+        folder: Path,
+        location: Location,
+        *,
+        dim: int,
+        alive: RowMask | None = None,
     ) -> Self:
-        """Open what :meth:`seal` wrote; how widely it searches is what the settings say.
+        """What :class:`FaissStoreWriter` sealed; how widely it searches is what the settings say.
+
+        Args:
+            alive: which rows are there; ``None`` for all.
 
         Raises:
-            ArchiveCorruptError: no FAISS index, or one of another width or metric.
+            ArchiveCorruptError: not such files, or of another width.
         """
-        path = folder.joinpath(*location.files)
-        try:
-            index = faiss.read_index(str(path))
-        except RuntimeError as error:
+        if location.files == (VECTORS,):
+            vectors, row_ids, index = open_earlier(folder / VECTORS, dim=dim)
+            return cls(settings, vectors, row_ids, index, alive)
+        if not {VECTORS, IDS} <= set(location.files):
             raise ArchiveCorruptError(
-                "the vector index cannot be read",
-                value=str(path),
-                expected="a FAISS index that this program wrote",
-                remedy="build the archive again",
-            ) from error
-        if index.d != dim or index.metric_type != faiss.METRIC_INNER_PRODUCT:
-            raise ArchiveCorruptError(
-                f"{path} is not the index of this archive",
-                value=f"{index.d}-d, metric {index.metric_type}",
-                expected=f"{dim}-d, inner product",
+                "the archive names no vectors",
+                value=location.files,
+                expected=f"{VECTORS}, {IDS}",
                 remedy="build the archive again",
             )
-        store = cls(dim, settings)
-        store._index = index
-        store._positions = _Positions(_index_ids(store._index))
-        store._set_search_width()
-        return store
+        row_ids = open_ids(folder / IDS)
+        vectors = open_vectors(folder / VECTORS, count=len(row_ids), dim=dim)
+        index = None
+        if INDEX in location.files:
+            index = open_index(folder / INDEX, count=len(row_ids), dim=dim)
+        return cls(settings, vectors, row_ids, index, alive)
 
     @property
     def exact(self) -> bool:
         """Whether unfiltered searches are exact too."""
-        return isinstance(self._index, faiss.IndexIDMap2) and isinstance(
-            self._rows, faiss.IndexFlat
-        )
+        return self._index is None
+
+    def is_exact(self, allowed: ImageIds | RowMask | None) -> bool:
+        """Few rows are scanned."""
+        if self.exact or allowed is None:
+            return self.exact
+        return self._scanned(int(np.count_nonzero(self._mask(allowed))))
 
     @property
     def kind(self) -> str:
-        """What the index is now, with the numbers that decide its recall."""
-        if self.exact:
+        """What the index is, with the numbers that decide its recall."""
+        if self._index is None:
             return "flat"
-        if self._is_ivf:
-            return f"ivf ({self._index.nlist} lists, {self._index.nprobe} probed)"
-        graph = self._rows.hnsw
-        return f"hnsw ({graph.nb_neighbors(1)} links, ef {graph.efSearch})"
+        if isinstance(self._index, faiss.IndexIVF):
+            return f"ivf ({self._index.nlist} lists, {self._probes()} probed)"
+        return f"hnsw ({self._index.hnsw.nb_neighbors(1)} links, ef {self._ef()})"
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return self._alive_count
+
+    @property
+    def row_count(self) -> int:
+        """How many rows were written."""
+        return len(self._row_ids)
 
     def ids(self) -> ImageIds:
-        """All ids, int64 [n], in no particular order."""
-        return self._positions.ids.copy()
+        """All ids that can be found, int64 [n], in the order of their rows."""
+        ids = np.asarray(self._row_ids.ids)
+        return ids.copy() if self._alive is None else ids[self._alive]
+
+    def rows(self, ids: ImageIds) -> np.ndarray:
+        """The row of each id, int64 [n]; -1 where there is none."""
+        rows = self._row_ids.rows(ids)
+        if self._alive is not None and self.row_count:
+            rows = np.where((rows >= 0) & self._alive[rows], rows, -1)
+        return rows
 
     def vectors(self, ids: ImageIds) -> Embeddings:
         """The stored rows of these ids, float32 [n dim], in their order.
@@ -105,155 +142,87 @@ class FaissStore(VectorStore):
             NotFoundError: an id is not there.
         """
         wanted = np.ascontiguousarray(ids, np.int64)
-        missing = wanted[~self._positions.contains(wanted)]
-        if len(missing):
+        rows = self.rows(wanted)
+        if np.any(rows < 0):
             raise NotFoundError(
                 "no such id in the store",
-                value=missing[:5].tolist(),
+                value=wanted[rows < 0][:5].tolist(),
                 expected=f"ids among the {len(self)} stored",
             )
-        rows = np.empty((len(wanted), self.dim), np.float32)
-        if len(wanted):
-            self._index.reconstruct_batch(wanted, rows)
-        return rows
+        return np.ascontiguousarray(self._vectors[rows])
 
-    def seal(self, folder: Path) -> Location:
-        """Write everything to one file, in FAISS's own format."""
-        faiss.write_index(self._index, str(folder / _FILE))
-        return Location(files=(_FILE,))
+    def nearest(self, queries: Embeddings, k: int) -> list[list[Hit]]:
+        """What a scan of all rows finds."""
+        return self._hits(*self._scan(queries, k, self._alive))
 
-    def _add(self, ids: ImageIds, embeddings: Embeddings) -> None:
-        self._index.add_with_ids(embeddings, ids)
-        wanted = self._wanted
-        if isinstance(wanted, IvfIndex) and not self._is_ivf and len(self) >= wanted.train_from:
-            present = _index_ids(self._index)
-            rows = np.empty((len(present), self.dim), np.float32)
-            self._index.reconstruct_batch(present, rows)
-            self._index = _ivf_index(rows, present, wanted.lists)
-            self._set_search_width()
-        self._positions = _Positions(_index_ids(self._index))
+    def _search(self, queries: Embeddings, k: int, mask: RowMask | None) -> list[list[Hit]]:
+        if mask is None:
+            mask = self._alive
+        elif self._alive is not None:
+            mask = mask & self._alive
+        count = self.row_count if mask is None else int(np.count_nonzero(mask))
+        if not count:
+            return [[] for _ in queries]
+        k = min(k, count)
+        if self.exact or (mask is not None and self._scanned(count)):
+            return self._hits(*self._scan(queries, k, mask))
+        # what the filter refuses takes up room in the walk
+        wider = self.row_count / count
+        rows = self._propose(queries, min(_PROPOSED * k, count), mask, wider)
+        if np.any(np.count_nonzero(rows >= 0, axis=1) < k):
+            return self._hits(*self._scan(queries, k, mask))
+        return self._hits(*self._rank(queries, rows, k))
 
-    def _remove(self, ids: ImageIds) -> int:
-        present = ids[self._positions.contains(ids)]
-        if not len(present):
-            return 0
-        if self._is_hnsw:
-            # HNSW has no remove (faiss issue 3339): link the rows that stay anew
-            kept = np.setdiff1d(self._positions.ids, present)
-            rows = self.vectors(kept)
-            self._index = self._empty_index()
-            if len(kept):
-                self._index.add_with_ids(rows, kept)
-        else:
-            # IVF's hash table of ids knows only how to remove an array of them
-            self._index.remove_ids(faiss.IDSelectorArray(present))
-        self._positions = _Positions(_index_ids(self._index))
-        return len(np.unique(present))
-
-    def _search(self, queries: Embeddings, k: int, allowed: ImageIds | None) -> list[list[Hit]]:
-        if allowed is not None:
-            inside = np.unique(np.ascontiguousarray(allowed, np.int64))
-            inside = inside[self._positions.contains(inside)]
-            if not len(inside):
-                return [[] for _ in queries]
-            similarities, found = self._scan(queries, min(k, len(inside)), inside)
-        else:
-            similarities, found = self._index.search(queries, k)
-            if np.any(found < 0):
-                similarities, found = self._scan(queries, k, None)
-        return [to_hits(i, s) for i, s in zip(found, similarities, strict=True)]
+    def _scanned(self, count: int) -> bool:
+        return count <= _SCANNED_SHARE * self.row_count
 
     def _scan(
-        self, queries: Embeddings, k: int, allowed: ImageIds | None
+        self, queries: Embeddings, k: int, mask: RowMask | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Exact search of the allowed rows: similarities and ids [n k]."""
-        if self._is_ivf:
-            # named first: FAISS keeps no reference of its own to the selector
-            selector = None if allowed is None else faiss.IDSelectorBatch(allowed)
-            parameters = faiss.SearchParametersIVF(nprobe=self._index.nlist, sel=selector)
-            similarities, found = self._index.search(queries, k, params=parameters)
-            return similarities, found
-        rows = faiss.downcast_index(self._rows.storage) if self._is_hnsw else self._rows
-        selector = None
-        if allowed is not None:
-            selector = faiss.IDSelectorBatch(self._positions.of(allowed))
-        similarities, positions = rows.search(
+        """Exact: similarities and rows [n k]; -1 where there are no more."""
+        # named first: FAISS keeps no reference of its own to the selector
+        selector = _selector(mask)
+        found: tuple[np.ndarray, np.ndarray] = self._flat.search(
             queries, k, params=faiss.SearchParameters(sel=selector)
         )
-        return similarities, np.where(positions < 0, -1, self._positions.ids[positions])
+        return found
 
-    def _empty_index(self) -> Any:
-        if isinstance(self._wanted, HnswIndex):
-            graph = faiss.IndexHNSWFlat(self.dim, self._wanted.m, faiss.METRIC_INNER_PRODUCT)
-            graph.hnsw.efConstruction = self._wanted.ef_construction
-            graph.hnsw.efSearch = self._wanted.ef
-            return faiss.IndexIDMap2(graph)
-        return faiss.IndexIDMap2(faiss.IndexFlatIP(self.dim))
+    def _propose(
+        self, queries: Embeddings, count: int, mask: RowMask | None, wider: float
+    ) -> np.ndarray:
+        """Rows that the index thinks near, [n count]; -1 where it knows no more."""
+        selector = _selector(mask)
+        if isinstance(self._index, faiss.IndexIVF):
+            parameters = faiss.SearchParametersIVF(nprobe=self._probes(wider), sel=selector)
+        else:
+            ef = round(max(self._ef(), count) * wider)
+            parameters = faiss.SearchParametersHNSW(efSearch=ef, sel=selector)
+        assert self._index is not None  # noqa: S101
+        return np.asarray(self._index.search(queries, count, params=parameters)[1])
 
-    def _set_search_width(self) -> None:
-        if self._is_ivf and isinstance(self._wanted, IvfIndex):
-            lists = self._index.nlist
-            probes = self._wanted.probes or max(8, round(lists * _PROBED_SHARE))
-            self._index.nprobe = min(probes, lists)
-        elif self._is_hnsw and isinstance(self._wanted, HnswIndex):
-            self._rows.hnsw.efSearch = self._wanted.ef
+    def _rank(self, queries: Embeddings, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The ``k`` best of the proposed rows, by the rows themselves."""
+        similarities = np.einsum("qd,qrd->qr", queries, self._vectors[rows])
+        similarities[rows < 0] = -np.inf
+        best = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(similarities, best, 1), np.take_along_axis(rows, best, 1)
 
-    @property
-    def _rows(self) -> Any:
-        """The index under the id map."""
-        return faiss.downcast_index(self._index.index)
+    def _hits(self, similarities: np.ndarray, rows: np.ndarray) -> list[list[Hit]]:
+        ids = np.asarray(self._row_ids.ids)
+        return [
+            to_hits(np.where(r < 0, -1, ids[r]), s) for r, s in zip(rows, similarities, strict=True)
+        ]
 
-    @property
-    def _is_ivf(self) -> bool:
-        return isinstance(self._index, faiss.IndexIVFFlat)
+    def _probes(self, wider: float = 1.0) -> int:
+        assert self._index is not None  # noqa: S101
+        lists = int(self._index.nlist)
+        wanted = self._settings.probes if isinstance(self._settings, IvfIndex) else None
+        return min(round(wider * (wanted or max(8, round(lists * _PROBED_SHARE)))), lists)
 
-    @property
-    def _is_hnsw(self) -> bool:
-        return not self._is_ivf and isinstance(self._rows, faiss.IndexHNSWFlat)
-
-
-class _Positions:
-    """Where each id lies: ids in the index's order, and a sorted copy to look them up."""
-
-    def __init__(self, ids: ImageIds) -> None:
-        self.ids = ids
-        self._order = np.argsort(ids, kind="stable")
-        self._sorted = ids[self._order]
-
-    def contains(self, ids: ImageIds) -> np.ndarray:
-        """Boolean [n]."""
-        if not len(self.ids):
-            return np.zeros(len(ids), bool)
-        nearest = np.searchsorted(self._sorted, ids).clip(max=len(self.ids) - 1)
-        inside: np.ndarray = self._sorted[nearest] == ids
-        return inside
-
-    def of(self, ids: ImageIds) -> np.ndarray:
-        """Positions int64 [n] of ids that are there."""
-        positions: np.ndarray = self._order[np.searchsorted(self._sorted, ids)]
-        return positions.astype(np.int64)
+    def _ef(self) -> int:
+        wanted = self._settings if isinstance(self._settings, HnswIndex) else HnswIndex()
+        return wanted.ef
 
 
-def _ivf_index(rows: Embeddings, ids: ImageIds, lists: int | None) -> Any:
-    if lists is None:
-        lists = max(1, min(round(4 * len(rows) ** 0.5), len(rows) // _ROWS_A_LIST))
-    lists = min(lists, len(rows))
-    dim = rows.shape[1]
-    quantizer = faiss.IndexFlatIP(dim)
-    index = faiss.IndexIVFFlat(quantizer, dim, lists, faiss.METRIC_INNER_PRODUCT)
-    index.cp.spherical = True  # unit rows deserve unit centroids
-    index.train(rows)
-    index.set_direct_map_type(faiss.DirectMap.Hashtable)
-    index.add_with_ids(rows, ids)
-    return index
-
-
-def _index_ids(index: Any) -> ImageIds:
-    if isinstance(index, faiss.IndexIDMap2):
-        ids: ImageIds = faiss.vector_to_array(index.id_map).astype(np.int64)
-        return ids
-    lists = index.invlists
-    parts = [
-        faiss.rev_swig_ptr(lists.get_ids(i), lists.list_size(i)).copy() for i in range(index.nlist)
-    ]
-    return np.concatenate(parts).astype(np.int64)
+def _selector(mask: RowMask | None) -> Any:
+    return None if mask is None else faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from coin_retrieval.catalog.base import Catalog
+from coin_retrieval.catalog.base import Catalog, CatalogWriter
 from coin_retrieval.config import CatalogSettings
 from coin_retrieval.errors import FilterError, InputError, NotFoundError
-from coin_retrieval.factory import make_catalog, open_catalog
+from coin_retrieval.factory import make_catalog_writer, open_catalog
 from coin_retrieval.types import (
     CaseRecord,
     DiagnosisCode,
+    FileState,
     ImageId,
     ImageRecord,
     Location,
@@ -46,6 +47,7 @@ def image(number: int, case: CaseRecord, **fields: Any) -> ImageRecord:
         content_hash=f"{number:064x}",
         width_px=224,
         height_px=200,
+        file=FileState("cases.csv", 1000 + number % 7, 2**60 + number % 7),
     )
     return replace(record, **fields)
 
@@ -64,6 +66,7 @@ EOSINOPHIL = image(
     12, BLOOD, diagnosis="eosinophil", attributes={"split": "val", "granule colour": "orange"}
 )
 DRAWN = image(13, BLOOD, diagnosis="eosinophil", origin=Origin.GENERATED)
+RECORDS = (LSIL, HSIL, EOSINOPHIL, DRAWN)
 
 
 class CatalogSuite:
@@ -72,20 +75,36 @@ class CatalogSuite:
     settings: CatalogSettings
 
     @pytest.fixture
-    def catalog(self, tmp_path: Path) -> Iterator[Catalog]:
+    def writer(self, tmp_path: Path) -> Iterator[CatalogWriter]:
         """Empty."""
-        with closing(make_catalog(self.settings, tmp_path)) as catalog:
-            yield catalog
+        with closing(make_catalog_writer(self.settings, tmp_path)) as writer:
+            yield writer
 
     @pytest.fixture
-    def reopen(self, tmp_path: Path) -> Callable[[Location], Catalog]:
-        """Opens what was sealed."""
+    def reopen(self, tmp_path: Path) -> Callable[..., Catalog]:
+        """Opens what was sealed; told by ``alive`` which rows are there."""
         return partial(open_catalog, self.settings, tmp_path)
 
     @pytest.fixture
-    def full(self, catalog: Catalog) -> Catalog:
-        catalog.put([CERVIX, BLOOD], [LSIL, HSIL, EOSINOPHIL, DRAWN])
-        return catalog
+    def location(self, writer: CatalogWriter) -> Location:
+        """Where all records are, put in two goes."""
+        writer.put([CERVIX, BLOOD], [LSIL, HSIL])
+        writer.put([], [EOSINOPHIL, DRAWN])
+        return writer.seal()
+
+    @pytest.fixture
+    def full(self, location: Location, reopen: Callable[..., Catalog]) -> Iterator[Catalog]:
+        with reopen(location) as catalog:
+            yield catalog
+
+    @pytest.fixture
+    def reduced(self, location: Location, reopen: Callable[..., Catalog]) -> Callable[..., Catalog]:
+        """Opens it without some of its images."""
+
+        def without(*gone: ImageRecord) -> Catalog:
+            return reopen(location, alive=np.array([record not in gone for record in RECORDS]))
+
+        return without
 
     def test_records_come_back_as_they_were_put(self, full: Catalog) -> None:
         assert full.images([LSIL.image_id, ImageId(13)]) == {
@@ -94,14 +113,31 @@ class CatalogSuite:
         }
         assert full.cases(["c-1", "b-1"]) == {"c-1": CERVIX, "b-1": BLOOD}
 
-    def test_a_sealed_catalog_answers_as_before(
-        self, full: Catalog, reopen: Callable[[Location], Catalog]
+    def test_rows_are_numbered_as_they_were_put(self, full: Catalog) -> None:
+        assert full.ids().tolist() == [record.image_id for record in RECORDS]
+        assert full.row_count == 4
+        assert full.alive().tolist() == [True] * 4
+        assert full.mask({"site": ["cervix"]}).tolist() == [True, True, False, False]
+
+    def test_what_was_put_can_be_read_while_it_is_written(self, writer: CatalogWriter) -> None:
+        writer.put([CERVIX], [LSIL, HSIL])
+        assert writer.images([HSIL.image_id, ImageId(404)]) == {HSIL.image_id: HSIL}
+
+    def test_images_are_found_by_content_and_by_place(self, full: Catalog) -> None:
+        assert full.of_contents([DRAWN.content_hash, HSIL.content_hash, "f" * 64]) == [HSIL, DRAWN]
+        assert full.of_uris([EOSINOPHIL.uri, "file:///nowhere"]) == [EOSINOPHIL]
+        assert full.of_contents([]) == full.of_uris([]) == []
+
+    def test_images_of_one_content_are_all_found(
+        self, writer: CatalogWriter, reopen: Callable[..., Catalog]
     ) -> None:
-        with closing(reopen(full.seal())) as opened:
-            assert opened.case_images("c-1") == [HSIL, LSIL]
-            assert opened.select({"site": ["CERVIX"]}).tolist() == [11, 2**53 - 1]
-            assert opened.cases(["b-1"]) == {"b-1": BLOOD}
-            assert (opened.fields(), opened.counts()) == (full.fields(), full.counts())
+        again = replace(EOSINOPHIL, content_hash=LSIL.content_hash)
+        writer.put([CERVIX, BLOOD], [LSIL, HSIL, again])
+        with reopen(writer.seal()) as catalog:
+            assert catalog.of_contents([LSIL.content_hash]) == [LSIL, again]
+
+    def test_all_cases_come_in_the_order_of_their_ids(self, full: Catalog) -> None:
+        assert list(full.case_ids()) == ["b-1", "c-1"]
 
     def test_unknown_ids_are_left_out(self, full: Catalog) -> None:
         assert full.images([ImageId(404)]) == {}
@@ -165,10 +201,6 @@ class CatalogSuite:
             *("granule colour", "patient_id", "slide_id", "source", "split"),
         )
 
-    def test_an_attribute_that_nothing_has_any_more_is_no_field(self, full: Catalog) -> None:
-        full.remove([EOSINOPHIL.image_id])
-        assert "granule colour" not in full.fields()
-
     def test_values_are_counted_by_image_most_frequent_first(self, full: Catalog) -> None:
         assert full.values("diagnosis") == {"eosinophil": 2, "HSIL": 1, "LSIL": 1}
         assert list(full.values("diagnosis")) == ["eosinophil", "HSIL", "LSIL"]
@@ -200,56 +232,81 @@ class CatalogSuite:
     def test_counts_are_of_cases_and_images(self, full: Catalog) -> None:
         assert full.counts() == (2, 4)
 
-    def test_an_empty_catalog_is_empty(self, catalog: Catalog) -> None:
-        assert catalog.counts() == (0, 0)
-        assert catalog.select({}).tolist() == []
-        assert catalog.values("site") == {}
+    def test_an_empty_catalog_is_empty(
+        self, writer: CatalogWriter, reopen: Callable[..., Catalog]
+    ) -> None:
+        with reopen(writer.seal()) as catalog:
+            assert catalog.counts() == (0, 0)
+            assert catalog.select({}).tolist() == []
+            assert catalog.values("site") == {}
 
-    def test_putting_an_image_again_replaces_it(self, full: Catalog) -> None:
-        changed = replace(LSIL, diagnosis="ASC-H", attributes={"split": "held out"})
-        full.put([], [changed])
-        assert full.images([LSIL.image_id]) == {LSIL.image_id: changed}
-        assert full.counts() == (2, 4)
-        assert LSIL.image_id not in full.select({"diagnosis": ["LSIL"]})
-        assert full.select({"split": ["held out"]}).tolist() == [LSIL.image_id]
+    def test_a_case_that_is_put_again_is_replaced(
+        self, writer: CatalogWriter, reopen: Callable[..., Catalog]
+    ) -> None:
+        writer.put([CERVIX], [LSIL])
+        writer.put([replace(CERVIX, site="vagina")], [HSIL])
+        with reopen(writer.seal()) as catalog:
+            assert len(catalog.select({"site": ["cervix"]})) == 0
+            assert len(catalog.select({"site": ["vagina"]})) == 2
 
-    def test_a_case_that_changes_is_found_by_its_new_values(self, full: Catalog) -> None:
-        full.put([replace(CERVIX, site="vagina")], [])
-        assert len(full.select({"site": ["cervix"]})) == 0
-        assert len(full.select({"site": ["vagina"]})) == 2
-
-    def test_an_image_that_moves_to_another_case_is_found_there_only(self, full: Catalog) -> None:
-        full.put([], [replace(HSIL, case_id="b-1")])
-        assert HSIL.image_id not in full.select({"site": ["cervix"]})
-        assert HSIL.image_id in full.select({"site": ["peripheral blood"]})
-        assert full.case_images("c-1") == [LSIL]
+    def test_an_image_that_is_put_again_is_refused(self, writer: CatalogWriter) -> None:
+        writer.put([CERVIX], [LSIL])
+        with pytest.raises(InputError, match="twice"):
+            writer.put([], [replace(LSIL, diagnosis="HSIL")])
 
     def test_an_image_of_an_unknown_case_is_refused_and_nothing_is_kept(
-        self, full: Catalog
+        self, writer: CatalogWriter, reopen: Callable[..., Catalog]
     ) -> None:
+        writer.put([CERVIX], [LSIL])
         stray = image(99, CaseRecord(case_id="nobody"))
         with pytest.raises(InputError, match="nobody"):
-            full.put([CaseRecord(case_id="new")], [stray])
-        assert full.counts() == (2, 4)
-        assert full.cases(["new"]) == {}
+            writer.put([BLOOD], [EOSINOPHIL, stray])
+        with reopen(writer.seal()) as catalog:
+            assert catalog.counts() == (1, 1)
+            assert catalog.cases(["b-1"]) == {}
 
-    def test_removing_counts_what_was_there_and_takes_empty_cases_along(
-        self, full: Catalog
+    def test_rows_that_are_not_there_any_more_are_in_no_answer(
+        self, reduced: Callable[..., Catalog]
     ) -> None:
-        assert full.remove([LSIL.image_id, ImageId(11), ImageId(404)]) == 2
-        assert full.counts() == (1, 2)
-        assert full.cases(["c-1"]) == {}
-        assert full.values("site") == {"Peripheral Blood": 2}
+        with reduced(HSIL, EOSINOPHIL) as catalog:
+            assert catalog.alive().tolist() == [True, False, False, True]
+            assert catalog.row_count == 4
+            assert catalog.counts() == (2, 2)
+            assert catalog.images([HSIL.image_id, LSIL.image_id]) == {LSIL.image_id: LSIL}
+            assert catalog.case_images("c-1") == [LSIL]
+            assert catalog.of_contents([HSIL.content_hash]) == []
+            assert catalog.of_uris([HSIL.uri]) == []
+            assert catalog.select({}).tolist() == [13, LSIL.image_id]
+            assert catalog.mask({"case_id": ["c-1"]}).tolist() == [True, False, False, False]
+            assert catalog.values("diagnosis") == {"LSIL": 1, "eosinophil": 1}
+            assert catalog.values("case_id") == {"b-1": 1, "c-1": 1}
+            assert "granule colour" not in catalog.fields()
+            assert "source" in catalog.fields()
 
-    def test_thousands_of_ids_are_no_problem(self, catalog: Catalog) -> None:
+    def test_a_case_of_which_no_image_is_left_is_not_there(
+        self, reduced: Callable[..., Catalog]
+    ) -> None:
+        with reduced(LSIL, HSIL) as catalog:
+            assert catalog.cases(["c-1", "b-1"]) == {"b-1": BLOOD}
+            assert list(catalog.case_ids()) == ["b-1"]
+            assert catalog.counts() == (1, 2)
+            assert catalog.values("site") == {"Peripheral Blood": 2}
+            with pytest.raises(NotFoundError):
+                catalog.case_images("c-1")
+
+    def test_thousands_of_ids_are_no_problem(
+        self, writer: CatalogWriter, reopen: Callable[..., Catalog]
+    ) -> None:
         case = CaseRecord(case_id="big")
         images = [image(n, case, attributes={"cell": f"cell {n}"}) for n in range(1, 3001)]
-        catalog.put([case], images)
-        ids = [record.image_id for record in images]
-        assert len(catalog.images(ids)) == 3000
-        assert len(catalog.select({"cell": [f"CELL {n}" for n in ids]})) == 3000
-        assert catalog.remove(ids[:2500]) == 2500
-        assert catalog.counts() == (1, 500)
+        writer.put([case], images)
+        alive = np.arange(3000) >= 2500
+        location = writer.seal()
+        with reopen(location) as catalog, reopen(location, alive=alive) as left:
+            assert len(catalog.images(map(ImageId, range(1, 3001)))) == 3000
+            assert len(catalog.select({"cell": [f"CELL {n}" for n in range(1, 3001)]})) == 3000
+            assert left.counts() == (1, 500)
+            assert len(left.values("cell")) == 500
 
     def test_threads_may_read_at_the_same_time(self, full: Catalog) -> None:
         def read(_: int) -> tuple[int, int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -11,9 +13,9 @@ import pytest
 
 from coin_retrieval.config import StoreSettings
 from coin_retrieval.errors import InputError, NotFoundError
-from coin_retrieval.factory import make_store, open_store
-from coin_retrieval.stores.base import VectorStore
-from coin_retrieval.types import Embeddings, ImageIds, Location
+from coin_retrieval.factory import make_store_writer, open_store
+from coin_retrieval.stores.base import StoreWriter, VectorStore
+from coin_retrieval.types import Embeddings, ImageIds, Location, RowMask
 
 DIM = 24
 ROWS = 300
@@ -36,14 +38,15 @@ class StoreSuite:
     settings: StoreSettings
 
     @pytest.fixture
-    def store(self) -> VectorStore:
-        """Empty, of :data:`DIM`."""
-        return make_store(self.settings, dim=DIM)
+    def writer(self, tmp_path: Path) -> Iterator[StoreWriter]:
+        """Empty, of :data:`DIM`, with ``tmp_path`` to itself."""
+        with closing(make_store_writer(self.settings, tmp_path, dim=DIM)) as writer:
+            yield writer
 
     @pytest.fixture
-    def reopen(self) -> Callable[[Path, Location], VectorStore]:
-        """Opens what was sealed."""
-        return partial(open_store, self.settings, dim=DIM)
+    def reopen(self, tmp_path: Path) -> Callable[..., VectorStore]:
+        """Opens what was sealed; told by ``alive`` which rows are there."""
+        return partial(open_store, self.settings, tmp_path, dim=DIM)
 
     @pytest.fixture
     def ids(self) -> ImageIds:
@@ -54,9 +57,28 @@ class StoreSuite:
         return random_units(ROWS, seed=1)
 
     @pytest.fixture
-    def full(self, store: VectorStore, ids: ImageIds, rows: Embeddings) -> VectorStore:
-        store.add(ids, rows)
-        return store
+    def location(self, writer: StoreWriter, ids: ImageIds, rows: Embeddings) -> Location:
+        """Where all rows are, written in two goes."""
+        writer.add(ids[:100], rows[:100])
+        writer.add(ids[100:], rows[100:])
+        return writer.seal()
+
+    @pytest.fixture
+    def full(self, location: Location, reopen: Callable[..., VectorStore]) -> Iterator[VectorStore]:
+        with reopen(location) as store:
+            yield store
+
+    @pytest.fixture
+    def alive(self) -> RowMask:
+        """All but every third row."""
+        return np.array([row % 3 != 0 for row in range(ROWS)])
+
+    @pytest.fixture
+    def reduced(
+        self, location: Location, reopen: Callable[..., VectorStore], alive: RowMask
+    ) -> Iterator[VectorStore]:
+        with reopen(location, alive=alive) as store:
+            yield store
 
     def test_a_stored_row_finds_itself_with_similarity_one(
         self, full: VectorStore, ids: ImageIds, rows: Embeddings
@@ -129,45 +151,63 @@ class StoreSuite:
         hits = full.search(rows[:1], ROWS + 50)[0]
         assert {hit.image_id for hit in hits} == set(ids.tolist())
 
-    def test_an_empty_store_finds_nothing(self, store: VectorStore) -> None:
-        assert len(store) == 0
-        assert store.search(random_units(2, seed=1), 3) == [[], []]
-
-    def test_a_removed_image_is_never_found(
+    def test_a_filter_may_be_a_boolean_for_every_row(
         self, full: VectorStore, ids: ImageIds, rows: Embeddings
     ) -> None:
-        gone = ids[::3]
-        assert full.remove(gone) == len(gone)
-        assert len(full) == ROWS - len(gone)
-        found = {h.image_id for hits in full.search(rows, 20) for h in hits}
-        assert not found & set(gone.tolist())
-        assert full.search(rows[:1], 5, allowed=gone) == [[]]
+        queries = random_units(5, seed=11)
+        mask = np.random.default_rng(12).random(ROWS) < 0.4
+        assert full.row_count == ROWS
+        assert full.search(queries, 9, allowed=mask) == full.search(queries, 9, allowed=ids[mask])
+        assert full.search(queries, 9, allowed=np.zeros(ROWS, np.bool_)) == [[]] * 5
 
-    def test_rows_that_stay_keep_their_ids_after_a_removal(
-        self, full: VectorStore, ids: ImageIds, rows: Embeddings
+    def test_a_boolean_of_another_length_is_refused(
+        self, full: VectorStore, rows: Embeddings
     ) -> None:
-        full.remove(ids[:100])
-        np.testing.assert_allclose(full.vectors(ids[100:]), rows[100:], atol=1e-6)
-        assert full.search(rows[250:251], 1)[0][0].image_id == ids[250]
+        with pytest.raises(InputError, match="does not fit"):
+            full.search(rows[:1], 1, allowed=np.ones(ROWS + 1, np.bool_))
 
-    def test_removing_counts_only_what_was_there(self, full: VectorStore, ids: ImageIds) -> None:
-        assert full.remove(np.array([ids[0], ids[0], 2**53 + 9])) == 1
-        assert full.remove(ids[:1]) == 0
-
-    def test_everything_can_be_removed_and_added_again(
-        self, full: VectorStore, ids: ImageIds, rows: Embeddings
+    @pytest.mark.parametrize("share", [0.005, 0.05, 0.3, 0.8])
+    def test_a_filter_never_costs_hits(
+        self, full: VectorStore, rows: Embeddings, share: float
     ) -> None:
-        full.remove(ids)
-        assert len(full) == 0
-        full.add(ids[:5], rows[:5])
-        assert full.search(rows[3:4], 1)[0][0].image_id == ids[3]
+        mask = np.random.default_rng(13).random(ROWS) < share
+        wanted = min(60, int(mask.sum()))
+        assert [len(hits) for hits in full.search(rows[:5], 60, allowed=mask)] == [wanted] * 5
 
-    def test_adding_an_id_again_replaces_its_row(self, full: VectorStore, ids: ImageIds) -> None:
-        moved = random_units(1, seed=9)
-        full.add(ids[:1], moved)
-        assert len(full) == ROWS
-        np.testing.assert_allclose(full.vectors(ids[:1]), moved, atol=1e-6)
-        assert full.search(moved, 1)[0][0].image_id == ids[0]
+    def test_an_empty_store_finds_nothing(
+        self, writer: StoreWriter, reopen: Callable[..., VectorStore]
+    ) -> None:
+        with reopen(writer.seal()) as store:
+            assert len(store) == 0
+            assert store.search(random_units(2, seed=1), 3) == [[], []]
+
+    def test_a_row_that_is_not_there_any_more_is_never_found(
+        self, reduced: VectorStore, ids: ImageIds, rows: Embeddings, alive: RowMask
+    ) -> None:
+        assert (len(reduced), reduced.row_count) == (int(np.count_nonzero(alive)), ROWS)
+        assert reduced.ids().tolist() == ids[alive].tolist()
+        gone = set(ids[~alive].tolist())
+        for allowed in (None, ids, np.ones(ROWS, np.bool_)):
+            found = reduced.search(rows, 20, allowed=allowed)
+            assert all(len(hits) == 20 for hits in found)
+            assert not {hit.image_id for hits in found for hit in hits} & gone
+        assert reduced.search(rows[:1], 5, allowed=ids[~alive]) == [[]]
+        assert {h.image_id for h in reduced.nearest(rows[:1], ROWS)[0]} == set(ids[alive].tolist())
+
+    def test_rows_that_stay_keep_their_ids_and_vectors(
+        self, reduced: VectorStore, ids: ImageIds, rows: Embeddings, alive: RowMask
+    ) -> None:
+        np.testing.assert_allclose(reduced.vectors(ids[alive]), rows[alive], atol=1e-6)
+        assert reduced.search(rows[250:251], 1)[0][0].image_id == ids[250]
+        with pytest.raises(NotFoundError):
+            reduced.vectors(ids[:1])
+
+    def test_an_id_has_the_row_that_it_was_written_in(
+        self, full: VectorStore, reduced: VectorStore, ids: ImageIds
+    ) -> None:
+        asked = np.array([ids[7], 2**53 + 1, ids[0]])
+        assert full.rows(asked).tolist() == [7, -1, 0]
+        assert reduced.rows(asked).tolist() == [7, -1, -1]
 
     def test_rows_come_back_in_the_order_asked(
         self, full: VectorStore, ids: ImageIds, rows: Embeddings
@@ -179,55 +219,46 @@ class StoreSuite:
         with pytest.raises(NotFoundError):
             full.vectors(np.array([ids[0], 2**53 + 3]))
 
-    def test_its_ids_are_those_that_were_added(self, full: VectorStore, ids: ImageIds) -> None:
-        assert sorted(full.ids().tolist()) == sorted(ids.tolist())
-
-    def test_a_sealed_store_answers_as_before(
-        self,
-        full: VectorStore,
-        ids: ImageIds,
-        rows: Embeddings,
-        reopen: Callable[[Path, Location], VectorStore],
-        tmp_path: Path,
+    def test_its_ids_come_in_the_order_in_which_they_were_added(
+        self, full: VectorStore, ids: ImageIds
     ) -> None:
-        opened = reopen(tmp_path, full.seal(tmp_path))
-        queries = random_units(5, seed=10)
-        assert opened.search(queries, 10) == full.search(queries, 10)
-        assert opened.search(queries, 3, allowed=ids[:9]) == full.search(
-            queries, 3, allowed=ids[:9]
-        )
-        np.testing.assert_array_equal(opened.vectors(ids), full.vectors(ids))
-        assert (opened.exact, opened.kind) == (full.exact, full.kind)
+        assert full.ids().tolist() == ids.tolist()
 
-    def test_a_sealed_store_lies_where_it_says(self, full: VectorStore, tmp_path: Path) -> None:
-        location = full.seal(tmp_path)
+    def test_a_sealed_store_lies_where_it_says(self, location: Location, tmp_path: Path) -> None:
         files = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
         assert set(location.files) == files
         assert location.files or location.collection
+        assert set(location.parsed) <= set(location.files)
 
-    def test_a_store_that_was_opened_can_still_be_changed(
-        self,
-        full: VectorStore,
-        ids: ImageIds,
-        rows: Embeddings,
-        reopen: Callable[[Path, Location], VectorStore],
-        tmp_path: Path,
+    def test_threads_that_search_with_different_filters_do_not_disturb_each_other(
+        self, full: VectorStore, ids: ImageIds, rows: Embeddings
     ) -> None:
-        opened = reopen(tmp_path, full.seal(tmp_path))
-        opened.remove(ids[:10])
-        opened.add(np.array([42]), rows[:1])
-        assert opened.search(rows[:1], 1)[0][0].image_id == 42
-        assert len(opened) == ROWS - 9
+        def disturbed(turn: int) -> bool:
+            mask = np.arange(ROWS) % 5 == turn % 5
+            allowed = set(ids[mask].tolist())
+            found = full.search(rows[:5], 20, allowed=mask)
+            return any(len(hits) != 20 for hits in found) or any(
+                hit.image_id not in allowed for hits in found for hit in hits
+            )
 
-    def test_embeddings_of_another_width_are_refused(self, store: VectorStore) -> None:
-        with pytest.raises(InputError, match="do not fit"):
-            store.add(np.array([1]), random_units(1, seed=1, dim=DIM + 1))
-        with pytest.raises(InputError, match="do not fit"):
-            store.search(random_units(1, seed=1, dim=DIM + 1), 1)
+        with ThreadPoolExecutor(8) as pool:
+            assert not any(pool.map(disturbed, range(100)))
 
-    def test_an_id_given_twice_is_refused(self, store: VectorStore) -> None:
+    def test_embeddings_of_another_width_are_refused(
+        self, writer: StoreWriter, full: VectorStore
+    ) -> None:
+        with pytest.raises(InputError, match="do not fit"):
+            writer.add(np.array([1]), random_units(1, seed=1, dim=DIM + 1))
+        with pytest.raises(InputError, match="do not fit"):
+            full.search(random_units(1, seed=1, dim=DIM + 1), 1)
+
+    def test_an_id_given_twice_is_refused(self, writer: StoreWriter) -> None:
         with pytest.raises(InputError, match="distinct"):
-            store.add(np.array([1, 1]), random_units(2, seed=1))
+            writer.add(np.array([1, 1]), random_units(2, seed=1))
+        writer.add(np.array([1]), random_units(1, seed=1))
+        writer.add(np.array([1]), random_units(1, seed=2))
+        with pytest.raises(InputError, match="twice"):
+            writer.seal()
 
     def test_k_below_one_is_refused(self, full: VectorStore, rows: Embeddings) -> None:
         with pytest.raises(InputError, match="k out of range"):

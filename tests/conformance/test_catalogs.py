@@ -1,23 +1,62 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import create_engine
 
-from coin_retrieval.catalog.base import Catalog
+from coin_retrieval.catalog.base import Catalog, CatalogWriter
 from coin_retrieval.catalog.database import open_database
+from coin_retrieval.catalog.joined import JoinedCatalog
 from coin_retrieval.catalog.sql import SqlCatalog
 from coin_retrieval.catalog.tables import Base
+from coin_retrieval.catalog.writing import SqlCatalogWriter
 from coin_retrieval.config import SqliteCatalogSettings
-from coin_retrieval.testing.catalog_suite import CatalogSuite
-from coin_retrieval.types import Location
+from coin_retrieval.factory import make_catalog_writer, open_catalog
+from coin_retrieval.testing.catalog_suite import (
+    BLOOD,
+    CERVIX,
+    DRAWN,
+    EOSINOPHIL,
+    HSIL,
+    LSIL,
+    CatalogSuite,
+)
+from coin_retrieval.types import ImageRecord
 
 
 class TestSqlite(CatalogSuite):
     settings = SqliteCatalogSettings()
+
+
+class TestJoined(CatalogSuite):
+    """Three segments; a case has images in two of them."""
+
+    settings = SqliteCatalogSettings()
+
+    def _joined(self, folder: Path, gone: Sequence[ImageRecord] = ()) -> Catalog:
+        parts = []
+        for number, records in enumerate(((LSIL,), (HSIL, EOSINOPHIL), (DRAWN,))):
+            here = folder / str(number)
+            here.mkdir(exist_ok=True)
+            writer = make_catalog_writer(self.settings, here)
+            cases = {record.case_id for record in records}
+            writer.put([case for case in (CERVIX, BLOOD) if case.case_id in cases], records)
+            alive = np.array([record not in gone for record in records])
+            parts.append(open_catalog(self.settings, here, writer.seal(), alive=alive))
+        return JoinedCatalog(parts)
+
+    @pytest.fixture
+    def full(self, tmp_path: Path) -> Catalog:
+        return self._joined(tmp_path)
+
+    @pytest.fixture
+    def reduced(self, tmp_path: Path) -> Callable[..., Catalog]:
+        return lambda *gone: self._joined(tmp_path, gone)
 
 
 if POSTGRES := os.environ.get("COIN_TEST_POSTGRES"):
@@ -26,13 +65,13 @@ if POSTGRES := os.environ.get("COIN_TEST_POSTGRES"):
         """Runs where COIN_TEST_POSTGRES is the SQLAlchemy URL of an empty database."""
 
         @pytest.fixture
-        def catalog(self) -> Iterator[Catalog]:
+        def writer(self) -> Iterator[CatalogWriter]:
             engine = create_engine(POSTGRES)
             Base.metadata.drop_all(engine)
             engine.dispose()
-            with closing(SqlCatalog(open_database(POSTGRES))) as catalog:
-                yield catalog
+            with closing(SqlCatalogWriter(open_database(POSTGRES))) as writer:
+                yield writer
 
         @pytest.fixture
-        def reopen(self) -> Callable[[Location], Catalog]:
-            return lambda _: SqlCatalog(open_database(POSTGRES))
+        def reopen(self) -> Callable[..., Catalog]:
+            return lambda _, alive=None: SqlCatalog(open_database(POSTGRES), alive)

@@ -20,8 +20,8 @@ BLOCKS = re.findall(r"```(?:python|toml)\n# (.*?)\n(.*?)```", DOCUMENT, re.DOTAL
 PLACES = {
     "encoder": ("encoding", "make_encoder", "test_encoders.py", "TestTorchvisionEncoder"),
     "generator": ("generation", "make_generator", "test_prototypers.py", "TestNumpyGenerator"),
-    "store": ("stores", "_store_class", "test_stores.py", "TestNumpyStore"),
-    "catalog": ("catalog", "_catalog_class", "test_catalogs.py", "TestJsonCatalog"),
+    "store": ("stores", "_store_classes", "test_stores.py", "TestNumpyStore"),
+    "catalog": ("catalog", "_catalog_classes", "test_catalogs.py", "TestJsonCatalog"),
 }
 
 BUILD = """
@@ -36,8 +36,8 @@ build_archive(root, write_pictures(root.with_name("in"), 5), store="numpy", cata
 assert not [*root.rglob("*.faiss"), *root.rglob("*.sqlite")]
 with open_archive(root) as archive:
     assert verify(archive) == []
-    assert archive.manifest.store_location.files == ("ids.npy", "vectors.npy")
-    assert archive.manifest.catalog_location.files == ("catalog.json",)
+    assert archive.manifest.segments[0].store.files == ("ids.npy", "vectors.npy")
+    assert archive.manifest.segments[0].catalog.files == ("catalog.json",)
     assert archive.store.search(archive.store.vectors(archive.store.ids()[:1]), 1)
 again = build_archive(root, root.with_name("in"), store="numpy", catalog="json")
 assert (again.embedded, again.reused) == (0, 5)

@@ -32,8 +32,8 @@ ARCHIVES = Path(__file__).parents[2] / "archives"
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from indexer import upgrading
-upgrading.publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from indexer import upgrading, version
+version.publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 upgrading.upgrade(Path(sys.argv[1]))
 """
 """Dies with the new version written, and not yet published."""
@@ -100,7 +100,7 @@ def test_it_can_be_calibrated_where_it_lies(root: Path, schema: int) -> None:
 
 def test_a_build_reuses_its_embeddings_and_its_kind_of_index(root: Path, tmp_path: Path) -> None:
     pictures = write_pictures(tmp_path / "pictures", 8)
-    report = build_archive(root, pictures)
+    report = build_archive(root, pictures, drop=True)
     assert (report.embedded, report.reused) == (0, 8)
 
 

@@ -72,5 +72,5 @@ def test_reading_pauses_while_many_pixels_wait(
 
     monkeypatch.setattr(pictures, "HELD_PIXELS", 3 * 24 * 28)
     monkeypatch.setattr(pictures, "_held_pixels", counting)
-    assert len(list(reader.read_all(sorted(source.iterdir())))) == 12
+    assert len(list(reader.read_all((path, None) for path in sorted(source.iterdir())))) == 12
     assert max(held) == 3 * 24 * 28

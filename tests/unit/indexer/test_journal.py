@@ -8,7 +8,6 @@ import pytest
 
 from coin_retrieval.archive import ArchiveLayout
 from coin_retrieval.types import EncoderSpec
-from indexer.contents import EmbeddedContents
 from indexer.journal import Journal
 
 SPEC = EncoderSpec(name="e", revision="1", dim=8, preprocessing="p", weights="w")
@@ -27,10 +26,9 @@ def layout(tmp_path: Path) -> ArchiveLayout:
     return ArchiveLayout(tmp_path)
 
 
-def _read(layout: ArchiveLayout, spec: EncoderSpec = SPEC) -> tuple[EmbeddedContents, int]:
-    contents = EmbeddedContents(spec.dim)
-    broken = Journal(layout, spec).read_into(contents)
-    return contents, broken
+def _read(layout: ArchiveLayout, spec: EncoderSpec = SPEC) -> tuple[Journal, int]:
+    journal = Journal(layout, spec)
+    return journal, journal.broken
 
 
 def test_what_was_written_is_read_by_the_next_process(layout: ArchiveLayout) -> None:
@@ -40,7 +38,7 @@ def test_what_was_written_is_read_by_the_next_process(layout: ArchiveLayout) -> 
     contents, broken = _read(layout)
     assert (len(contents), broken) == (8, 0)
     for hashes, sizes, rows in (first, second):
-        np.testing.assert_array_equal(contents.embeddings(hashes), rows)
+        np.testing.assert_array_equal([contents.embedding(h) for h in hashes], rows)
         assert [contents.size_px(h) for h in hashes] == [tuple(s) for s in sizes.tolist()]
 
 
@@ -88,8 +86,21 @@ def test_a_batch_that_was_being_written_is_not_read(layout: ArchiveLayout) -> No
     assert (len(contents), broken) == (5, 0)
 
 
-def test_clearing_leaves_nothing(layout: ArchiveLayout) -> None:
+def test_a_batch_of_which_all_is_in_a_segment_is_deleted(layout: ArchiveLayout) -> None:
     journal = Journal(layout, SPEC)
-    journal.write(*_batch(5, seed=1))
-    journal.clear()
-    assert not layout.work.exists()
+    first, second = _batch(5, seed=1), _batch(3, seed=2)
+    journal.write(*first)
+    journal.write(*second)
+    journal.forget([*first[0][:4], *second[0], "ff" * 32])
+    assert len(list(layout.work.glob("*/*"))) == 1
+    assert (len(journal), first[0][4] in journal) == (1, True)
+    journal.forget(first[0])
+    assert list(layout.work.glob("*/*")) == []
+
+
+def test_a_batch_that_changes_under_the_build_is_told(layout: ArchiveLayout) -> None:
+    Journal(layout, SPEC).write(*_batch(5, seed=1))
+    journal = Journal(layout, SPEC)
+    next(layout.work.glob("*/*")).write_bytes(b"spoilt")
+    with pytest.raises(OSError, match="changed on the disk"):
+        journal.embedding(_batch(5, seed=1)[0][0])

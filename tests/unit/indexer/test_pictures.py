@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tiny_archives import write_pictures
 
 from coin_retrieval.archive import ArchiveLayout
 from coin_retrieval.images import content_hash, load_image
+from coin_retrieval.types import FileState, ImageId, ImageRecord
 from indexer.pictures import PictureReader, ReadPicture, Unreadable
 
 
@@ -27,7 +29,7 @@ def _reader(layout: ArchiveLayout, *, embedded: bool = False, ahead: int = 8) ->
 
 
 def test_pictures_come_in_the_order_asked(layout: ArchiveLayout, paths: list[Path]) -> None:
-    found = list(_reader(layout).read_all(paths))
+    found = list(_reader(layout).read_all((path, None) for path in paths))
     assert [p.content_hash for p in found if isinstance(p, ReadPicture)] == [
         content_hash(path.read_bytes()) for path in paths
     ]
@@ -79,14 +81,34 @@ def test_reading_keeps_only_a_few_pictures_ahead_of_a_slow_encoder(
         read.append(digest)
         return False
 
-    reading = PictureReader(layout, embedded, threads=4, ahead=5).read_all(paths)
+    reading = PictureReader(layout, embedded, threads=4, ahead=5).read_all(
+        (path, None) for path in paths
+    )
     next(reading)
     reading.close()
     assert 1 <= len(read) <= 6
 
 
 def test_stopping_early_leaves_no_thread_behind(layout: ArchiveLayout, paths: list[Path]) -> None:
-    reading = _reader(layout).read_all(paths)
+    reading = _reader(layout).read_all((path, None) for path in paths)
     next(reading)
     reading.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("picture")]
+
+
+def test_a_file_of_the_size_and_time_that_it_had_is_not_read_again(
+    layout: ArchiveLayout, paths: list[Path]
+) -> None:
+    picture = _reader(layout).read(paths[0])
+    assert isinstance(picture, ReadPicture)
+    state = FileState("in", picture.size_bytes, picture.modified_ns)
+    digest = picture.content_hash
+    known = ImageRecord(ImageId(1), "c", "", digest, 1, 1, file=state)
+    other = paths[1].read_bytes()
+    paths[0].write_bytes(other[: state.size_bytes].ljust(state.size_bytes, b"x"))
+    os.utime(paths[0], ns=(state.modified_ns, state.modified_ns))
+    again = _reader(layout, embedded=True).read(paths[0], known)
+    assert again == ReadPicture(digest, None, state.size_bytes, state.modified_ns)
+    os.utime(paths[0], ns=(state.modified_ns + 1, state.modified_ns + 1))
+    changed = _reader(layout, embedded=True).read(paths[0], known)
+    assert not isinstance(changed, ReadPicture) or changed.content_hash != digest

@@ -6,8 +6,13 @@ from pathlib import Path
 import pytest
 from tiny_archives import write_picture, write_pictures, write_table
 
+from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import CaseTableError, FilterError, InputError
 from indexer.rows import SourceRows, read_sources
+
+
+def _rows(*paths: Path, **where: list[str]) -> list[CaseRow]:
+    return [row.row for row in _read(*paths, **where)]
 
 
 def _read(*paths: Path, archive: Path = Path("archive"), **where: list[str]) -> SourceRows:
@@ -17,13 +22,13 @@ def _read(*paths: Path, archive: Path = Path("archive"), **where: list[str]) -> 
 def test_each_picture_of_a_folder_is_a_case_named_by_its_place(tmp_path: Path) -> None:
     for name in ("b/2.png", "b/1.jpg", "a.tif"):
         write_picture(tmp_path / name, seed=1)
-    assert [row.case_id for row in _read(tmp_path).rows] == ["a", "b/1", "b/2"]
+    assert [row.case_id for row in _rows(tmp_path)] == ["a", "b/1", "b/2"]
 
 
 def test_files_that_differ_only_in_their_suffix_are_two_cases(tmp_path: Path) -> None:
     for name in ("cell.png", "cell.jpg", "other.png"):
         write_picture(tmp_path / name, seed=1)
-    assert [row.case_id for row in _read(tmp_path).rows] == ["cell.jpg", "cell.png", "other"]
+    assert [row.case_id for row in _rows(tmp_path)] == ["cell.jpg", "cell.png", "other"]
 
 
 def test_hidden_and_other_files_are_left_out(tmp_path: Path) -> None:
@@ -31,20 +36,20 @@ def test_hidden_and_other_files_are_left_out(tmp_path: Path) -> None:
     write_picture(tmp_path / "._cell.png", seed=1)
     write_picture(tmp_path / ".trash" / "old.png", seed=1)
     (tmp_path / "notes.txt").write_text("…")
-    assert [row.case_id for row in _read(tmp_path).rows] == ["cell"]
+    assert [row.case_id for row in _rows(tmp_path)] == ["cell"]
 
 
 def test_a_file_name_that_is_no_utf8_becomes_a_printable_case(tmp_path: Path) -> None:
     plain = write_picture(tmp_path / "a.png", seed=1)
     odd = os.fsencode(tmp_path) + b"/z\xff.png"
     Path(os.fsdecode(odd)).write_bytes(plain.read_bytes())
-    assert [row.case_id for row in _read(tmp_path).rows] == ["a", "z\\xff"]
+    assert [row.case_id for row in _rows(tmp_path)] == ["a", "z\\xff"]
 
 
 def test_folders_that_link_to_each_other_do_not_go_round_for_ever(tmp_path: Path) -> None:
     write_picture(tmp_path / "in" / "cell.png", seed=1)
     (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
-    assert len(_read(tmp_path / "in").rows) == 1
+    assert len(_rows(tmp_path / "in")) == 1
 
 
 def test_two_folders_with_the_same_file_names_are_refused(tmp_path: Path) -> None:
@@ -59,12 +64,12 @@ def test_two_manifests_may_share_a_case(tmp_path: Path) -> None:
         write_table(tmp_path / f"{n}.csv", [{"image_path": f"{n}.png", "case_id": "c"}])
         for n in range(2)
     ]
-    assert [row.case_id for row in _read(*tables).rows] == ["c", "c"]
+    assert [row.case_id for row in _rows(*tables)] == ["c", "c"]
 
 
 def test_image_paths_are_relative_to_their_manifest_or_absolute(tmp_path: Path) -> None:
     rows = [{"image_path": name, "case_id": "c"} for name in ("a.png", "../b.png", "/x/c.png")]
-    found = _read(write_table(tmp_path / "in" / "cases.csv", rows)).rows
+    found = _rows(write_table(tmp_path / "in" / "cases.csv", rows))
     assert [row.image_path for row in found] == [
         tmp_path / "in" / "a.png",
         tmp_path / "in" / ".." / "b.png",
@@ -90,8 +95,8 @@ def test_where_compares_whole_values_without_regard_to_case(tmp_path: Path) -> N
         for n, (site, batch) in enumerate([("Cervix", "1"), ("cervix uteri", "1"), ("Urine", "2")])
     ]
     table = write_table(tmp_path / "cases.csv", rows)
-    assert [row.case_id for row in _read(table, site=["CERVIX", "urine"]).rows] == ["0", "2"]
-    assert [row.case_id for row in _read(table, site=["cervix"], batch=["1"]).rows] == ["0"]
+    assert [row.case_id for row in _rows(table, site=["CERVIX", "urine"])] == ["0", "2"]
+    assert [row.case_id for row in _rows(table, site=["cervix"], batch=["1"])] == ["0"]
 
 
 def test_where_on_a_field_that_no_source_has_is_refused(tmp_path: Path) -> None:

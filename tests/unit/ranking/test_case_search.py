@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_archives import catalog_of, store_of
 
 from coin_retrieval.catalog.base import Where
-from coin_retrieval.catalog.sql import SqlCatalog
-from coin_retrieval.config import SqliteCatalogSettings
 from coin_retrieval.encoding.base import unit_rows
 from coin_retrieval.errors import ArchiveCorruptError, FilterError
 from coin_retrieval.ranking.case_search import CaseSearch
 from coin_retrieval.ranking.fusion import FusedQuery
-from coin_retrieval.stores.faiss import FaissStore
 from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import CaseMatch, CaseRecord, ImageId, ImageRecord, Origin
 
@@ -45,11 +43,10 @@ class Shelf:
             for i, case_id in enumerate(c for c, count in CASES.items() for _ in range(count))
         ]
         self.rows = unit_rows(random.normal(size=(len(self.records), DIM)))
-        self.store = FaissStore(DIM)
         ids = np.array([r.image_id for r in self.records], np.int64)
-        self.store.add(ids, self.rows)
-        self.catalog = SqlCatalog.create(SqliteCatalogSettings(), folder)
-        self.catalog.put(
+        self.store = store_of(folder, ids, self.rows)
+        self.catalog = catalog_of(
+            folder,
             [CaseRecord(case_id, "cervix" if case_id < "C" else "urine") for case_id in CASES],
             self.records,
         )
@@ -150,7 +147,8 @@ def test_rank_fusion_prefers_what_both_vectors_rank_high(shelf: Shelf) -> None:
 
 def test_an_embedding_without_a_record_is_told(tmp_path: Path) -> None:
     broken = Shelf(tmp_path)
-    broken.catalog.remove([broken.records[0].image_id])
+    cases = [CaseRecord(case_id) for case_id in CASES]
+    broken.catalog = catalog_of(tmp_path / "other", cases, broken.records[1:])
     with pytest.raises(ArchiveCorruptError, match=str(broken.records[0].image_id)):
         broken.find([broken.rows[0].tolist()], 2)
     broken.catalog.close()
@@ -158,7 +156,8 @@ def test_an_embedding_without_a_record_is_told(tmp_path: Path) -> None:
 
 def test_a_record_without_an_embedding_is_told(tmp_path: Path) -> None:
     broken = Shelf(tmp_path)
-    broken.store.remove(np.array([broken.records[0].image_id], np.int64))
+    left = np.array([r.image_id for r in broken.records[1:]], np.int64)
+    broken.store = store_of(tmp_path / "other", left, broken.rows[1:])
     with pytest.raises(ArchiveCorruptError, match="verify"):
         broken.find([broken.rows[0].tolist()], 5)
     broken.catalog.close()
@@ -168,7 +167,6 @@ def test_a_record_without_an_embedding_is_told(tmp_path: Path) -> None:
 def copies(tmp_path: Path) -> Iterator[CaseSearch]:
     """Five cases on an arc; B's first picture is A's by content, and C has only such a copy."""
     angles = {"A": [0.0], "B": [0.01, 0.3], "C": [0.02], "D": [0.32], "E": [1.2]}
-    store, catalog = FaissStore(2), SqlCatalog.create(SqliteCatalogSettings(), tmp_path)
     records, rows = [], []
     for case_id, turns in angles.items():
         for angle in turns:
@@ -177,8 +175,8 @@ def copies(tmp_path: Path) -> Iterator[CaseSearch]:
             diagnosis = "HSIL" if case_id == "C" else "NILM"
             records.append(ImageRecord(ImageId(number), case_id, "", content, 8, 8, diagnosis))
             rows.append([np.cos(angle), np.sin(angle)])
-    store.add(np.arange(len(rows)), unit_rows(np.array(rows, np.float32)))
-    catalog.put([CaseRecord(case_id) for case_id in angles], records)
+    store = store_of(tmp_path, np.arange(len(rows)), unit_rows(np.array(rows, np.float32)))
+    catalog = catalog_of(tmp_path, [CaseRecord(case_id) for case_id in angles], records)
     yield CaseSearch(store, catalog)
     catalog.close()
 

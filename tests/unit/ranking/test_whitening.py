@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from tiny_archives import store_of
 
 from coin_retrieval.encoding.base import unit_rows
 from coin_retrieval.ranking import whitening
 from coin_retrieval.ranking.whitening import whitened, whitening_of, whitening_of_store
-from coin_retrieval.stores.faiss import FaissStore
+from coin_retrieval.stores.base import VectorStore
+from coin_retrieval.stores.joined import JoinedStore
 from coin_retrieval.types import Embeddings, ImageIds
 
 
@@ -59,9 +63,10 @@ def test_without_a_space_nothing_moves(vectors: Embeddings) -> None:
     assert whitened(vectors, None) is vectors
 
 
-def test_a_store_gives_the_same_metric_at_every_opening(vectors: Embeddings) -> None:
-    store = FaissStore(6)
-    store.add(np.arange(400), vectors)
+def test_a_store_gives_the_same_metric_at_every_opening(
+    vectors: Embeddings, tmp_path: Path
+) -> None:
+    store = store_of(tmp_path, np.arange(400), vectors)
     once, again = (whitening_of_store(store, strength=0.5) for _ in range(2))
     assert once is not None
     assert again is not None
@@ -69,23 +74,21 @@ def test_a_store_gives_the_same_metric_at_every_opening(vectors: Embeddings) -> 
     assert whitening_of_store(store, strength=0) is None
 
 
-def test_one_vector_has_no_metric() -> None:
-    store = FaissStore(2)
-    store.add(np.arange(1), unit_rows(np.ones((1, 2), np.float32)))
+def test_one_vector_has_no_metric(tmp_path: Path) -> None:
+    store = store_of(tmp_path, np.arange(1), unit_rows(np.ones((1, 2), np.float32)))
     assert whitening_of_store(store, strength=0.5) is None
 
 
-def test_two_vectors_have_one() -> None:
-    store = FaissStore(2)
-    store.add(np.arange(2), unit_rows(np.eye(2)))
+def test_two_vectors_have_one(tmp_path: Path) -> None:
+    store = store_of(tmp_path, np.arange(2), unit_rows(np.eye(2)).astype(np.float32))
     assert whitening_of_store(store, strength=0.5) is not None
 
 
-class AskedStore(FaissStore):
+class AskedStore(JoinedStore):
     """Remembers for which ids vectors were asked."""
 
-    def __init__(self, dim: int) -> None:
-        super().__init__(dim)
+    def __init__(self, store: VectorStore) -> None:
+        super().__init__([store], dim=store.dim)
         self.asked: list[ImageIds] = []
 
     def vectors(self, ids: ImageIds) -> Embeddings:
@@ -94,11 +97,10 @@ class AskedStore(FaissStore):
 
 
 def test_of_a_large_store_one_sample_is_taken_always_the_same(
-    vectors: Embeddings, monkeypatch: pytest.MonkeyPatch
+    vectors: Embeddings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(whitening, "SAMPLE", 150)
-    store = AskedStore(6)
-    store.add(np.arange(1000, 1400), vectors)
+    store = AskedStore(store_of(tmp_path, np.arange(1000, 1400), vectors))
     for _ in range(2):
         assert whitening_of_store(store, strength=0.5) is not None
     once, again = store.asked

@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from plans import plan_of
 from rich.console import Console
+from tiny_archives import catalog_of
 
-from coin_retrieval.catalog.sql import SqlCatalog
+from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.cli.tables import show_site_hint
-from coin_retrieval.config import SqliteCatalogSettings
 from coin_retrieval.presenting.answer import to_answer
 from coin_retrieval.reports.filters import suggest_where
 from coin_retrieval.reports.plain import read_report
@@ -38,16 +37,19 @@ def test_a_site_that_the_archive_lacks_is_not_offered() -> None:
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
-    made = SqlCatalog.create(SqliteCatalogSettings(), tmp_path)
-    for number, site in enumerate(("Pleural fluid", "urine")):
-        image = ImageRecord(ImageId(number), site, f"{number}.png", f"hash{number}", 8, 8)
-        made.put([CaseRecord(site, site=site)], [image])
-    yield made
-    made.close()
+def catalog(tmp_path: Path) -> Catalog:
+    sites = ("Pleural fluid", "urine")
+    return catalog_of(
+        tmp_path,
+        [CaseRecord(site, site=site) for site in sites],
+        [
+            ImageRecord(ImageId(number), site, f"{number}.png", f"{number:064x}", 8, 8)
+            for number, site in enumerate(sites)
+        ],
+    )
 
 
-def hint(catalog: SqlCatalog, text: str) -> str:
+def hint(catalog: Catalog, text: str) -> str:
     shown = StringIO()
     found = SearchResult(plan_of(text), SearchMode.TEXT, (), (), None, True, (), {})
     answer = to_answer(found, sites=catalog.values("site"))
@@ -55,18 +57,18 @@ def hint(catalog: SqlCatalog, text: str) -> str:
     return shown.getvalue()
 
 
-def test_the_hint_is_one_line_that_can_be_pasted(catalog: SqlCatalog) -> None:
+def test_the_hint_is_one_line_that_can_be_pasted(catalog: Catalog) -> None:
     assert hint(catalog, PLEURAL.text) == (
         "Site recognised: pleural effusion; "
         "add --where 'site=Pleural fluid' to search only there.\n"
     )
 
 
-def test_the_hint_says_when_the_archive_has_no_such_site(catalog: SqlCatalog) -> None:
+def test_the_hint_says_when_the_archive_has_no_such_site(catalog: Catalog) -> None:
     assert hint(catalog, "Thyroid FNA.") == (
         "Site recognised: thyroid; no case of the archive has it.\n"
     )
 
 
-def test_there_is_no_hint_without_a_site(catalog: SqlCatalog) -> None:
+def test_there_is_no_hint_without_a_site(catalog: Catalog) -> None:
     assert hint(catalog, "Cells.") == ""

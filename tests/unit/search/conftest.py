@@ -12,10 +12,10 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from tiny_archives import catalog_of, store_of
 
 from coin_retrieval.archive import Archive, ArchiveManifest
-from coin_retrieval.archive.manifest import Counts
-from coin_retrieval.catalog.sql import SqlCatalog
+from coin_retrieval.archive.manifest import Change, Counts
 from coin_retrieval.config import (
     DiffusersGeneratorSettings,
     FaissStoreSettings,
@@ -26,8 +26,7 @@ from coin_retrieval.config import (
 from coin_retrieval.encoding.open_clip import OpenClipEncoder
 from coin_retrieval.encoding.timm import TimmEncoder
 from coin_retrieval.generation.diffusers import DiffusersGenerator
-from coin_retrieval.stores.faiss import FaissStore
-from coin_retrieval.types import CaseRecord, EncoderSpec, ImageId, ImageRecord, Location, RgbImage
+from coin_retrieval.types import CaseRecord, EncoderSpec, ImageId, ImageRecord, RgbImage
 
 SITES = ("cervix", "urine", "thyroid")
 
@@ -99,10 +98,8 @@ def archive(
         ImageRecord(ImageId(i), f"C{i // 2}", f"file:///{i}.png", f"{i:064x}", 32, 32)
         for i in range(12)
     ]
-    store = FaissStore(encoder.spec.dim)
-    store.add(np.arange(12), encoder.encode(patches))
-    catalog = SqlCatalog.create(SqliteCatalogSettings(), root)
-    catalog.put([CaseRecord(f"C{i}", SITES[i % 3]) for i in range(6)], records)
+    store = store_of(root, np.arange(12), encoder.encode(patches))
+    catalog = catalog_of(root, [CaseRecord(f"C{i}", SITES[i % 3]) for i in range(6)], records)
     yield Archive(root, _manifest(encoder.spec, encoder_settings), store, catalog)
     catalog.close()
 
@@ -115,9 +112,9 @@ def _manifest(spec: EncoderSpec, settings: OpenClipEncoderSettings) -> ArchiveMa
         encoder=EncoderSpec(**asdict(spec)),
         encoder_settings=settings,
         store=FaissStoreSettings(),
-        store_location=Location(),
         catalog=SqliteCatalogSettings(),
-        catalog_location=Location(),
+        change=Change(command="build"),
+        segments=(),
         index_kind="flat",
         measured_recall=None,
         counts=Counts(

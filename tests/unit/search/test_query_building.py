@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_archives import store_of
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.archive.calibration import Calibration, CloseMatch
@@ -22,7 +23,6 @@ from coin_retrieval.ranking.fusion import mean_direction
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.result import SearchResult
 from coin_retrieval.search.retriever import Retriever
-from coin_retrieval.stores.faiss import FaissStore
 from coin_retrieval.types import RgbImage, SearchMode
 
 REPORT = "(Cervix) Koilocytes with perinuclear halos. LSIL."
@@ -121,8 +121,8 @@ def test_a_vision_only_archive_draws_what_is_not_looked_for(
     generator: DiffusersGenerator,
     cache: PrototypeCache,
 ) -> None:
-    store = FaissStore(vision_encoder.spec.dim)
-    store.add(np.arange(len(patches)), vision_encoder.encode(patches))
+    rows = vision_encoder.encode(patches)
+    store = store_of(archive.root / "vision", np.arange(len(patches)), rows)
     manifest = archive.manifest.model_copy(update={"encoder": vision_encoder.spec})
     other = Archive(archive.root, manifest, store, archive.catalog)
     retriever = Retriever(other, vision_encoder, generator, cache, FusionSettings())

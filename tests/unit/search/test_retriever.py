@@ -8,6 +8,7 @@ from threading import Barrier, Event
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_archives import store_of
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.config import FusionSettings
@@ -28,7 +29,6 @@ from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.ranking.fusion import mean_direction
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
-from coin_retrieval.stores.faiss import FaissStore
 from coin_retrieval.timing import STAGES
 from coin_retrieval.types import (
     Provenance,
@@ -83,8 +83,8 @@ def vision_only(
     cache: PrototypeCache,
 ) -> Retriever:
     """The same pictures under an encoder without a text tower."""
-    store = FaissStore(vision_encoder.spec.dim)
-    store.add(np.arange(len(patches)), vision_encoder.encode(patches))
+    rows = vision_encoder.encode(patches)
+    store = store_of(archive.root / "vision", np.arange(len(patches)), rows)
     manifest = archive.manifest.model_copy(update={"encoder": vision_encoder.spec})
     other = Archive(archive.root, manifest, store, archive.catalog)
     return Retriever(other, vision_encoder, counting, cache, FusionSettings())

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,20 @@ import pytest
 from coin_retrieval.config import FaissIndex, FaissStoreSettings, FlatIndex, HnswIndex, IvfIndex
 from coin_retrieval.errors import ArchiveCorruptError
 from coin_retrieval.stores.faiss import FaissStore
+from coin_retrieval.stores.faiss_writing import FaissStoreWriter
 from coin_retrieval.testing.store_suite import far_apart_ids, random_units
-from coin_retrieval.types import Location
+from coin_retrieval.types import Embeddings, ImageIds, Location
 
 
-def _store(index: FaissIndex) -> FaissStore:
-    return FaissStore(16, FaissStoreSettings(index=index))
+def _seal(index: FaissIndex, ids: ImageIds, rows: Embeddings, folder: Path) -> Location:
+    folder.mkdir(exist_ok=True)
+    writer = FaissStoreWriter(FaissStoreSettings(index=index), folder, dim=16)
+    writer.add(ids, rows)
+    return writer.seal()
+
+
+def _store(index: FaissIndex, ids: ImageIds, rows: Embeddings, folder: Path) -> FaissStore:
+    return _open(index, folder, _seal(index, ids, rows, folder))
 
 
 def _open(index: FaissIndex, folder: Path, location: Location) -> FaissStore:
@@ -31,47 +38,38 @@ def _clustered(n: int, *, dim: int = 16, seed: int = 0) -> np.ndarray:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def test_ivf_stays_flat_until_training_is_worth_it() -> None:
-    store = _store(IvfIndex())
-    store.add(far_apart_ids(500), _clustered(500))
+def test_ivf_stays_flat_until_training_is_worth_it(tmp_path: Path) -> None:
+    store = _store(IvfIndex(), far_apart_ids(500), _clustered(500), tmp_path)
     assert store.exact
     assert store.kind == "flat"
 
 
-def test_ivf_trains_itself_when_enough_rows_are_there() -> None:
-    store = _store(IvfIndex())
-    ids = far_apart_ids(IvfIndex().train_from + 200)
-    rows = _clustered(len(ids))
-    store.add(ids[: IvfIndex().train_from - 1], rows[: IvfIndex().train_from - 1])
-    assert store.exact
-    store.add(ids[IvfIndex().train_from - 1 :], rows[IvfIndex().train_from - 1 :])
+def test_ivf_trains_itself_when_enough_rows_are_there(tmp_path: Path) -> None:
+    ids = far_apart_ids(IvfIndex().train_from)
+    store = _store(IvfIndex(), ids, _clustered(len(ids)), tmp_path)
     assert not store.exact
     assert len(store) == len(ids)
     assert store.recall(_clustered(100, seed=2)) >= 0.9
 
 
-def test_measured_recall_falls_when_ivf_probes_too_few_lists() -> None:
-    store = _store(IvfIndex(train_from=2000))
-    store.add(far_apart_ids(4000), random_units(4000, seed=1, dim=16))
+def test_measured_recall_falls_when_ivf_probes_too_few_lists(tmp_path: Path) -> None:
+    location = _seal(
+        IvfIndex(train_from=2000), far_apart_ids(4000), random_units(4000, seed=1, dim=16), tmp_path
+    )
     queries = random_units(50, seed=2, dim=16)
-    before = store.recall(queries)
-    store._index.nprobe = 1
-    assert store.recall(queries) < before
+    wide, narrow = (_open(IvfIndex(probes=n), tmp_path, location) for n in (40, 1))
+    assert narrow.recall(queries) < wide.recall(queries)
 
 
-def test_ivf_finds_k_even_when_the_probed_lists_hold_fewer() -> None:
-    store = _store(IvfIndex(train_from=2000))
+def test_ivf_finds_k_even_when_the_probed_lists_hold_fewer(tmp_path: Path) -> None:
     ids, rows = far_apart_ids(2000), _clustered(2000)
-    store.add(ids, rows)
-    store._index.nprobe = 1
-    hits = store.search(rows[:3], 1500)
-    assert [len(found) for found in hits] == [1500] * 3
+    store = _store(IvfIndex(train_from=2000, probes=1), ids, rows, tmp_path)
+    assert [len(found) for found in store.search(rows[:3], 1500)] == [1500] * 3
 
 
-def test_hnsw_filters_to_a_far_corner_without_losing_hits() -> None:
-    store = _store(HnswIndex())
+def test_hnsw_filters_to_a_far_corner_without_losing_hits(tmp_path: Path) -> None:
     ids, rows = far_apart_ids(3000), _clustered(3000)
-    store.add(ids, rows)
+    store = _store(HnswIndex(), ids, rows, tmp_path)
     query = rows[:1]
     corner = np.argsort(rows @ query[0])[:12]
     hits = store.search(query, 10, allowed=ids[corner])[0]
@@ -79,86 +77,113 @@ def test_hnsw_filters_to_a_far_corner_without_losing_hits() -> None:
     assert [h.image_id for h in hits] == ids[best_first].tolist()
 
 
-@pytest.mark.parametrize("index", [FlatIndex(), IvfIndex(train_from=2000), HnswIndex()])
-def test_threads_that_search_with_different_filters_do_not_disturb_each_other(
-    index: FaissIndex,
+@pytest.mark.parametrize("index", [IvfIndex(train_from=1000, probes=40), HnswIndex()])
+@pytest.mark.parametrize("share", [0.001, 0.01, 0.15, 0.5])
+def test_filtered_searches_of_an_index_find_k_of_which_nearly_all_are_the_nearest(
+    index: FaissIndex, share: float, tmp_path: Path
 ) -> None:
-    store = _store(index)
-    ids, rows = far_apart_ids(2500), _clustered(2500)
-    store.add(ids, rows)
+    """FAISS loses hits of an HNSW walk whose selector refuses most (faiss issue 5504)."""
+    ids, rows = far_apart_ids(6000), _clustered(6000)
+    store = _store(index, ids, rows, tmp_path)
+    mask = np.random.default_rng(4).random(6000) < share
+    queries = _clustered(40, seed=5)
+    found = store.search(queries, 10, allowed=mask)
+    assert {len(hits) for hits in found} == {min(10, int(mask.sum()))}
+    truth = np.sort(queries @ rows[mask].T, axis=1)[:, -10:][:, ::-1]
+    last = truth[:, -1] - 1e-5
+    good = [
+        sum(hit.similarity >= least for hit in hits) / len(hits)
+        for hits, least in zip(found, last, strict=True)
+    ]
+    assert np.mean(good) >= 0.98
+    assert store.is_exact(mask) == (share <= 0.1)
+    if store.is_exact(mask):
+        assert np.mean(good) == 1
 
-    def disturbed(turn: int) -> bool:
-        allowed = ids[turn::50]
-        found = store.search(rows[:5], 20, allowed=allowed)
-        return any(h.image_id not in allowed for hits in found for h in hits) or any(
-            len(hits) != 20 for hits in found
-        )
 
-    with ThreadPoolExecutor(8) as pool:
-        assert not any(pool.map(disturbed, [turn % 50 for turn in range(200)]))
+def test_an_index_proposes_and_the_rows_decide(tmp_path: Path) -> None:
+    ids, rows = far_apart_ids(3000), _clustered(3000)
+    store = _store(HnswIndex(), ids, rows, tmp_path)
+    by_id = dict(zip(ids.tolist(), rows, strict=True))
+    for hit in store.search(rows[:1], 10)[0]:
+        assert hit.similarity == pytest.approx(float(by_id[hit.image_id] @ rows[0]), abs=1e-6)
+
+
+def test_opening_reads_no_rows(tmp_path: Path) -> None:
+    store = _store(FlatIndex(), far_apart_ids(100), _clustered(100), tmp_path)
+    assert not store._flat.codes.is_owned
 
 
 def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "vectors.faiss").write_bytes(b"not an index")
+    location = _seal(FlatIndex(), far_apart_ids(10), _clustered(10), tmp_path)
+    for name in location.files:
+        kept = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(b"not an index" * 9)
+        with pytest.raises(ArchiveCorruptError, match="build the archive again"):
+            _open(FlatIndex(), tmp_path, location)
+        (tmp_path / name).write_bytes(kept)
+
+
+@pytest.mark.parametrize("files", [(), ("vectors.faiss",), ("ids.npy",), ("other", "files")])
+def test_a_manifest_that_names_other_files_is_refused(
+    tmp_path: Path, files: tuple[str, ...]
+) -> None:
     with pytest.raises(ArchiveCorruptError, match="build the archive again"):
-        _open(FlatIndex(), tmp_path, Location(files=("vectors.faiss",)))
+        _open(FlatIndex(), tmp_path, Location(files=files))
 
 
-def test_a_manifest_that_names_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveCorruptError, match="build the archive again"):
-        _open(FlatIndex(), tmp_path, Location())
-
-
-def test_a_cut_off_index_is_refused(tmp_path: Path) -> None:
-    store = _store(FlatIndex())
-    store.add(far_apart_ids(100), _clustered(100))
-    location = store.seal(tmp_path)
-    file = tmp_path / location.files[0]
+@pytest.mark.parametrize("name", ["vectors.faiss", "ids.npy", "index.faiss"])
+def test_a_cut_off_file_is_refused(tmp_path: Path, name: str) -> None:
+    location = _seal(HnswIndex(), far_apart_ids(100), _clustered(100), tmp_path)
+    file = tmp_path / name
     file.write_bytes(file.read_bytes()[:-500])
     with pytest.raises(ArchiveCorruptError):
-        _open(FlatIndex(), tmp_path, location)
+        _open(HnswIndex(), tmp_path, location)
 
 
 def test_an_index_of_another_width_is_refused(tmp_path: Path) -> None:
-    location = _store(FlatIndex()).seal(tmp_path)
-    with pytest.raises(ArchiveCorruptError, match="16-d"):
+    location = _seal(FlatIndex(), far_apart_ids(10), _clustered(10), tmp_path)
+    with pytest.raises(ArchiveCorruptError, match="32-d"):
         FaissStore.open(FaissStoreSettings(), tmp_path, location, dim=32)
 
 
 def test_how_widely_a_graph_is_searched_is_what_the_settings_say_when_it_is_opened(
     tmp_path: Path,
 ) -> None:
-    store = _store(HnswIndex(m=4, ef_construction=8, ef=10))
-    store.add(far_apart_ids(3000), random_units(3000, seed=1, dim=16))
-    location = store.seal(tmp_path)
-    wide = _open(HnswIndex(m=4, ef=200), tmp_path, location)
-    assert (store.kind, wide.kind) == ("hnsw (4 links, ef 10)", "hnsw (4 links, ef 200)")
+    location = _seal(
+        HnswIndex(m=4, ef_construction=8),
+        far_apart_ids(3000),
+        random_units(3000, seed=1, dim=16),
+        tmp_path,
+    )
+    narrow, wide = (_open(HnswIndex(m=4, ef=ef), tmp_path, location) for ef in (10, 400))
+    assert (narrow.kind, wide.kind) == ("hnsw (4 links, ef 10)", "hnsw (4 links, ef 400)")
     queries = random_units(50, seed=2, dim=16)
-    assert wide.recall(queries) > store.recall(queries) + 0.1
+    assert wide.recall(queries) > narrow.recall(queries) + 0.1
 
 
 def test_how_many_lists_are_probed_is_what_the_settings_say_when_it_is_opened(
     tmp_path: Path,
 ) -> None:
-    store = _store(IvfIndex(lists=50, probes=1, train_from=2000))
-    store.add(far_apart_ids(2000), random_units(2000, seed=1, dim=16))
-    location = store.seal(tmp_path)
-    assert store.kind == "ivf (50 lists, 1 probed)"
+    rows = random_units(2000, seed=1, dim=16)
+    index = IvfIndex(lists=50, probes=1, train_from=2000)
+    location = _seal(index, far_apart_ids(2000), rows, tmp_path)
+    assert _open(index, tmp_path, location).kind == "ivf (50 lists, 1 probed)"
     assert _open(IvfIndex(), tmp_path, location).kind == "ivf (50 lists, 8 probed)"
     wide = _open(IvfIndex(probes=1000), tmp_path, location)
     assert wide.kind == "ivf (50 lists, 50 probed)"
-    assert wide.recall(random_units(50, seed=2, dim=16)) == 1.0
+    assert wide.recall(random_units(50, seed=2, dim=16)) == pytest.approx(1, abs=0.01)
 
 
-def test_lists_have_at_least_thirty_nine_rows_unless_they_are_named() -> None:
-    store = _store(IvfIndex(train_from=2000))
-    store.add(far_apart_ids(2000), _clustered(2000))
+def test_lists_have_at_least_thirty_nine_rows_unless_they_are_named(tmp_path: Path) -> None:
+    rows, ids = _clustered(2000), far_apart_ids(2000)
+    store = _store(IvfIndex(train_from=2000), ids, rows, tmp_path)
     assert store.kind == f"ivf ({2000 // 39} lists, 8 probed)"
 
 
-def test_more_lists_than_rows_are_not_made() -> None:
-    store = _store(IvfIndex(lists=5000, train_from=300))
-    store.add(far_apart_ids(300), _clustered(300))
+def test_more_lists_than_rows_are_not_made(tmp_path: Path) -> None:
+    index = IvfIndex(lists=5000, train_from=300)
+    store = _store(index, far_apart_ids(300), _clustered(300), tmp_path)
     assert store.kind.startswith("ivf (300 lists")
 
 

@@ -1,0 +1,65 @@
+"""What is measured of an archive when it is built, on samples, and only when enough has changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coin_retrieval.archive import ArchiveManifest
+from coin_retrieval.catalog.base import Catalog
+from coin_retrieval.encoding.base import Encoder
+from coin_retrieval.stores.base import VectorStore
+from coin_retrieval.types import Origin
+from indexer.neighbours import measure_neighbours, real_mean
+from indexer.recall import measure_recall, own_texts
+
+ALWAYS_BELOW = 5000
+"""Images: measuring fewer takes no time."""
+
+_MEASURED = (
+    "real_mean",
+    "own_neighbours",
+    "similarity_scale",
+    "measured_recall",
+    "measured_images",
+)
+_DRIFT = 0.1
+"""The share of its images by which an archive may have grown or shrunk since it was measured."""
+
+
+def measures(
+    store: VectorStore,
+    catalog: Catalog,
+    *,
+    encoder: Encoder | None,
+    before: ArchiveManifest | None,
+) -> dict[str, Any]:
+    """The fields of a manifest that are measured.
+
+    Args:
+        encoder: by which texts are embedded; ``None``, where none is at hand, measures with
+            pictures alone, and only what was never measured.
+        before: the manifest of the version before, if it is in the same space: what it says is kept
+            while the archive is nearly as large as it was then and its index of the same kind.
+    """
+    images = len(store)
+    if before is not None and _holds(before, store, unread=encoder is None):
+        return {name: getattr(before, name) for name in _MEASURED}
+    real = catalog.mask({"origin": [Origin.REAL.value]})
+    asked = real if real.any() else catalog.alive()
+    texts = own_texts(encoder, catalog)
+    neighbours = measure_neighbours(store, catalog, asked, texts)
+    return {
+        "real_mean": real_mean(store, catalog.ids()[asked]),
+        "own_neighbours": neighbours.close_match,
+        "similarity_scale": neighbours.scale,
+        "measured_recall": measure_recall(store, texts),
+        "measured_images": images,
+    }
+
+
+def _holds(before: ArchiveManifest, store: VectorStore, *, unread: bool) -> bool:
+    """Whether what was measured before is still true enough."""
+    if not before.measured_images or (before.measured_recall is None) != store.exact:
+        return False
+    drift = abs(len(store) - before.measured_images)
+    return unread or (len(store) >= ALWAYS_BELOW and drift <= _DRIFT * before.measured_images)

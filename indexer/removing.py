@@ -1,0 +1,275 @@
+"""Cases that leave an archive: for now, or for good."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
+from coin_retrieval.archive.layout import NOTES, SKIPPED
+from coin_retrieval.archive.manifest import Change, Counts
+from coin_retrieval.archive.publish import next_version, staging, version_folders
+from coin_retrieval.archive.readers import is_held
+from coin_retrieval.catalog.base import Catalog, Where
+from coin_retrieval.errors import ArchiveCorruptError, InputError, NotFoundError
+from coin_retrieval.progress import Progress, silent
+from coin_retrieval.types import ImageRecord, RowMask
+from indexer.changing import changing, clean_up
+from indexer.contents import EmbeddedContents
+from indexer.journal import Journal
+from indexer.new_segments import NewSegments
+from indexer.segments_before import ArchiveBefore, open_before
+from indexer.version import VersionContent, publish_version, write_lines
+
+WAIT_S = 30.0
+"""How long a purge waits for readers of what it deletes."""
+
+_LOOK_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalReport:
+    """What is gone; ``readers`` are versions that were still read when their files were deleted."""
+
+    manifest: ArchiveManifest
+    cases: int
+    images: int
+    purged: bool
+    readers: tuple[str, ...] = ()
+
+
+def remove(
+    root: Path,
+    case_ids: Iterable[str] = (),
+    *,
+    where: Where | None = None,
+    purge: bool = False,
+    wait_s: float = WAIT_S,
+    on: Progress = silent,
+) -> RemovalReport:
+    """Take cases out of an archive, as its next version.
+
+    They are in no search of it from then on. The versions before have them still, so that
+    ``rollback`` brings them back; unless ``purge``: then every version before is deleted, and no
+    vector, record, thumbnail or list that names them is left in the archive's folder. Servers go on
+    to the new version on their own; those that have not within ``wait_s`` are named.
+
+    Args:
+        case_ids: cases to remove.
+        where: images to remove: those that fit.
+
+    Raises:
+        NotFoundError: no archive there, or none of its cases is called so.
+        FilterError: a field that the archive does not have.
+        InputError: nothing would be left, or nothing fits.
+        ArchiveBusyError, ArchiveError: see :func:`indexer.building.build`.
+    """
+    wanted = list(dict.fromkeys(case_ids))
+    with changing(root) as layout:
+        with opened(layout) as before:
+            gone = _gone(before, wanted, where or {})
+            count = sum(int(np.count_nonzero(mask)) for mask in gone)
+            if count == before.images:
+                raise InputError(
+                    "nothing would be left",
+                    value=f"all {count:,} images",
+                    expected="an archive with at least one image",
+                    remedy="delete the archive's folder instead",
+                )
+            cases = _cases_without(before, gone)
+            on("removing", 0, 1)
+            manifest = publish_without(layout, before, gone, cases, purge=purge)
+        readers: tuple[str, ...] = ()
+        if purge:
+            readers = _wait(layout, manifest.version, wait_s)
+        clean_up(layout, sweep=purge, held=purge, **({"keep": 1} if purge else {}))
+        on("removing", 1, 1)
+    return RemovalReport(manifest, len(cases), count, purge, readers)
+
+
+def compact(root: Path, *, on: Progress = silent) -> ArchiveManifest:
+    """Write the archive's segments as few as may be, without what was removed.
+
+    Raises:
+        NotFoundError, ArchiveBusyError, ArchiveError: see :func:`remove`.
+    """
+    with changing(root) as layout:
+        with opened(layout) as before:
+            on("compacting", 0, 1)
+            none = [np.zeros_like(segment.alive) for segment in before.segments]
+            manifest = publish_without(
+                layout, before, none, set(), command="compact", everything=True
+            )
+        clean_up(layout, sweep=True)
+        on("compacting", 1, 1)
+    return manifest
+
+
+def opened(layout: ArchiveLayout, *, thorough: bool = False) -> ArchiveBefore:
+    """The published version, whole.
+
+    Raises:
+        ArchiveCorruptError: it is not.
+    """
+    warnings: list[str] = []
+    before = open_before(layout, thorough=thorough, warnings=warnings)
+    if before.manifest is None or before.spoilt:
+        before.close()
+        raise ArchiveCorruptError(
+            "the archive is not whole", value=warnings[0], remedy="build the archive again"
+        )
+    return before
+
+
+def _gone(before: ArchiveBefore, case_ids: Sequence[str], where: Where) -> list[RowMask]:
+    """Which rows of each segment go."""
+    known = before.catalog.cases(case_ids)
+    if missing := [name for name in case_ids if name not in known]:
+        raise NotFoundError(
+            "no such case",
+            value=missing[:5] if len(missing) > 1 else missing[0],
+            expected="cases of this archive",
+            remedy="nothing was removed; leave out what is not there",
+        )
+    if where:
+        before.catalog.mask(where)  # refuses a field that nothing has
+    gone = []
+    for segment in before.segments:
+        mask = np.zeros_like(segment.alive)
+        images = [i for some in segment.catalog.images_of(case_ids).values() for i in some]
+        mask[segment.store.rows(np.array([i.image_id for i in images], np.int64))] = True
+        if where and set(where) <= set(segment.catalog.fields()):
+            mask |= segment.catalog.mask(where)
+        gone.append(mask)
+    if not any(mask.any() for mask in gone):
+        raise InputError(
+            "nothing to remove", value=dict(where) or None, expected="cases or a filter that fits"
+        )
+    return gone
+
+
+def _images(before: ArchiveBefore, gone: Sequence[RowMask]) -> Iterator[ImageRecord]:
+    for segment, mask in zip(before.segments, gone, strict=True):
+        yield from segment.catalog.images(segment.catalog.ids()[mask].tolist()).values()
+
+
+def _cases_without(before: ArchiveBefore, gone: Sequence[RowMask]) -> set[str]:
+    """Cases of which no image is left."""
+    removed: dict[str, int] = {}
+    for image in _images(before, gone):
+        removed[image.case_id] = removed.get(image.case_id, 0) + 1
+    there = before.catalog.images_of(removed)
+    return {case_id for case_id, count in removed.items() if count == len(there[case_id])}
+
+
+def publish_without(
+    layout: ArchiveLayout,
+    before: ArchiveBefore,
+    gone: Sequence[RowMask],
+    cases: set[str],
+    *,
+    purge: bool = False,
+    everything: bool = False,
+    command: str = "remove",
+) -> ArchiveManifest:
+    """The archive without some rows as its next version.
+
+    Args:
+        gone: which rows of each segment go, and ``cases`` those of which no image is left.
+        purge: name nothing of it in lists, and write segments that have it anew.
+        everything: write all segments anew.
+    """
+    was = before.manifest
+    assert was is not None  # noqa: S101
+    removed = sum(int(np.count_nonzero(mask)) for mask in gone)
+    repeated = _repeated_less(before, gone)
+    for segment, mask in zip(before.segments, gone, strict=True):
+        segment.replaced |= mask
+    version = next_version(layout)
+    journal = Journal(layout, was.encoder)
+    contents = EmbeddedContents(was.encoder.dim, journal)
+    new = NewSegments(
+        layout, journal.folder / "segments", contents, store=was.store, catalog=was.catalog
+    )
+    contents_gone = {image.content_hash for image in _images(before, gone)} if purge else set()
+
+    def names(line: dict[str, Any]) -> bool:
+        """Whether a line of a list says anything of what goes."""
+        ids = {line.get("case_id"), line.get("other_case_id")}
+        return bool(ids & cases) or line.get("content_hash") in contents_gone
+
+    with new, contents, staging(layout, version) as staged:
+        for name in (SKIPPED, NOTES):
+            lines = _lines(layout.version(was.version) / name)
+            write_lines(staged / name, (line for line in lines if not (purge and names(line))))
+        skipped = sum(1 for _ in _lines(staged / SKIPPED))
+        touched = {
+            segment.entry.folder
+            for segment, mask in zip(before.segments, gone, strict=True)
+            if everything or (purge and (mask.any() or segment.entry.removed))
+        }
+        kept = new.merge(before, keep_unseen=True, always=touched)
+
+        def counts(catalog: Catalog, images: dict[str, int]) -> Counts:
+            return Counts(
+                rows=images["images"] + skipped + was.counts.duplicates,
+                cases=was.counts.cases - len(cases),
+                skipped=skipped,
+                duplicates=was.counts.duplicates,
+                repeated=was.counts.repeated - repeated,
+                **images,
+            )
+
+        content = VersionContent(
+            kept=kept,
+            new=new.seal(),
+            encoder=was.encoder,
+            encoder_settings=was.encoder_settings,
+            store=was.store,
+            catalog=was.catalog,
+            change=Change(command=command, removed=removed, note="purged" if purge else ""),
+            counts=counts,
+            sources=was.sources,
+            where=was.where,
+            calibration=was.calibration,
+            before=was,
+            pseudonym_key=was.pseudonym_key,
+        )
+        return publish_version(layout, staged, version, content, encoder=None)
+
+
+def _repeated_less(before: ArchiveBefore, gone: Sequence[RowMask]) -> int:
+    """By how many fewer images repeat a content of another case."""
+    removed: dict[str, int] = {}
+    for image in _images(before, gone):
+        removed[image.content_hash] = removed.get(image.content_hash, 0) + 1
+    there: dict[str, int] = {}
+    for image in before.catalog.of_contents(removed):
+        there[image.content_hash] = there.get(image.content_hash, 0) + 1
+    return sum(
+        there[content] - 1 - max(0, there[content] - count - 1)
+        for content, count in removed.items()
+    )
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="ascii") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def _wait(layout: ArchiveLayout, version: str, wait_s: float) -> tuple[str, ...]:
+    """Wait until nobody reads another version; those that are read still."""
+    others = [path for path in version_folders(layout) if path.name != version]
+    until = time.monotonic() + wait_s
+    while held := [path.name for path in others if is_held(path)]:
+        if time.monotonic() > until:
+            break
+        time.sleep(_LOOK_S)
+    return tuple(sorted(held))

@@ -1,0 +1,85 @@
+"""A segment on its way: vectors and records, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from coin_retrieval import factory
+from coin_retrieval.archive.manifest import Segment
+from coin_retrieval.archive.segments import sealed_segment
+from coin_retrieval.config import CatalogSettings, StoreSettings
+from coin_retrieval.files import Closing
+from coin_retrieval.types import CaseRecord, Embeddings, ImageId, ImageRecord
+
+
+class SegmentWriter(Closing):
+    """Writes into a folder; without :meth:`seal` it is nothing.
+
+    Args:
+        folder: of the segment's own; made.
+        root: the archive's folder, which it lies in.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        root: Path,
+        store: StoreSettings,
+        catalog: CatalogSettings,
+        dim: int,
+    ) -> None:
+        folder.mkdir(parents=True)
+        self._folder = folder
+        self._root = root
+        self._store = factory.make_store_writer(store, folder, dim=dim)
+        self._catalog = factory.make_catalog_writer(catalog, folder)
+        self._cases: dict[str, str] = {}
+        self._ids: set[int] = set()
+
+    @property
+    def room(self) -> int:
+        """How many rows it can still take."""
+        return self._store.most_rows - len(self)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __contains__(self, image_id: ImageId) -> bool:
+        return int(image_id) in self._ids
+
+    def add(
+        self, cases: Mapping[str, CaseRecord], images: Sequence[ImageRecord], rows: Embeddings
+    ) -> None:
+        """Append images with their cases and their embeddings [n dim]."""
+        named = {image.case_id for image in images}
+        self._catalog.put([cases[case_id] for case_id in named], images)
+        self._store.add(np.array([image.image_id for image in images], np.int64), rows)
+        for image in images:
+            self._ids.add(int(image.image_id))
+            self._cases.setdefault(image.content_hash, image.case_id)
+
+    def images(self, ids: Collection[ImageId]) -> dict[ImageId, ImageRecord]:
+        """Records of the ids that were added."""
+        return self._catalog.images(ids)
+
+    def case_of(self, content_hash: str) -> str | None:
+        """The first case that a content was added under."""
+        return self._cases.get(content_hash)
+
+    def contents(self) -> Collection[str]:
+        """All contents that were added."""
+        return self._cases.keys()
+
+    def seal(self) -> Segment:
+        """Keep it for ever, as it is now."""
+        store, catalog = self._store.seal(), self._catalog.seal()
+        return sealed_segment(self._folder, self._root, store, catalog, len(self))
+
+    def close(self) -> None:
+        """Let go of its files."""
+        self._store.close()
+        self._catalog.close()
