@@ -100,12 +100,12 @@ class CandidateScores:
             yield rows, scores, looks
 
     def _fused(self, query: EmbeddedQuery, way: Candidate) -> FusedQuery:
-        pictures = query.pictures if way.mode is not SearchMode.TEXT else None
+        pictures = query.first(way.prototypes) if way.mode is not SearchMode.TEXT else None
         text = query.text if way.mode is not SearchMode.PROTOTYPE or pictures is None else None
         return fuse(
             way.fusion,
             text=text,
-            prototypes=pictures[: way.prototypes] if pictures is not None else None,
+            prototypes=pictures,
             space=self._spaces[way.fusion.whitening],
         )
 

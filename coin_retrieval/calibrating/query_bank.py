@@ -10,6 +10,7 @@ import numpy as np
 from coin_retrieval.config import ModalityMeans
 from coin_retrieval.errors import UndrawableError, UnsupportedError
 from coin_retrieval.progress import Progress, counted, silent
+from coin_retrieval.prototypes.gate import FURTHER
 from coin_retrieval.reports.plain import affirms
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
@@ -23,12 +24,21 @@ class EmbeddedQuery:
 
     A report that the generator never learned to draw is its text in every mode, as a search has it.
 
-    Picture i is the prototype of seed ``seed + i``: the first n are those of a search for n.
+    The pictures are the prototypes that passed the gate; ``seeds`` says of which seed each is,
+    counted from the first one planned.
     """
 
     asked: LabelledReport
     text: Embeddings | None
     pictures: Embeddings | None
+    seeds: tuple[int, ...] = ()
+
+    def first(self, n: int) -> Embeddings | None:
+        """The pictures of a search for ``n``, float32 [at most n dim]; ``None`` for none."""
+        if self.pictures is None:
+            return None
+        reached = sum(seed < n + FURTHER for seed in self.seeds[:n])
+        return self.pictures[:reached] if reached else None
 
 
 def modes_to_try(retriever: Retriever) -> list[SearchMode]:
@@ -85,7 +95,8 @@ def embed_queries(
             if not retriever.planner.reads_text:
                 raise
             made = retriever.embed(retriever.planner.without_drawings(plan))
-        bank.append(EmbeddedQuery(query, made.text, made.pictures))
+        seeds = tuple(one.provenance.seed - seed for one in made.counted)
+        bank.append(EmbeddedQuery(query, made.text, made.pictures, seeds))
     return bank
 
 

@@ -29,7 +29,7 @@ from coin_retrieval.ranking.fusion import Feedback, FusedQuery, fuse, mean_direc
 from coin_retrieval.ranking.parts import Explanation, ingredients_of
 from coin_retrieval.ranking.whitening import whitening_of_store
 from coin_retrieval.search.gating import DrawingGate
-from coin_retrieval.search.plan import SearchPlan
+from coin_retrieval.search.plan import SearchPlan, WordsPlan
 from coin_retrieval.search.planning import Planner
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.query_embedder import EmbeddedWords, QueryEmbedder
@@ -139,12 +139,12 @@ class Retriever:
         return self._run(plan, Stopwatch(), on)
 
     def embed(self, plan: SearchPlan, on: Progress = silent) -> EmbeddedWords:
-        """What the plan makes of its report, drawn and embedded: no search yet.
+        """What the plan makes of its report, drawn, judged and embedded: no search yet.
 
         Raises:
             GenerationError: a prototype came out blank or non-finite.
         """
-        return self.embedder.words(plan.words, Stopwatch(), on) if plan.words else _NO_WORDS
+        return self._judged(plan.words, Stopwatch(), on) if plan.words else _NO_WORDS
 
     def must_draw(self, plan: SearchPlan) -> bool:
         """Whether the cache lacks a picture of the plan: only then the generator is waited for."""
@@ -243,8 +243,7 @@ class Retriever:
         if plan.words is None:
             return plan, _NO_WORDS, ()
         try:
-            words = self.embedder.words(plan.words, watch, on)
-            words = self._gate.passed(plan.words, words, watch, on)
+            words = self._judged(plan.words, watch, on)
         except (GenerationError, CacheError) as error:
             unknown = isinstance(error, UndrawableError) and self.planner.reads_text
             if plan.mode is not SearchMode.FUSED and not unknown:
@@ -255,11 +254,14 @@ class Retriever:
         if words.pictures is not None or plan.words.drawing is None:
             return plan, words, ()
         # a drawing that shows something else finds something else: the words are all there is
-        by_text = self.planner.without_drawings(plan)
-        text = (
-            words.text if words.text is not None else self.embedder.text(plan.words.searched, watch)
-        )
-        return by_text, replace(words, text=text), (NONE_PASSED,)
+        return self.planner.without_drawings(plan), words, (NONE_PASSED,)
+
+    def _judged(self, plan: WordsPlan, watch: Stopwatch, on: Progress) -> EmbeddedWords:
+        """The words with the drawings that passed the gate; the text in their place if none did."""
+        words = self._gate.passed(plan, self.embedder.words(plan, watch, on), watch, on)
+        if words.pictures is not None or words.text is not None:
+            return words
+        return replace(words, text=self.embedder.text(plan.searched, watch))
 
     def _ask(
         self,

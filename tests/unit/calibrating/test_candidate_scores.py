@@ -165,11 +165,14 @@ def test_the_first_prototypes_of_eight_are_those_of_a_search_for_fewer(
     bank: list[EmbeddedQuery],
 ) -> None:
     retriever = Retriever(archive, encoder, generator, cache, FusionSettings())
-    fewer = embed_queries(retriever, REPORTS[:1], modes=[SearchMode.PROTOTYPE], prototypes=2)
-    assert fewer[0].text is None
-    assert fewer[0].pictures is not None
-    assert bank[0].pictures is not None
-    np.testing.assert_array_equal(fewer[0].pictures, bank[0].pictures[:2])
+    fewer = embed_queries(retriever, REPORTS, modes=[SearchMode.PROTOTYPE], prototypes=2)
+    drawn = [(one, more) for one, more in zip(fewer, bank, strict=True) if one.pictures is not None]
+    assert drawn
+    for one, more in drawn:
+        assert one.text is None
+        np.testing.assert_allclose(one.pictures, more.first(2), atol=1e-5)
+    refused = [more.first(2) for one, more in zip(fewer, bank, strict=True) if one.text is not None]
+    assert refused == [None] * len(refused)
 
 
 def test_a_report_that_is_never_drawn_is_its_text_in_every_mode(
