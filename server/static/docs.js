@@ -93,7 +93,7 @@ function endpoint(path, method, operation) {
 }
 
 async function draw() {
-  api = await (await fetch("/openapi.json")).json();
+  api = await (await fetch("openapi.json")).json();
   $("summary").textContent = api.info.summary;
   const operations = Object.entries(api.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => [path, method, operation]));

@@ -1,6 +1,6 @@
 // Cases that a reader marked: more like this, not like this.
 
-import { $, counted, el } from "/static/dom.js";
+import { $, counted, el } from "./dom.js";
 
 const KINDS = { liked: "More like this", disliked: "Not like this" };
 const MOST = 50;

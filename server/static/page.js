@@ -1,9 +1,11 @@
 // The page: asks the server's HTTP API and shows what it answers. No framework, nothing from elsewhere.
 
-import { $, counted, el, joined, number, words } from "/static/dom.js";
-import { clearMarks, markButtons, marked, showMarks } from "/static/marks.js";
-import { showSupport } from "/static/support.js";
-import { showWhy } from "/static/why.js";
+import { ask, here, Refusal } from "./api.js";
+import { $, counted, el, joined, number, words } from "./dom.js";
+import { logIn } from "./login.js";
+import { clearMarks, markButtons, marked, showMarks } from "./marks.js";
+import { showSupport } from "./support.js";
+import { showWhy } from "./why.js";
 
 const EXAMPLES = [
   ["Red granules", "Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules."],
@@ -21,35 +23,6 @@ const CARD_PX = 256;
 const VIEWER_PX = 1024;
 const VARIED = 0.5;
 
-// ---------------------------------------------------------------- talking to the server
-
-class Refusal extends Error {
-  constructor(detail, retryAfter) {
-    super(detail.problem);
-    this.detail = detail;
-    this.retryAfter = retryAfter;
-  }
-}
-
-async function ask(path, options = {}) {
-  let response;
-  try {
-    response = await fetch(path, options);
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Refusal({
-      problem: "the server does not answer",
-      remedy: "check that coin-serve is running, then search again",
-    });
-  }
-  const body = await response.json().catch(() => null);
-  if (response.ok && body) return body;
-  throw new Refusal(
-    body?.problem ? body : { problem: `the server answered ${response.status}`, remedy: "search again" },
-    Number(response.headers.get("Retry-After")) || null,
-  );
-}
-
 // ---------------------------------------------------------------- the archive: facts, modes, filters
 
 let archive = null;
@@ -57,9 +30,11 @@ let archive = null;
 async function readArchive() {
   for (;;) {
     try {
-      archive = await ask("/v1/archive");
+      await logIn();
+      archive = await ask("v1/archive");
       break;
     } catch (refusal) {
+      if (refusal.detail?.kind === "unauthenticated") continue;
       if (refusal.detail?.kind !== "not_ready" || !refusal.retryAfter) {
         $("facts").textContent = `The archive cannot be read: ${refusal.message}`;
         return;
@@ -198,13 +173,13 @@ async function search() {
   showLoading(draws ? `Drawing ${n} prototype${n > 1 ? "s" : ""} and searching` : "Searching", draws);
   try {
     const answer = tab === "report"
-      ? await ask("/v1/search", {
+      ? await ask("v1/search", {
         method: "POST",
         signal: mine.signal,
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ ...question(), where: filters }),
       })
-      : await ask("/v1/search/image", { method: "POST", signal: mine.signal, body: pictureForm(filters) });
+      : await ask("v1/search/image", { method: "POST", signal: mine.signal, body: pictureForm(filters) });
     if (running === mine) showAnswer(answer, filters);
   } catch (error) {
     if (running !== mine) return;
@@ -362,7 +337,7 @@ function repeatsLine({ near_duplicates: repeats, diagnosis }) {
 
 function prototypeCard(prototype) {
   const button = el("button", { type: "button", className: "prototype" },
-    el("img", { src: prototype.path, alt: `Synthetic prototype, seed ${prototype.seed}` }),
+    el("img", { src: here(prototype.path), alt: `Synthetic prototype, seed ${prototype.seed}` }),
     el("small", {}, el("b", {}, "Synthetic"), ` seed ${prototype.seed}`));
   button.addEventListener("click", () => viewPrototype(prototype));
   return el("li", {}, button);
@@ -374,7 +349,7 @@ function caseCard(found, index) {
   const others = found.diagnoses.filter((name) => name && name !== found.diagnosis);
   const button = el("button", { type: "button", className: "picture" },
     el("img", {
-      src: `${best.uri}?size=${CARD_PX}`,
+      src: `${here(best.uri)}?size=${CARD_PX}`,
       alt: `Case ${found.case_id}: ${joined(title, found.site)}. Open larger.`,
       loading: "lazy",
     }),
@@ -423,7 +398,7 @@ function viewPrototype(prototype) {
   const made = prototype.provenance;
   const image = $("viewer-picture");
   image.onerror = null;
-  image.src = prototype.path;
+  image.src = here(prototype.path);
   image.alt = `Synthetic prototype, seed ${prototype.seed}`;
   image.parentElement.classList.add("is-synthetic");
   $("viewer-tag").textContent = "Synthetic";
@@ -444,7 +419,7 @@ function viewPrototype(prototype) {
     ["Size", `${made.width_px} × ${made.height_px} px`],
   ]);
   showWhy(null);
-  shown = { siblings: [], index: 0, blobFrom: prototype.path };
+  shown = { siblings: [], index: 0, blobFrom: here(prototype.path) };
   openViewer();
 }
 
@@ -455,7 +430,7 @@ async function viewCase(found, first) {
   viewImage();
   openViewer();
   try {
-    const whole = await ask(`/v1/cases/${encodeURIComponent(found.case_id)}`);
+    const whole = await ask(`v1/cases/${encodeURIComponent(found.case_id)}`);
     if (shown.found !== found) return;
     shown.whole = whole;
     shown.siblings = [
@@ -481,10 +456,10 @@ function viewImage() {
   const big = $("viewer-picture");
   note("");
   big.parentElement.classList.remove("is-synthetic");
-  shown.blobFrom = `${image.uri}?size=${VIEWER_PX}`;
+  shown.blobFrom = `${here(image.uri)}?size=${VIEWER_PX}`;
   big.onerror = () => {
     big.onerror = null;
-    shown.blobFrom = `${image.uri}?size=${CARD_PX}`;
+    shown.blobFrom = `${here(image.uri)}?size=${CARD_PX}`;
     big.src = shown.blobFrom;
     note("The source picture has gone from where it was indexed, or has changed since; this is the archive’s small copy.");
   };
@@ -513,7 +488,7 @@ function viewImage() {
   $("viewer-siblings-title").textContent = `All ${siblings.length} images of this case`;
   $("viewer-strip").replaceChildren(...siblings.map((sibling, at) => {
     const button = el("button", { type: "button" },
-      el("img", { src: `${sibling.uri}?size=${CARD_PX}`, alt: `Image ${at + 1}: ${sibling.diagnosis || "no diagnosis"}`, loading: "lazy" }));
+      el("img", { src: `${here(sibling.uri)}?size=${CARD_PX}`, alt: `Image ${at + 1}: ${sibling.diagnosis || "no diagnosis"}`, loading: "lazy" }));
     if (at === index) button.setAttribute("aria-current", "true");
     button.addEventListener("click", () => step(at - index));
     return el("li", {}, button);

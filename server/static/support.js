@@ -1,6 +1,6 @@
 // What the nearest cases say, and how little: never a bare label.
 
-import { $, counted, el, percent } from "/static/dom.js";
+import { $, counted, el, percent } from "./dom.js";
 
 const SHOWN = 6;
 

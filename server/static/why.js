@@ -1,6 +1,6 @@
 // Why a picture was found: what each part of the query brought to its score.
 
-import { $, el } from "/static/dom.js";
+import { $, el } from "./dom.js";
 
 const NAMES = {
   text: "Report text",

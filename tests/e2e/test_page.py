@@ -193,7 +193,7 @@ def test_diagnoses_stand_with_their_n_and_interval_and_a_caution(page: Page) -> 
 def test_no_close_match_is_a_warning_with_its_false_alarms(page: Page) -> None:
     search_report(page, mode="text")
     page.evaluate(
-        "import('/static/support.js').then(({ showSupport }) => showSupport({ close: false,"
+        "import('./static/support.js').then(({ showSupport }) => showSupport({ close: false,"
         " score: 0.2, threshold: 0.5, false_alarm_rate: 0.05, cases: 1, not_real: 2,"
         " shares: [{ diagnosis: 'NILM', cases: 1, share: 1, low: 0.2, high: 1 }],"
         " closeness: 'No close match. Score 0.200. Of queries, 5 % are told this too.',"
