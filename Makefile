@@ -10,7 +10,7 @@ SHARED ?= ../shared/data
 WEIGHTS ?= ../shared/weights
 WORKSHOP ?= runs/$(SIZE)
 
-.PHONY: help demo test lint types contracts docs check mutants starter figures clean
+.PHONY: help demo test lint types contracts docs check mutants starter sentences figures clean
 
 help:
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -65,6 +65,9 @@ starter: $(RUN)/coin  ## train the starter again (SIZE=cpu or gpu, SHARED=data, 
 		--generator "$(WORKSHOP)/distilled/model?text_encoder=minilm"
 	$(RUN)/coin train clip --data $(SHARED) --size $(SIZE) --out $(WORKSHOP) \
 		--drawn $(WORKSHOP)/drawn/cases.csv
+
+sentences: $(RUN)/coin  ## embed the known reports again: whenever the wordings change
+	$(RUN)/python bench/embed_wordings.py
 
 figures: $(RUN)/pytest  ## measure the starter: every figure of docs/results.md
 	bash bench/starter_figures.sh $(SHARED) $(WEIGHTS) out/figures

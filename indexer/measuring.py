@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from coin_retrieval.archive import ArchiveManifest
+from coin_retrieval.calibrating.text_closeness import measure_closeness
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.stores.base import VectorStore
@@ -33,7 +34,7 @@ def measures(
     encoder: Encoder | None,
     before: ArchiveManifest | None,
 ) -> dict[str, Any]:
-    """The fields of a manifest that are measured.
+    """The fields of a manifest that are measured; what reports are judged by is, every time.
 
     Args:
         encoder: by which texts are embedded; ``None``, where none is at hand, measures with
@@ -43,7 +44,8 @@ def measures(
     """
     images = len(store)
     if before is not None and _holds(before, store, unread=encoder is None):
-        return {name: getattr(before, name) for name in _MEASURED}
+        kept = {name: getattr(before, name) for name in _MEASURED}
+        return kept | {"closeness": measure_closeness(catalog)}
     real = catalog.mask({"origin": [Origin.REAL.value]})
     asked = real if real.any() else catalog.alive()
     texts = own_texts(encoder, catalog)
@@ -54,6 +56,7 @@ def measures(
         "similarity_scale": neighbours.scale,
         "measured_recall": measure_recall(store, texts),
         "measured_images": images,
+        "closeness": measure_closeness(catalog),
     }
 
 

@@ -18,6 +18,7 @@ from coin_retrieval.archive.manifest import check_sizes, read_manifest
 from coin_retrieval.archive.verify import Finding
 from coin_retrieval.case_table import IDENTITIES
 from coin_retrieval.search.calibration_use import images_notice
+from coin_retrieval.search.closeness import report_threshold
 from indexer.building import BuildReport
 from indexer.upgrading import UpgradeReport
 
@@ -186,6 +187,8 @@ def _table(manifest: ArchiveManifest) -> Table:
         rows["where"] = ", ".join(f"{f} = {' or '.join(v)}" for f, v in manifest.where.items())
     if manifest.own_neighbours is not None:
         rows["own neighbours"] = _close_match(manifest.own_neighbours, "pictures")
+    threshold = report_threshold(manifest)
+    rows["reports"] = _close_match(threshold, "reports") if threshold else "closeness not judged"
     rows["calibration"] = _calibration(manifest)
     if manifest.demonstration:
         rows["demonstration"] = "no patients: every picture was drawn"
@@ -215,7 +218,6 @@ def _calibration(manifest: ArchiveManifest) -> str:
         f"macro P@10, cross-validated: {ways}",
         f"on {found.queries} queries by {found.by}, {found.images:,} images, "
         f"{found.created_at:%Y-%m-%d}, generator {found.generator_name or 'none'}",
-        *(f"{mode.value}: {_close_match(c, 'queries')}" for mode, c in found.close_match.items()),
         *images_notice(manifest),
     ]
     return "\n".join(lines)

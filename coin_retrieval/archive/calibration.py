@@ -44,6 +44,7 @@ class Calibration(_Part):
     ``figures`` are cross-validated macro P@10, by mode and ``calibrated`` for the choice among
     them. ``generator`` is the identity of the generator that drew, and ``generator_name`` its name
     for people: with another one the choice says nothing. ``images`` is how many the archive held.
+    ``close_match`` is the threshold that these reports set, whatever the mode.
     """
 
     created_at: AwareDatetime
@@ -53,11 +54,11 @@ class Calibration(_Part):
     fusion: FusionSettings
     prototypes: int = Field(ge=1)
     figures: dict[str, float]
-    close_match: dict[SearchMode, CloseMatch]
     generator: str
     generator_name: str = ""
     images: int = Field(ge=1)
     where: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    close_match: CloseMatch | None = None
 
 
 def close_match_from(

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from coin_retrieval.archive.calibration import Calibration, CloseMatch
+from coin_retrieval.archive.closeness import TextCloseness
 from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.archive.schema import SCHEMA_VERSION, to_present
 from coin_retrieval.archive.similarity_scale import SimilarityScale
@@ -132,7 +133,9 @@ class ArchiveManifest(_Part):
     ``own_neighbours`` how close the archive's own pictures are to other cases; archives of schema 1
     have neither, and one case has no neighbours. ``similarity_scale`` says what a similarity means
     here; before schema 4 nobody measured it. All of it was measured, on a sample, when the archive
-    had ``measured_images`` images. ``calibration`` is what ``coin calibrate`` found.
+    had ``measured_images`` images. ``closeness`` is by what reports are judged; there is none before
+    schema 4, or where no report is known of anything that it holds. ``calibration`` is what
+    ``coin calibrate`` found.
 
     ``pseudonym_key`` is the fingerprint of the key that patients and slides were hashed with, never
     the key; empty where they are named as the sources name them.
@@ -159,6 +162,7 @@ class ArchiveManifest(_Part):
     own_neighbours: CloseMatch | None = None
     similarity_scale: SimilarityScale | None = None
     measured_images: int = 0
+    closeness: TextCloseness | None = None
     calibration: Calibration | None = None
     pseudonym_key: str = ""
 

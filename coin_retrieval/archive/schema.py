@@ -38,7 +38,8 @@ def _name_segments(manifest: Payload) -> Payload:
     """To schema 4: what a version's vectors and records lie in; of earlier ones in its own folder.
 
     How close its pictures were to each other was measured on the whole of it. Catalogs may name
-    patients and slides, pseudonyms perhaps; all may be absent.
+    patients and slides, pseudonyms perhaps; all may be absent. A report's closeness is another
+    score now: thresholds of the old one go.
     """
     manifest = dict(manifest)
     store, catalog = manifest.pop("store_location"), manifest.pop("catalog_location")
@@ -52,6 +53,8 @@ def _name_segments(manifest: Payload) -> Payload:
         "files": {name: sealed for name, sealed in files.items() if name in own},
     }
     measured = manifest["counts"]["images"] if manifest.get("real_mean") else 0
+    if manifest.get("calibration"):
+        manifest["calibration"] = manifest["calibration"] | {"close_match": None}
     return manifest | {
         "change": {"command": "build", "added": manifest["counts"]["images"]},
         "segments": [segment],

@@ -10,10 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coin_retrieval.archive.calibration import (
-    PLACES,
     Calibration,
-    CloseMatch,
-    close_match_from,
 )
 from coin_retrieval.calibrating.candidate_scores import CandidateScores, spaces_of
 from coin_retrieval.calibrating.candidates import (
@@ -32,11 +29,11 @@ from coin_retrieval.calibrating.choice import (
 from coin_retrieval.calibrating.figures import CalibrationFigures, ChoiceFigures, measured_on
 from coin_retrieval.calibrating.labelled_pictures import labelled_pictures
 from coin_retrieval.calibrating.query_bank import (
-    EmbeddedQuery,
     embed_queries,
     modality_means,
     modes_to_try,
 )
+from coin_retrieval.calibrating.text_closeness import report_close_match
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.limits import DEFAULT_PROTOTYPES
@@ -115,7 +112,7 @@ def calibrate(
 
     chosen = tried.ways[choose(tried.values, classes, tried.complexities)]
     chosen = _completed(chosen, tried, classes)
-    close_match = _close_matches(scores, bank, chosen, modes)
+    close_match = report_close_match(retriever.reports, [query.asked.report for query in bank])
     choices = _choices(tried, values[-1], default, classes, units, fold_of, modes)
     calibration = Calibration(
         created_at=datetime.now(UTC),
@@ -214,17 +211,3 @@ def _completed(chosen: Candidate, tried: Tried, classes: Sequence[str]) -> Candi
     if not (fusion.centring or fusion.shift):
         fusion = fusion.model_copy(update={"means": None})
     return replace(chosen, fusion=fusion, prototypes=prototypes)
-
-
-def _close_matches(
-    scores: CandidateScores,
-    bank: Sequence[EmbeddedQuery],
-    chosen: Candidate,
-    modes: Sequence[SearchMode],
-) -> dict[SearchMode, CloseMatch]:
-    """A threshold for each mode, searched as the chosen fusion has it."""
-    ways = {mode: replace(chosen, mode=mode) for mode in modes}
-    return {
-        mode: close_match_from(scores.closeness(bank, way, places=PLACES))
-        for mode, way in ways.items()
-    }

@@ -60,19 +60,6 @@ class CandidateScores:
                 )
         return values
 
-    def closeness(
-        self, bank: Sequence[EmbeddedQuery], way: Candidate, *, places: int
-    ) -> NDArray[np.float64]:
-        """The mean similarity of each query's first cases, float64 [queries]."""
-        values = np.empty(len(bank))
-        for column, query in enumerate(bank):
-            for _, scores, looks in self._blocks(query, [way]):
-                own_case = query.asked.case_id
-                values[column] = self._ranking.closeness(
-                    scores, looks, own_case=own_case, places=places
-                )[0]
-        return values
-
     def _blocks(
         self, query: EmbeddedQuery, ways: Sequence[Candidate]
     ) -> Iterator[tuple[slice, Scores, Scores]]:

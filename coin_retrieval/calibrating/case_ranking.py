@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coin_retrieval.archive import Archive
-from coin_retrieval.archive.calibration import PLACES
 from coin_retrieval.calibrating.labelled_pictures import LabelledPictures
 from coin_retrieval.ranking.fusion import RRF_CONSTANT
 from coin_retrieval.types import Embeddings, Origin
@@ -99,24 +98,6 @@ class CaseRanking:
                 start, end = self._pictures.starts[case], self._ends[case]
                 hits[row] += right[start + int(np.argmax(looks[row, start:end]))]
         return hits / k
-
-    def closeness(
-        self, scores: Scores, looks: Scores, *, own_case: str = "", places: int = PLACES
-    ) -> NDArray[np.float64]:
-        """The mean similarity of each row's first cases, float64 [queries], as a search scores it.
-
-        A case counts by its nearest real picture, and one without any is passed over; unless no
-        picture is real.
-        """
-        counted = self._pictures.real if self._pictures.real.any() else ~self._pictures.real
-        near = self._best(np.where(counted, looks, -np.inf), own_case)
-        ranked = np.where(np.isfinite(near), self._best(scores, own_case), -np.inf)
-        order = np.argsort(-ranked, axis=1, kind="stable")[:, :places]
-        first = np.take_along_axis(near, order, axis=1).astype(np.float64)
-        found = np.isfinite(first)
-        return np.asarray(
-            np.where(found, first, 0).sum(axis=1) / np.maximum(found.sum(axis=1), 1), np.float64
-        )
 
     def rank_sums(
         self, rankings: Scores, weights: NDArray[np.float64], *, k: int = 10

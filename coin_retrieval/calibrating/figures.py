@@ -10,7 +10,6 @@ from coin_retrieval.archive.calibration import CloseMatch
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.metrics.intervals import Estimate
 from coin_retrieval.search.retriever import Retriever
-from coin_retrieval.types import SearchMode
 
 
 class MeasuredOn(BaseModel):
@@ -66,4 +65,4 @@ class CalibrationFigures(MeasuredOn):
     folds: int
     candidates: int
     choices: list[ChoiceFigures]
-    close_match: dict[SearchMode, CloseMatch]
+    close_match: CloseMatch | None

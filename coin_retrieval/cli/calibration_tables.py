@@ -34,9 +34,9 @@ def show_calibration(
             style="" if found else "bold",
         )
     console.print(table)
-    for mode, close in calibration.close_match.items():
+    if close := calibration.close_match:
         console.print(
-            f"{mode.value}: no close match below {close.threshold:.3f}; "
+            f"reports: no close match below {close.threshold:.3f}; "
             f"{close.false_alarm_rate:.1%} of queries with a match fall below",
             markup=False,
         )

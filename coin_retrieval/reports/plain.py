@@ -8,7 +8,7 @@ from coin_retrieval.reports.reading import read_closely
 from coin_retrieval.reports.searched.affirmed import Affirmed, as_written
 from coin_retrieval.types import Report
 
-__all__ = ["MAX_CHARACTERS", "affirms", "read_for_search", "read_report"]
+__all__ = ["MAX_CHARACTERS", "affirms", "read_and_choose", "read_for_search", "read_report"]
 
 
 def read_report(text: str | bytes) -> Report:
@@ -45,6 +45,16 @@ def read_for_search(text: str | bytes, *, whole: bool = False) -> tuple[Report, 
             remedy="write what is seen, or search all its words as they stand (--as-written)",
         )
     return reading.report, reading.searched
+
+
+def read_and_choose(text: str) -> tuple[Report, str]:
+    """A report with the words that are searched: all of them, where it affirms nothing.
+
+    Raises:
+        ReportError: as :func:`read_report` does.
+    """
+    report, words = read_for_search(text, whole=not affirms(text))
+    return report, words.text
 
 
 def affirms(text: str) -> bool:

@@ -17,6 +17,7 @@ from coin_retrieval.prototypes.gate import NAME
 from coin_retrieval.reports.plain import read_for_search
 from coin_retrieval.reports.searched.affirmed import Affirmed
 from coin_retrieval.search.calibration_use import CalibrationUse, calibration_use
+from coin_retrieval.search.closeness import report_threshold
 from coin_retrieval.search.plan import ArchiveIdentity, DrawingPlan, SearchPlan, WordsPlan
 from coin_retrieval.search.query import Query
 from coin_retrieval.types import Report, RgbImage, SearchMode
@@ -89,11 +90,13 @@ class Planner:
         return self.calibration.prototypes if self.calibration else DEFAULT_PROTOTYPES
 
     def closeness(self, mode: SearchMode) -> CloseMatch | None:
-        """The threshold that plain queries of this mode are judged by; ``None`` without one."""
-        measured = self.calibration.close_match.get(mode) if self.calibration else None
-        if measured is None and mode is SearchMode.IMAGE:
+        """The threshold that plain queries of this mode are judged by; ``None`` without one.
+
+        A report's is one of what it says, whichever way it is searched.
+        """
+        if mode is SearchMode.IMAGE:
             return self._manifest.own_neighbours
-        return measured
+        return report_threshold(self._manifest)
 
     def plan(self, query: Query, image: RgbImage | None = None) -> SearchPlan:
         """How this query, with this picture beside it, will be searched.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from coin_retrieval.prototypes.gate import Verdict
 from coin_retrieval.prototypes.prototype import Prototype
+from coin_retrieval.search.closeness import NOT_MEASURED, Closeness
 from coin_retrieval.search.plan import SearchPlan
 from coin_retrieval.search.rivals import Rival
 from coin_retrieval.search.support import Support
@@ -21,10 +22,11 @@ class SearchResult:
     ``mode`` is the plan's unless nothing could be drawn, ``verdicts`` are on the prototypes, those
     drawn in place of refused ones among them (empty where nothing judged them), ``exact`` is
     whether the index looked at every picture, and ``notices`` are the plan's and what happened
-    since. ``support`` is what the cases' diagnoses amount to. ``own`` are the query's own cases,
-    marked ones and those that hold the very picture: they are neither among ``cases`` nor evidence.
-    ``rivals`` are the leading diagnosis and what else it might be, where that was asked for.
-    ``timings_ms`` has one entry a stage: plan, generate, encode, search, catalog, total.
+    since. ``support`` is what the cases' diagnoses amount to, ``closeness`` whether the archive can
+    hold a close match and why. ``own`` are the query's own cases, marked ones and those that hold
+    the very picture: they are neither among ``cases`` nor evidence. ``rivals`` are the leading
+    diagnosis and what else it might be, where that was asked for. ``timings_ms`` has one entry a
+    stage: plan, generate, encode, search, catalog, total.
     """
 
     plan: SearchPlan
@@ -38,6 +40,7 @@ class SearchResult:
     exact: bool
     notices: tuple[str, ...]
     timings_ms: Mapping[str, float]
+    closeness: Closeness = NOT_MEASURED
 
     @property
     def report(self) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from coin_retrieval.archive import Archive
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.encoding.base import Encoder
+from coin_retrieval.encoding.sentences import SentenceEncoder
 from coin_retrieval.errors import (
     CacheError,
     CoinError,
@@ -28,9 +29,16 @@ from coin_retrieval.ranking.case_search import CaseSearch, Found
 from coin_retrieval.ranking.fusion import Feedback, FusedQuery, fuse, mean_direction
 from coin_retrieval.ranking.parts import Explanation, ingredients_of
 from coin_retrieval.ranking.whitening import whitening_of_store
+from coin_retrieval.search.closeness import (
+    NOT_MEASURED,
+    Closeness,
+    ReportJudge,
+    judged,
+    report_threshold,
+)
 from coin_retrieval.search.gating import DrawingGate
 from coin_retrieval.search.plan import SearchPlan, WordsPlan
-from coin_retrieval.search.planning import Planner
+from coin_retrieval.search.planning import Planner, is_plain
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.query_embedder import EmbeddedWords, QueryEmbedder
 from coin_retrieval.search.result import SearchResult
@@ -77,6 +85,9 @@ class Retriever:
         self.cache = cache
         self.drawer = PrototypeDrawer(prototyper, cache) if prototyper is not None else None
         self.planner = Planner(archive, encoder, self.drawer, fusion)
+        self.reports = ReportJudge(
+            archive.manifest.closeness, report_threshold(archive.manifest), SentenceEncoder()
+        )
         self.embedder = QueryEmbedder(encoder, self.drawer, cache)
         self._gate = DrawingGate(archive, self.embedder)
         self._cases = CaseSearch(archive.store, archive.catalog, thumbnail=archive.thumbnail_path)
@@ -191,6 +202,15 @@ class Retriever:
         rivals: tuple[Rival, ...] = ()
         if query.rivals and support is not None:
             rivals = self._rivals(asked, found, support, query.where, watch)
+        closeness = self._closeness(plan_run, support, watch)
+        if support is not None:
+            support = replace(
+                support,
+                close=closeness.close,
+                score=support.score if closeness.score is None else closeness.score,
+                threshold=closeness.threshold,
+                false_alarm_rate=closeness.false_alarm_rate,
+            )
         on("searching", 1, 1)
         return SearchResult(
             plan=plan,
@@ -200,6 +220,7 @@ class Retriever:
             cases=cases,
             own=found.own,
             support=support,
+            closeness=closeness,
             rivals=rivals,
             exact=found.exact,
             notices=(*plan.notices, *refused),
@@ -220,6 +241,15 @@ class Retriever:
             return self._cases.find(asked.fused, k, watch, allowed=allowed, own=own).cases
 
         return rivals_of(support, self.archive.catalog, where, nearest)
+
+    def _closeness(self, plan: SearchPlan, support: Support | None, watch: Stopwatch) -> Closeness:
+        """Reports are judged by what they say, pictures by how near the nearest cases are."""
+        if not is_plain(plan.query, plan.image):
+            return NOT_MEASURED
+        if plan.words is None:
+            return judged(support.score, plan.closeness) if support else NOT_MEASURED
+        with watch.stage("encode"):
+            return self.reports.judge(plan.words)
 
     def _require_own(self, plan: SearchPlan) -> None:
         drawn_by = plan.generator

@@ -12,3 +12,4 @@ ROOT = Path(__file__).parent
 GENERATOR = ROOT / "generator"
 ENCODER = ROOT / "encoder"
 DEMONSTRATION = ROOT / "demonstration"
+SENTENCES = ROOT / "sentences.safetensors"

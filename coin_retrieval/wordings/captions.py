@@ -78,9 +78,15 @@ def held_out_reports() -> Mapping[str, tuple[str, ...]]:
 
 
 @cache
+def reports_from_elsewhere_by_group() -> Mapping[str, tuple[str, ...]]:
+    """Where from → reports to train on of what no training picture shows."""
+    return _read_reports("elsewhere.yaml")
+
+
+@cache
 def reports_from_elsewhere() -> tuple[str, ...]:
-    """Reports to train on of what no training picture shows."""
-    return tuple(chain.from_iterable(_read_reports("elsewhere.yaml").values()))
+    """All of :func:`reports_from_elsewhere_by_group`."""
+    return tuple(chain.from_iterable(reports_from_elsewhere_by_group().values()))
 
 
 @cache
@@ -149,13 +155,20 @@ def compose_report(row: CaseRow, random: np.random.Generator) -> str:
 
 def compose(row: CaseRow, random: np.random.Generator) -> Composed:
     """As :func:`compose_report`, with what the report states."""
-    words = _words(row.finding)
     setting, stated = _setting(row, random)
     stated["finding"] = row.finding
     whole = whole_reports().get(row.finding, ())
     if whole and random.random() < _WHOLE_SHARE:
         # a whole report has its own setting, or leaves it out on purpose
         return Composed(_cased(_pick(whole, random), random), {"finding": row.finding})
+    return _put_together(row, random, setting, stated)
+
+
+def _put_together(
+    row: CaseRow, random: np.random.Generator, setting: str, stated: dict[str, str]
+) -> Composed:
+    """Words of the lexicon after a setting that is worded already."""
+    words = _words(row.finding)
     signs, seen = _signs(row, words, random)
     stated |= seen
     name, conclusion = _pick(words.names, random), _pick(words.conclusions, random)
@@ -176,6 +189,19 @@ def compose(row: CaseRow, random: np.random.Generator) -> Composed:
     if layout == 0 or not signs:
         stated = {k: v for k, v in stated.items() if k not in seen}
     return Composed(_cased(f"{setting}{body}", random), stated)
+
+
+def composed_parts(finding: str, count: int) -> tuple[str, ...]:
+    """Distinct reports of a finding as it is seen most, put together from the lexicon's words.
+
+    The same ones whenever they are asked for; fewer than ``count`` where words repeat. No whole
+    report is among them.
+    """
+    random = np.random.default_rng(0)
+    words = _words(finding)
+    row = CaseRow(Path(), "", words.site, words.specimen, words.stain, words.diagnosis, finding)
+    texts = (_put_together(row, random, *_setting(row, random)).text for _ in range(count))
+    return tuple(dict.fromkeys(texts))
 
 
 def compose_elsewhere(random: np.random.Generator) -> Composed:

@@ -198,7 +198,6 @@ def calibrate(archive: Path, *, drawn_by: str) -> None:
         fusion=FusionSettings(text_weight=0.3),
         prototypes=2,
         figures={},
-        close_match={},
         generator=drawn_by,
         generator_name="the one of the calibration",
         images=6,

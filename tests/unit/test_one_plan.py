@@ -53,7 +53,7 @@ def archive(training: Path, tiny_open_clip_dir: Path, own: str, tmp_path: Path) 
         fusion=FusionSettings(),
         prototypes=2,
         figures={},
-        close_match={SearchMode.TEXT: CloseMatch(threshold=0.1, false_alarm_rate=0.05, queries=20)},
+        close_match=CloseMatch(threshold=0.1, false_alarm_rate=0.05, queries=20),
         generator=opened(root, own, tmp_path).planner.need_drawer().identity,
         images=24,
     )
@@ -123,7 +123,7 @@ def test_an_archive_calibrated_to_text_is_searched_alike_by_all_whatever_draws(
 
     judged = close_match(retriever, [Question(REPORT)], [Question("halos")])
     assert judged.mode == mode
-    assert judged.threshold == (0.1 if mode is SearchMode.TEXT else None)
+    assert judged.threshold == 0.1, "what a report says is judged alike, whatever draws"
     support = said["support"]
     assert judged.inside_scores == pytest.approx([support["score"]], abs=1e-4)
     assert judged.threshold == support["threshold"]

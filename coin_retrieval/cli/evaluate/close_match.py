@@ -28,8 +28,16 @@ def close_match(
             "whose label it lacks."
         ),
     ] = None,
+    leave_one_label_out: Annotated[
+        bool,
+        typer.Option(
+            "--leave-one-label-out",
+            help="Take each label (near) and each site (far) out of the archive, and ask for it.",
+        ),
+    ] = False,
     mode: Annotated[
-        SearchMode | None, typer.Option(help="Default: what a search of a report takes.")
+        SearchMode | None,
+        typer.Option(help="image asks with pictures. Default: what a search of a report takes."),
     ] = None,
     by: options.By = "finding",
     outside_where: Annotated[
@@ -39,9 +47,6 @@ def close_match(
     sample: Annotated[
         int, typer.Option(min=1, help="At most so many pictures of each kind, for mode image.")
     ] = 500,
-    prototypes: options.Prototypes = None,
-    seed: options.FirstSeed = 0,
-    generator: options.GeneratorName = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Directory for close_match.json, close_match.md and close_match.png."),
@@ -55,23 +60,38 @@ def close_match(
     from coin_retrieval.console.inputs import parse_where
     from coin_retrieval.console.session import working
     from coin_retrieval.evaluation.extras import require_plots
-    from coin_retrieval.evaluation.retrieval import closeness, questions_of
-    from coin_retrieval.evaluation.retrieval.plots import close_match_png
+    from coin_retrieval.evaluation.retrieval import closeness, leaving_out, questions_of
+    from coin_retrieval.evaluation.retrieval.plots import close_match_png, leaving_out_png
+    from coin_retrieval.wordings.captions import held_out_from_elsewhere
+    from coin_retrieval.wordings.labelled_reports import labelled_reports
 
     if out is not None:
         require_plots()
-    retriever = open_retriever(archive, generator=generator)
+    pictures = mode is SearchMode.IMAGE
+    retriever = open_retriever(archive)
+    if leave_one_label_out:
+        with retriever.archive, showing(quiet=as_json) as on:
+            left = (
+                leaving_out.leave_out_pictures(retriever, by=by, sample=sample, on=on)
+                if pictures
+                else leaving_out.leave_out_reports(
+                    retriever, labelled_reports(queries, by=by),
+                    held_out_from_elsewhere() if queries is None else (), by=by, on=on,
+                )
+            )  # fmt: skip
+        show(
+            left, leaving_out.to_markdown(left), name="close_match", out=out, as_json=as_json,
+            pictures={"close_match.png": lambda: leaving_out_png(left)},
+        )  # fmt: skip
+        return
     with retriever.archive as opened:
         with working("reading the queries"):
             inside, others = questions_of(
-                opened, queries, outside, pictures=mode is SearchMode.IMAGE, by=by,
+                opened, queries, outside, pictures=pictures, by=by,
                 outside_where=parse_where(outside_where or []), sample=sample,
             )  # fmt: skip
         with showing(quiet=as_json) as on:
-            figures = closeness.close_match(
-                retriever, inside, others, mode=mode,
-                prototypes=prototypes, seed=seed, on=on,
-            )  # fmt: skip
+            figures = closeness.close_match(retriever, inside, others, mode=mode, on=on)
     show(
         figures, closeness.to_markdown(figures), name="close_match", out=out, as_json=as_json,
         pictures={"close_match.png": lambda: close_match_png(figures)},

@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Iterable, Sequence, Sized
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.archive.calibration import PLACES, CloseMatch
-from coin_retrieval.errors import InputError
+from coin_retrieval.errors import InputError, UnsupportedError
 from coin_retrieval.evaluation.retrieval.questions import Question
 from coin_retrieval.images import load_image
-from coin_retrieval.metrics.bootstrap import DRAWS
-from coin_retrieval.metrics.intervals import Estimate, quantile_interval, wilson
+from coin_retrieval.metrics.intervals import Estimate
+from coin_retrieval.metrics.separation import Scores, auroc, share
 from coin_retrieval.progress import Progress, counted, silent
 from coin_retrieval.reports.plain import affirms
+from coin_retrieval.search.closeness import Because, Closeness, Verdict, judged
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.search.support import query_score
 from coin_retrieval.types import SearchMode
 
-Scores = NDArray[np.float64]
+_LOWEST = -10.0
+"""Below every score: cosines, or the sum of two differences of cosines."""
 
 
 class CloseMatchFigures(BaseModel):
     """What an evaluation found. ``auroc``: how often an inside query scores above an outside one.
 
-    ``false_alarm_rate`` is the share of inside queries below the archive's threshold, beside the
-    rate that the archive states; ``detection_rate`` that of outside queries. Both are ``None``
-    where the archive has no threshold for the mode.
+    ``false_alarm_rate`` is the share of inside queries whose verdict is no, beside the rate that
+    the archive states; ``detection_rate`` that of outside queries. Both are ``None`` where the
+    archive has no threshold for the mode.
     """
 
     model_config = ConfigDict(frozen=True)
 
     mode: str
     encoder: str
-    generator: str
-    prototypes: int
-    seed: int
-    places: int
     inside: int
     outside: int
     auroc: Estimate
@@ -57,69 +55,44 @@ def close_match(
     outside: Sequence[Question],
     *,
     mode: SearchMode | str | None = None,
-    prototypes: int | None = None,
-    seed: int = 0,
     on: Progress = silent,
 ) -> CloseMatchFigures:
-    """Ask every question as a search would, and compare the scores of the two kinds.
+    """Judge every question as a search would, and compare the scores of the two kinds.
+
+    Reports are judged by what they say: whichever mode searches them, the verdict is the same, and
+    nothing is drawn.
 
     Args:
         inside, outside: as :func:`.questions_of` gives them.
         mode: ``None`` takes what a search of a report takes.
-        prototypes: pictures drawn a report; ``None`` as a search draws.
-        seed: of the first picture.
 
     Raises:
         InputError: one kind has no question, or a question finds no case but its own.
-        UnsupportedError: the archive cannot be searched in this mode.
+        UnsupportedError: the archive cannot be searched in this mode, or was not measured.
     """
     require_both(inside, outside)
     named = Query.of(mode=mode).mode
     chosen = named or retriever.plan(Query(report="a report")).mode
-    known = retriever.planner.closeness(chosen)
-    drawn = prototypes or retriever.planner.prototypes
-    places = known.places if known else PLACES
     inner, outer = (
-        np.array(
-            [
-                _score(retriever, question, chosen, places=places, prototypes=drawn, seed=seed)
-                for question in counted(questions, stage, on)
-            ]
-        )
+        [_judged(retriever, question, chosen) for question in counted(questions, stage, on)]
         for stage, questions in (("inside", inside), ("outside", outside))
     )
     return measure_close_match(
         inner,
         outer,
-        known,
+        retriever.planner.closeness(chosen),
         mode=chosen,
         encoder=str(retriever.archive.manifest.encoder),
-        generator=retriever.generator_name or "",
-        prototypes=drawn,
-        seed=seed,
     )
 
 
-def _score(
-    retriever: Retriever,
-    question: Question,
-    mode: SearchMode,
-    *,
-    places: int,
-    prototypes: int,
-    seed: int,
-) -> float:
-    """The mean similarity of a question's first ``places`` cases."""
-    query = Query(
-        report=question.report,
-        as_written=bool(question.report) and not affirms(question.report),
-        mode=mode,
-        k=places + bool(question.case_id),
-        prototypes=prototypes,
-        seed=seed,
-    )
-    picture = load_image(question.picture) if question.picture else None
-    cases = retriever.search(query, picture).cases
+def _judged(retriever: Retriever, question: Question, mode: SearchMode) -> Closeness:
+    if question.picture is None:
+        return _of_report(retriever, question.report, mode)
+    close_match = retriever.planner.closeness(mode)
+    places = close_match.places if close_match else PLACES
+    query = Query(report=question.report, mode=mode, k=places + bool(question.case_id))
+    cases = retriever.search(query, load_image(question.picture)).cases
     others = [case for case in cases if case.case.case_id != question.case_id]
     if not others:
         raise InputError(
@@ -127,43 +100,71 @@ def _score(
             value=question.case_id or "none",
             expected="an archive of several cases",
         )
-    return query_score(others, places=places)
+    return judged(query_score(others, places=places), close_match)
+
+
+def _of_report(retriever: Retriever, report: str, mode: SearchMode) -> Closeness:
+    query = Query(report=report, mode=mode, as_written=not affirms(report))
+    words = retriever.plan(query).words
+    found = retriever.reports.judge(words) if words else None
+    if found is None or found.score is None:
+        raise UnsupportedError(
+            "this archive cannot judge reports",
+            value="nothing known of what it holds",
+            expected="an archive whose labels the program has reports of",
+            remedy="run coin-index upgrade if an earlier program built it",
+        )
+    return found
+
+
+def ranked(found: Iterable[Closeness], *, above: bool = False) -> Scores:
+    """Scores to order queries by, float64 [n]: a site that is lacking comes below all of them.
+
+    Args:
+        above: the threshold is subtracted, which makes scores of several archives comparable.
+    """
+    return np.array(
+        [
+            _LOWEST
+            if one.reasons[0].because is Because.SITE_LACKING
+            else (one.score or 0.0) - ((above and one.threshold) or 0.0)
+            for one in found
+        ]
+    )
+
+
+def refused(found: Iterable[Closeness]) -> NDArray[np.bool_]:
+    """Of each whether the verdict is no."""
+    return np.array([one.verdict is Verdict.NO for one in found])
 
 
 def measure_close_match(
-    inside: Scores,
-    outside: Scores,
+    inside: Sequence[Closeness],
+    outside: Sequence[Closeness],
     close_match: CloseMatch | None,
     *,
     mode: SearchMode,
     encoder: str,
-    generator: str = "",
-    prototypes: int = 0,
-    seed: int = 0,
 ) -> CloseMatchFigures:
-    """Figures of the scores float64 [n] and [m] of queries with and without a match.
+    """Figures of the verdicts on queries with and without a match.
 
     Raises:
         InputError: one of the two has no query.
     """
     require_both(inside, outside)
-    threshold = close_match.threshold if close_match else None
+    scores = ranked(inside), ranked(outside)
     return CloseMatchFigures(
         mode=mode.value,
         encoder=encoder,
-        generator=generator,
-        prototypes=prototypes,
-        seed=seed,
-        places=close_match.places if close_match else PLACES,
         inside=len(inside),
         outside=len(outside),
-        auroc=auroc(inside, outside),
-        threshold=threshold,
+        auroc=auroc(*scores),
+        threshold=close_match.threshold if close_match else None,
         stated_false_alarm_rate=close_match.false_alarm_rate if close_match else None,
-        false_alarm_rate=None if threshold is None else _rate(inside < threshold),
-        detection_rate=None if threshold is None else _rate(outside < threshold),
-        inside_scores=inside.tolist(),
-        outside_scores=outside.tolist(),
+        false_alarm_rate=share(refused(inside)) if close_match else None,
+        detection_rate=share(refused(outside)) if close_match else None,
+        inside_scores=scores[0].tolist(),
+        outside_scores=scores[1].tolist(),
     )
 
 
@@ -182,22 +183,6 @@ def require_both(inside: Sized, outside: Sized) -> None:
         )
 
 
-def auroc(inside: Scores, outside: Scores, *, draws: int = DRAWS, seed: int = 0) -> Estimate:
-    """The area under the ROC curve of a score that is high inside, with its bootstrap interval.
-
-    As the Mann-Whitney statistic: the share of pairs in which the inside query scores higher, ties
-    half. Inside and outside queries are drawn anew apart. scikit-learn's function finds the same
-    area (a test holds them together), but asked once a draw it takes a thousand times as long.
-    """
-    wins = (inside[:, None] > outside) + 0.5 * (inside[:, None] == outside)
-    random = np.random.default_rng(seed)
-    rows = random.multinomial(len(inside), np.full(len(inside), 1 / len(inside)), size=draws)
-    columns = random.multinomial(len(outside), np.full(len(outside), 1 / len(outside)), size=draws)
-    drawn = np.einsum("di,ij,dj->d", rows, wins, columns, optimize=True) / wins.size
-    low, high = quantile_interval(drawn)
-    return Estimate(mean=float(wins.mean()), low=low, high=high)
-
-
 def to_markdown(figures: CloseMatchFigures) -> str:
     """One table; intervals are 95 %."""
     lines = [
@@ -207,19 +192,12 @@ def to_markdown(figures: CloseMatchFigures) -> str:
         f"| AUROC | {figures.auroc} |",
     ]
     if figures.false_alarm_rate is None or figures.detection_rate is None:
-        lines.append("| threshold | none for this mode: run coin calibrate |")
+        lines.append("| threshold | none for this mode |")
     else:
         lines += [
-            f"| threshold (mean of {figures.places} cases) | {figures.threshold:.3f} |",
+            f"| threshold | {figures.threshold:.3f} |",
             f"| false alarms, stated | {figures.stated_false_alarm_rate:.3f} |",
             f"| false alarms, realised | {figures.false_alarm_rate} |",
             f"| outside queries detected | {figures.detection_rate} |",
         ]
     return "\n".join(lines) + "\n"
-
-
-def _rate(found: NDArray[np.bool_]) -> Estimate:
-    """A share with Wilson's interval: a bootstrap of none in thirty would claim certainty."""
-    share = float(found.mean())
-    low, high = wilson(share, len(found))
-    return Estimate(mean=share, low=low, high=high)

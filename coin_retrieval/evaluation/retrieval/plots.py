@@ -14,6 +14,7 @@ from coin_retrieval.evaluation.retrieval.figures import (
     RetrievalFigures,
     title,
 )
+from coin_retrieval.evaluation.retrieval.leaving_out import LeavingOutFigures
 
 _THRESHOLD = "#14222a"
 _BINS = 24
@@ -94,10 +95,33 @@ def close_match_png(figures: CloseMatchFigures) -> bytes:
         )  # fmt: skip
     if figures.threshold is not None:
         axes.axvline(figures.threshold, color=_THRESHOLD, linestyle="--", label="threshold")
-    axes.set_xlabel(f"mean similarity of the first {figures.places} cases, mode {figures.mode}")
+    axes.set_xlabel(f"score, mode {figures.mode}")
     axes.set_ylabel("share of queries")
     axes.set_title(f"AUROC {figures.auroc}", fontsize=10)
     axes.legend(frameon=False)
+    return png_of(page)
+
+
+def leaving_out_png(figures: LeavingOutFigures) -> bytes:
+    """A ROC curve for each kind of what was left out, and the threshold on it, as PNG bytes."""
+    from matplotlib.figure import Figure
+
+    page = Figure(figsize=(4.6, 4.4), layout="constrained")
+    axes = page.subplots()
+    inside = np.sort(figures.scores["inside"])
+    alarms = np.append(np.arange(len(inside)), len(inside)) / len(inside)
+    for row in figures.all:
+        outside = np.sort(figures.scores[row.kind])
+        # what is asked for in vain is to be told so: the share of it below each inside score
+        told = np.append(np.searchsorted(outside, inside), len(outside)) / len(outside)
+        label = f"{row.kind}: {row.auroc}"
+        (line,) = axes.plot(alarms, told, drawstyle="steps-post", label=label)
+        axes.plot(figures.false_alarm_rate.mean, row.detected.mean, "o", color=line.get_color())
+    axes.axvline(figures.stated_false_alarm_rate, color=_THRESHOLD, linestyle="--", lw=1)
+    axes.set_xlabel("false alarms (stated: dashed)")
+    axes.set_ylabel("told: no close match")
+    axes.set_title(f"{figures.asked}, {figures.inside} of what is there", fontsize=10)
+    axes.legend(frameon=False, loc="lower right", fontsize=8)
     return png_of(page)
 
 

@@ -33,7 +33,7 @@ CALIBRATION = Calibration(
     ),
     prototypes=2,
     figures={"calibrated": 0.5, "text": 0.4},
-    close_match={SearchMode.TEXT: close_match_from([0.1, 0.2, 0.3])},
+    close_match=close_match_from([0.1, 0.2, 0.3]),
     generator="0" * 64,
     generator_name="tiny",
     images=5,

@@ -87,8 +87,8 @@ def test_what_is_calibrated_is_what_searches_use_and_info_shows(
         "calibrated", "fused", "prototype", "text", "uncalibrated"
     ]  # fmt: skip
     assert kept.figures == {c["name"]: c["precision"]["mean"] for c in answer["choices"]}
-    assert set(kept.close_match) == {"text", "prototype", "fused"}
-    assert {close.false_alarm_rate for close in kept.close_match.values()} == {1 / 9}
+    assert kept.close_match is not None
+    assert kept.close_match.queries == 8 + 48, "too few reports join those of the build"
     assert kept.queries == 8
     assert kept.images == 24
 
@@ -160,7 +160,7 @@ def test_an_archive_that_reads_no_text_is_calibrated_on_its_prototypes(
     assert ran.exit_code == 0, ran.output
     answer = json.loads(ran.stdout)
     assert [c["name"] for c in answer["choices"]] == ["calibrated", "prototype", "uncalibrated"]
-    assert set(answer["close_match"]) == {"prototype"}
+    assert answer["close_match"]["queries"] == 8 + 48, "a report is judged by what it says"
     found = coin("search", root, "--report", "orange granules", "--json")
     assert json.loads(found.stdout)["query"]["mode"] == "prototype"
 

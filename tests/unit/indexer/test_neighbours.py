@@ -113,7 +113,6 @@ def calibration(images: int) -> Calibration:
         fusion=FusionSettings(),
         prototypes=2,
         figures={},
-        close_match={},
         generator="",
         images=images,
     )

@@ -12,8 +12,10 @@ from tiny_archives import store_of
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.archive.calibration import Calibration, CloseMatch
+from coin_retrieval.calibrating.text_closeness import Holdings, text_closeness
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.encoding.open_clip import OpenClipEncoder
+from coin_retrieval.encoding.sentences import SentenceEncoder
 from coin_retrieval.encoding.timm import TimmEncoder
 from coin_retrieval.errors import InputError, NotFoundError
 from coin_retrieval.generation.diffusers import DiffusersGenerator
@@ -24,6 +26,7 @@ from coin_retrieval.search.query import Query
 from coin_retrieval.search.result import SearchResult
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.types import RgbImage, SearchMode
+from coin_retrieval.wordings.known import known_sentences
 
 REPORT = "(Cervix) Koilocytes with perinuclear halos. LSIL."
 
@@ -63,14 +66,14 @@ def calibrated(archive: Archive, drawn_by: DiffusersGenerator, **changes: object
         fusion=FusionSettings(text_weight=0.3, method="max"),
         prototypes=2,
         figures={},
-        close_match={
-            SearchMode.TEXT: CloseMatch(threshold=0.99, false_alarm_rate=0.05, queries=40)
-        },
+        close_match=CloseMatch(threshold=0.99, false_alarm_rate=0.05, queries=40),
         generator=PrototypeDrawer(drawn_by, PrototypeCache(Path("nowhere"))).identity,
         generator_name="tiny",
         images=12,
     ).model_copy(update=changes)
-    manifest = archive.manifest.model_copy(update={"calibration": calibration})
+    held = Holdings(findings=frozenset({"LSIL", "eosinophil"}))
+    block = text_closeness(held, known_sentences(), SentenceEncoder())
+    manifest = archive.manifest.model_copy(update={"calibration": calibration, "closeness": block})
     return replace(archive, manifest=manifest)
 
 
@@ -209,8 +212,7 @@ def test_a_calibration_with_another_generator_is_told_and_not_used(
     (notice,) = result.notices
     assert "another generator (tiny)" in notice
     assert "coin calibrate" in notice
-    assert result.support is not None
-    assert result.support.close is None
+    assert result.closeness.threshold == 0.99, "what a report says is judged whatever draws"
 
 
 def test_without_a_generator_what_was_found_out_about_texts_holds(

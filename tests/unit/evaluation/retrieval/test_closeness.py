@@ -18,8 +18,10 @@ from coin_retrieval.archive.calibration import CloseMatch
 from coin_retrieval.cli.main import app
 from coin_retrieval.config import FaissStoreSettings, OpenClipEncoderSettings
 from coin_retrieval.errors import InputError
-from coin_retrieval.evaluation.retrieval.closeness import auroc, measure_close_match, to_markdown
+from coin_retrieval.evaluation.retrieval.closeness import measure_close_match, to_markdown
 from coin_retrieval.factory import make_encoder, open_archive
+from coin_retrieval.metrics.separation import auroc
+from coin_retrieval.search.closeness import judged
 from coin_retrieval.types import SearchMode
 from indexer.building import BuildSettings, build
 from indexer.rows import read_sources
@@ -40,7 +42,7 @@ def test_the_auroc_is_scikit_learns(inside: list[float], outside: list[float]) -
 
 def test_rates_are_shares_below_the_threshold_and_never_certain() -> None:
     close = CloseMatch(threshold=0.5, false_alarm_rate=0.05, queries=20)
-    inside, outside = np.array([0.4, 0.6, 0.7, 0.8]), np.array([0.1, 0.2])
+    inside, outside = ([judged(s, close) for s in of] for of in ([0.4, 0.6, 0.7, 0.8], [0.1, 0.2]))
     figures = measure_close_match(inside, outside, close, mode=SearchMode.TEXT, encoder="e")
     assert figures.false_alarm_rate is not None
     assert figures.detection_rate is not None
@@ -50,17 +52,18 @@ def test_rates_are_shares_below_the_threshold_and_never_certain() -> None:
     assert "| false alarms, stated | 0.050 |" in to_markdown(figures)
 
 
-def test_without_a_threshold_the_table_says_what_helps() -> None:
+def test_without_a_threshold_there_is_an_auroc_and_the_table_says_so() -> None:
     figures = measure_close_match(
-        np.array([0.9]), np.array([0.1]), None, mode=SearchMode.TEXT, encoder="e"
+        [judged(0.9, None)], [judged(0.1, None)], None, mode=SearchMode.TEXT, encoder="e"
     )
+    assert figures.auroc.mean == 1
     assert (figures.threshold, figures.detection_rate) == (None, None)
-    assert "coin calibrate" in to_markdown(figures)
+    assert "none for this mode" in to_markdown(figures)
 
 
 def test_one_kind_of_queries_is_not_enough() -> None:
     with pytest.raises(InputError, match="outside"):
-        measure_close_match(np.array([0.9]), np.array([]), None, mode=SearchMode.TEXT, encoder="e")
+        measure_close_match([judged(0.9, None)], [], None, mode=SearchMode.TEXT, encoder="e")
 
 
 @pytest.fixture
@@ -103,7 +106,13 @@ def test_reports_are_told_apart_by_the_labels_of_the_archive(
     assert done.exit_code == 0, done.output
     figures = json.loads(done.stdout)
     assert (figures["inside"], figures["outside"], figures["mode"]) == (2, 2, "text")
-    assert figures["threshold"] is None
+    block = open_archive(archive).manifest.closeness
+    assert block is not None
+    assert block.threshold is not None
+    assert figures["threshold"] == block.threshold.threshold
+    assert figures["stated_false_alarm_rate"] == block.threshold.false_alarm_rate
+    assert figures["auroc"]["mean"] == 1
+    assert figures["detection_rate"]["mean"] == 1
     assert json.loads((tmp_path / "out" / "close_match.json").read_text()) == figures
     assert Image.open(tmp_path / "out" / "close_match.png").width > 0
 
@@ -136,3 +145,44 @@ def test_an_outside_query_that_the_archive_knows_is_refused(
     )  # fmt: skip
     assert done.exit_code == 2
     assert "label of the archive" in done.output
+
+
+def test_each_label_and_site_is_left_out_and_missed(
+    coin: Coin, tmp_path: Path, tiny_open_clip_dir: Path
+) -> None:
+    folder, root = tmp_path / "cells", tmp_path / "sites"
+    write_cells(folder, per_finding=6, seed=5)
+    table = folder / "cases.csv"
+    first, *rows = table.read_text().splitlines()
+    sites = ["site"] + ["peripheral blood" if "eosinophil" in row else "cervix" for row in rows]
+    rows = [row.replace("lymphocyte,train", "Candida,train") for row in rows]
+    lines = [f"{row},{site}" for row, site in zip([first, *rows], sites, strict=True)]
+    table.write_text("\n".join(lines) + "\n")
+    settings = OpenClipEncoderSettings(
+        model=str(tiny_open_clip_dir), text_tower="minilm", device="cpu", dtype="float32"
+    )
+    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, threads=1)
+    batch = read_sources([table], archive=root, where={})
+    build(root, batch, encoder=make_encoder(settings), settings=how, where={})
+    done = coin(
+        "evaluate", "close-match", root, "--leave-one-label-out", "--out", tmp_path / "out",
+        "--json",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    figures = json.loads(done.stdout)
+    assert figures["inside"] == 18 + 17
+    kinds = {row["kind"]: row for row in figures["all"]}
+    assert kinds["label"]["queries"] == kinds["site"]["queries"] == 18 + 17
+    assert min(row["auroc"]["mean"] for row in figures["all"]) > 0.9
+    assert kinds["elsewhere"]["queries"] > 600, "what the archive never held counts as elsewhere"
+    names = {(row["kind"], row["name"]) for row in figures["each"]}
+    assert {("label", "Candida"), ("site", "cervix"), ("label, unheard of", "eosinophil")} <= names
+    assert Image.open(tmp_path / "out" / "close_match.png").width > 0
+
+    pictures = coin(
+        "evaluate", "close-match", root, "--leave-one-label-out", "--mode", "image", "--json"
+    )
+    assert pictures.exit_code == 0, pictures.output
+    found = json.loads(pictures.stdout)
+    assert {row["kind"] for row in found["all"]} == {"label", "site"}
+    assert found["asked"] == "pictures"

@@ -1,0 +1,190 @@
+"""Can this archive hold anything close to what was asked for? A verdict, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+
+from coin_retrieval.archive.calibration import CloseMatch
+from coin_retrieval.archive.closeness import TextCloseness
+from coin_retrieval.archive.manifest import ArchiveManifest
+from coin_retrieval.encoding.sentences import SentenceEncoder
+from coin_retrieval.errors import MissingDependencyError, ModelError
+from coin_retrieval.reports.lexicons import load_sites
+from coin_retrieval.search.plan import WordsPlan
+from coin_retrieval.search.text_closeness import TextJudge
+from coin_retrieval.types import Embeddings
+from coin_retrieval.wordings.known import known_sentences
+
+
+class Verdict(StrEnum):
+    """Whether the archive holds a close match."""
+
+    YES = "yes"
+    NO = "no"
+    NOT_JUDGED = "not judged"
+
+
+class Because(StrEnum):
+    """What a verdict rests on."""
+
+    SITE_LACKING = "site lacking"
+    """The archive has no picture of the site that the report names."""
+    LABEL_LACKING = "label lacking"
+    """The report reads most like something that the archive does not hold."""
+    BELOW_THRESHOLD = "below threshold"
+    ABOVE_THRESHOLD = "above threshold"
+    UNDESCRIBED = "undescribed"
+    """The archive has labels that no known report describes: it may be one of them."""
+    UNLABELLED = "unlabelled"
+    """The archive's pictures have no labels: of its sites nothing can be told."""
+    NOT_MEASURED = "not measured"
+    """No threshold serves such a query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """``named`` is the site or the entity that it is about, empty where it is about none."""
+
+    because: Because
+    named: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Closeness:
+    """The verdict; its reasons, the weightiest first; and the score that it rests on.
+
+    Below ``threshold`` the verdict is no; ``false_alarm_rate`` of queries that do have a match are
+    told so too. All three are ``None`` where the score plays no part.
+    """
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    score: float | None = None
+    threshold: float | None = None
+    false_alarm_rate: float | None = None
+
+    @property
+    def close(self) -> bool | None:
+        """The verdict as a truth value; ``None``: not judged."""
+        return None if self.verdict is Verdict.NOT_JUDGED else self.verdict is Verdict.YES
+
+
+NOT_MEASURED = Closeness(Verdict.NOT_JUDGED, (Reason(Because.NOT_MEASURED),))
+
+
+def judged(score: float, close_match: CloseMatch | None) -> Closeness:
+    """A verdict on a score alone."""
+    if close_match is None:
+        return replace(NOT_MEASURED, score=score)
+    close = score >= close_match.threshold
+    return Closeness(
+        Verdict.YES if close else Verdict.NO,
+        (Reason(Because.ABOVE_THRESHOLD if close else Because.BELOW_THRESHOLD),),
+        score,
+        close_match.threshold,
+        close_match.false_alarm_rate,
+    )
+
+
+def report_threshold(manifest: ArchiveManifest) -> CloseMatch | None:
+    """From which score on reports are close: set by labelled ones, else by the archive's own words.
+
+    It holds whichever generator draws, for nothing that is drawn plays a part.
+    """
+    if manifest.closeness is None:
+        return None
+    set_by_reports = manifest.calibration.close_match if manifest.calibration else None
+    return set_by_reports or manifest.closeness.threshold
+
+
+class ReportJudge:
+    """Judges reports for one archive, by its own labels and the reports that the program knows.
+
+    Nothing loads before the first report. Safe for several threads.
+
+    Args:
+        block: what the archive holds; ``None``: it was not measured.
+        threshold: from which score on a report is close.
+        unheard: entities whose reports are taken for unknown, to measure what a new one is told.
+    """
+
+    def __init__(
+        self,
+        block: TextCloseness | None,
+        threshold: CloseMatch | None,
+        sentences: SentenceEncoder,
+        *,
+        unheard: Collection[str] = (),
+    ) -> None:
+        self._block = block
+        self._unheard = unheard
+        self._threshold = threshold
+        self.sentences = sentences
+
+    @cached_property
+    def texts(self) -> TextJudge | None:
+        """What scores texts; ``None`` where the archive was not measured with these reports."""
+        if self._block is None or self._threshold is None:
+            return None
+        try:
+            known = known_sentences()
+        except ModelError:  # without them everything else still answers
+            return None
+        if known.digest != self._block.known:
+            return None
+        return TextJudge(self._block, known, unheard=self._unheard)
+
+    def judge(self, words: WordsPlan) -> Closeness:
+        """Whether the archive can hold a close match of a report."""
+        sentence = None
+        if self.texts is not None:
+            with suppress(ModelError, MissingDependencyError):
+                sentence = self.sentences.embed([words.searched])
+        return self.verdict(words.report.site, sentence)
+
+    def verdict(self, site: str, sentence: Embeddings | None) -> Closeness:
+        """The same of what was read and embedded already.
+
+        Args:
+            site: that the report names; empty if it names none.
+            sentence: [1 384]; ``None``: by the site alone.
+        """
+        found = self._by_text(sentence)
+        if not site or not self._lacks(site):
+            return found
+        further = found.reasons if found.verdict is Verdict.NO else ()
+        reason = Reason(Because.SITE_LACKING, site)
+        return replace(found, verdict=Verdict.NO, reasons=(reason, *further))
+
+    def _lacks(self, site: str) -> bool:
+        """Whether the archive has pictures, and none from there."""
+        if self._block is None or not self._block.sites:
+            return False
+        # a pleural effusion is a serous fluid, and the other way round may be one
+        parts = load_sites().sites
+        whole = parts[site].part_of if site in parts else ""
+        kin = {site, whole, *(part for part, of in parts.items() if of.part_of == site)}
+        return not kin & {held.casefold() for held in self._block.sites}
+
+    def _by_text(self, sentence: Embeddings | None) -> Closeness:
+        judge, block = self.texts, self._block
+        if judge is None or block is None or sentence is None:
+            return NOT_MEASURED
+        found = judged(float(judge.scores(sentence)[0]), self._threshold)
+        if found.verdict is Verdict.YES:
+            return found if block.labelled else _open(found, Because.UNLABELLED)
+        likest = judge.likest_outside(sentence)
+        site = judge.site_of(likest) if likest else ""
+        if block.unworded and (not site or site in block.sites):
+            return _open(found, Because.UNDESCRIBED)
+        named = (Reason(Because.LABEL_LACKING, likest),) if likest else ()
+        return replace(found, reasons=(*named, *found.reasons))
+
+
+def _open(found: Closeness, because: Because) -> Closeness:
+    """The same score, from which nothing follows."""
+    return replace(found, verdict=Verdict.NOT_JUDGED, reasons=(Reason(because),))
