@@ -30,11 +30,6 @@ class ArchiveSummary:
                 self._of, self._view = retriever.archive, _view(retriever)
             return self._view
 
-    def sites(self, retriever: Retriever) -> tuple[str, ...]:
-        """The archive's most frequent sites, in its own words."""
-        fields = self.view(retriever).fields
-        return tuple(v.value for field in fields if field.name == "site" for v in field.values)
-
 
 def _view(retriever: Retriever) -> ArchiveView:
     manifest = retriever.archive.manifest

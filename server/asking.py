@@ -81,4 +81,4 @@ class Asked:
 
     def _run(self, plan: SearchPlan, on: Progress) -> SearchAnswer:
         result = self.retriever.run(plan, on)
-        return search_answer(result, sites=self.parts.archive.sites(self.retriever))
+        return search_answer(result)

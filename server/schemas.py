@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from coin_retrieval.limits import DEFAULT_PROTOTYPES, MAX_PROTOTYPES, MAX_SEED
@@ -43,9 +41,9 @@ def prototype_path(prototype: Prototype) -> str:
     return f"/v1/prototypes/{prototype.prototype_id}.png"
 
 
-def search_answer(result: SearchResult, *, sites: Iterable[str]) -> SearchAnswer:
+def search_answer(result: SearchResult) -> SearchAnswer:
     """The command line's answer, with URL paths where it has files."""
-    return to_answer(result, prototype_path=prototype_path, image_uri=image_path, sites=sites)
+    return to_answer(result, prototype_path=prototype_path, image_uri=image_path)
 
 
 def generate_answer(drawing: Drawing) -> DrawingAnswer:

@@ -21,6 +21,8 @@ def plan_of(
         words=_words(report, mode, dropped_text),
         unlike=None,
         image=None,
+        site=None,
+        where={},
         fusion=FusionSettings(),
         calibrated=False,
         uncalibrated_because="the archive was not calibrated",
@@ -30,9 +32,9 @@ def plan_of(
 
 
 def _words(text: str, mode: SearchMode, dropped_text: str) -> WordsPlan:
-    report, words = read_for_search(text)
+    reading, words = read_for_search(text)
     return WordsPlan(
-        report=report,
+        report=reading.report,
         searched=words.text,
         kept=tuple(piece.span for piece in words.pieces),
         left_out=words.left_out,

@@ -26,6 +26,8 @@ class QueryOptions(TypedDict, total=False):
     mode: SearchMode | Literal["fused", "prototype", "text", "image"] | None
     k: int
     where: Mapping[str, str | Iterable[str]]
+    all_sites: bool
+    unspecified_sites: bool
     prototypes: int | None
     seed: int
     liked: Iterable[str]

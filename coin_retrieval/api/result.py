@@ -91,7 +91,7 @@ class Result:
     @cached_property
     def answer(self) -> SearchAnswer:
         """What ``coin search --json`` prints, typed."""
-        return to_answer(self.found, sites=self._archive.catalog.values("site"))
+        return to_answer(self.found)
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:

@@ -72,8 +72,6 @@ def read(
 
 def as_object(reading: Reading, codings: tuple[DiagnosisCode, ...] = ()) -> dict[str, Any]:
     """A reading, JSON-ready; places are characters of ``text``."""
-    from coin_retrieval.reports.filters import suggest_where
-
     report = reading.report
     return {
         "text": report.text,
@@ -104,7 +102,13 @@ def as_object(reading: Reading, codings: tuple[DiagnosisCode, ...] = ()) -> dict
             for denied in reading.denied
         ],
         "codings": [_code(code) for code in codings],
-        "suggested_where": {field: list(v) for field, v in suggest_where(report).items()},
+        "implied_site": reading.implied_site.name if reading.implied_site else "",
+        "searched": reading.searched.text,
+        "left_out": [
+            _span(left.words)
+            | {"because": left.because.value, "cue": _span(left.cue) if left.cue else None}
+            for left in reading.searched.left_out
+        ],
     }
 
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 
 _QUESTION = (
-    *("report", "report_file", "as_written", "mode", "k", "where", "like", "unlike_case", "unlike"),
-    *("diversity", "near_duplicates", "prototypes", "seed", "rivals"),
+    *("report", "report_file", "as_written", "mode", "k", "where", "all_sites"),
+    *("unspecified_sites", "like", "unlike_case", "unlike", "diversity", "near_duplicates"),
+    *("prototypes", "seed", "rivals"),
 )
 """Options that are part of what is asked, a picture apart."""
 
@@ -63,6 +64,18 @@ def search(
         list[str] | None,
         typer.Option(help="FIELD=VALUE, repeatable: fields are joined by AND, values by OR."),
     ] = None,
+    all_sites: Annotated[
+        bool,
+        typer.Option(
+            "--all-sites", help="Search all sites, also where the report names or implies one."
+        ),
+    ] = False,
+    unspecified_sites: Annotated[
+        bool,
+        typer.Option(
+            "--unspecified-sites", help="Search cases of unspecified site beside the report's."
+        ),
+    ] = False,
     like: Annotated[
         list[str] | None,
         typer.Option(help="Case to find more of, by its id; repeatable. Works alone too."),
@@ -153,6 +166,8 @@ def search(
             mode=mode,
             k=k,
             where=parse_where(where or []),
+            all_sites=all_sites,
+            unspecified_sites=unspecified_sites,
             prototypes=prototypes,
             seed=seed,
             liked=like or (),
@@ -228,7 +243,7 @@ def _search_here(
         require_same_cases(before, result)
     catalog = retriever.archive.catalog
     demonstration = retriever.archive.manifest.demonstration
-    answer = to_answer(result, sites=catalog.values("site"))
+    answer = to_answer(result)
     sheet: Path | None = None
     if save is not None:
         from coin_retrieval.presenting.saving import pictures_here, save_search

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from coin_retrieval.presenting.phrases import (
     percent,
     repeats_words,
 )
+from coin_retrieval.presenting.reading_answer import SiteAnswer
 
 REAL = "real"
 _MANY_IMAGES = 1
@@ -56,8 +56,6 @@ def show_answer(
     show_search(console, answer, demonstration=demonstration)
     if asked.explain:
         show_explanations(console, answer.cases)
-    if "site" not in asked.where:
-        show_site_hint(console, answer.query)
     if sheet is not None:
         console.print(f"Contact sheet: {sheet}", soft_wrap=True, markup=False, highlight=False)
 
@@ -82,6 +80,8 @@ def show_search(console: Console, answer: SearchAnswer, *, demonstration: bool) 
         console.print("[bold yellow]Pictures marked generated or translated are no patient's.[/]")
     show_prototypes(console, answer.prototypes)
     show_searched(console, answer.query)
+    if answer.query.site is not None:
+        show_site(console, answer.query.site)
     show_dropped(console, answer.query.dropped_text)
     for notice in answer.notices:
         console.print(f"[bold yellow]Notice:[/] {escape(notice)}")
@@ -136,19 +136,15 @@ def show_no_match(
         console.print(f"  {field} is one of: {known}{more}", markup=False, highlight=False)
 
 
-def show_site_hint(console: Console, query: QueryAnswer) -> None:
-    """One line that offers the report's site as a filter, in the archive's own words for it."""
-    if not query.site:
-        return
-    filters = " ".join(
-        f"--where {shlex.quote(f'{field}={value}')}"
-        for field, values in query.offered_where.items()
-        for value in values
-    )
-    hint = f"add {filters} to search only there" if filters else "no case of the archive has it"
-    console.print(
-        f"Site recognised: {query.site}; {hint}.", soft_wrap=True, markup=False, highlight=False
-    )
+def show_site(console: Console, site: SiteAnswer) -> None:
+    """Where was searched, and how to search elsewhere."""
+    ways = []
+    if site.applied and site.how != "asked":
+        ways.append("--all-sites searches all")
+        if site.unspecified_images and not site.with_unspecified:
+            ways.append("--unspecified-sites adds those")
+    way = f" ({'; '.join(ways)})" if ways else ""
+    console.print(f"{site.words}{way}", soft_wrap=True, markup=False, highlight=False)
 
 
 def show_prototypes(console: Console, prototypes: Sequence[PrototypeAnswer]) -> None:
@@ -167,7 +163,7 @@ def show_prototypes(console: Console, prototypes: Sequence[PrototypeAnswer]) -> 
 
 def show_searched(console: Console, query: QueryAnswer) -> None:
     """What of the report was searched, if not all, and why the rest was not."""
-    if not query.left_out:
+    if not query.left_out and query.searched == query.report:
         return
     console.print(f"[bold]Searched:[/] {escape(query.searched)}", highlight=False)
     for left in query.left_out:

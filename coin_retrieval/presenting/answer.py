@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from coin_retrieval.presenting.phrases import (
     one_label_words,
     shares_heading,
 )
+from coin_retrieval.presenting.reading_answer import ReadingAnswer, reading_fields
 from coin_retrieval.search.plan import PublicPlan
 from coin_retrieval.search.query import Query
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:  # who only reads answers, as a client does, loads no more tha
     from coin_retrieval.prototypes.gate import Verdict
     from coin_retrieval.prototypes.prototype import Drawing, Prototype
     from coin_retrieval.ranking.evidence import Repetition
-    from coin_retrieval.reports.searched.affirmed import LeftOut
-    from coin_retrieval.reports.words import Span
     from coin_retrieval.search.result import SearchResult
     from coin_retrieval.search.support import Support
     from coin_retrieval.types import CaseMatch, ImageRecord, Match, Part
@@ -32,41 +31,11 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
-class SpanAnswer(_Answer):
-    """Characters ``start`` to ``end`` of the report."""
-
-    start: int
-    end: int
-    text: str
-
-
-class LeftOutAnswer(SpanAnswer):
-    """A part of the report that was not searched."""
-
-    because: str = Field(description="negated, historical, other_person, adequacy or advice")
-    why: str = Field(description="because, in words", examples=["of the past"])
-    cue: str = Field(description="the words that say so; empty where a heading does")
-
-
-class QueryAnswer(_Answer):
+class QueryAnswer(ReadingAnswer):
     """The question as it was asked, and as it was understood."""
 
     asked: Query
-    report: str = Field(description="the report as it was read")
     mode: str = Field(description="fused, prototype, text or image")
-    searched: str = Field(description="what of it was searched")
-    kept: list[SpanAnswer] = Field(description="the parts of the report that make up searched")
-    left_out: list[LeftOutAnswer] = Field(description="the parts that were not searched, and why")
-    unread: list[SpanAnswer] = Field(
-        description="parts that were to be searched, and that no model could read"
-    )
-    dropped_text: str = Field(description="unread as one text")
-    site: str = Field(description="the site that the report names; empty if it names none")
-    offered_where: dict[str, list[str]] = Field(
-        description="a filter on that site, in the archive's own words, to be offered to the "
-        "reader; it was not applied",
-        examples=[{"site": ["cervix"]}],
-    )
 
 
 class PrototypeAnswer(_Answer):
@@ -267,32 +236,12 @@ def to_answer(
     *,
     prototype_path: Callable[[Prototype], str] = lambda p: str(p.path),
     image_uri: Callable[[ImageRecord], str] = lambda image: image.uri,
-    sites: Iterable[str] = (),
 ) -> SearchAnswer:
-    """A search result in its JSON shape; the two callables say where pictures can be had.
-
-    Args:
-        sites: the values of the archive's site field, to offer one of them as a filter.
-    """
-    from coin_retrieval.reports.filters import suggest_where
-    from coin_retrieval.types import Report
-
-    words = result.plan.words
-    report = words.report if words else Report("")
-    offered = suggest_where(report, known=sites)
+    """A search result in its JSON shape; the two callables say where pictures can be had."""
     repeated = result.support.repeated if result.support else {}
     return SearchAnswer(
         query=QueryAnswer(
-            asked=result.plan.query,
-            report=result.report,
-            mode=result.mode.value,
-            searched=result.searched,
-            kept=[_to_span_answer(span) for span in words.kept] if words else [],
-            left_out=[_to_left_out_answer(left) for left in words.left_out] if words else [],
-            unread=[_to_span_answer(span) for span in words.unread] if words else [],
-            dropped_text=result.dropped_text,
-            site=report.site,
-            offered_where={field: list(values) for field, values in offered.items()},
+            asked=result.plan.query, mode=result.mode.value, **reading_fields(result.plan)
         ),
         prototypes=[
             to_prototype_answer(
@@ -330,19 +279,6 @@ def to_answer(
         notices=list(result.notices),
         plan=result.plan.public(),
         timings_ms=_rounded(result.timings_ms),
-    )
-
-
-def _to_span_answer(span: Span) -> SpanAnswer:
-    return SpanAnswer(start=span.start, end=span.end, text=span.text)
-
-
-def _to_left_out_answer(left: LeftOut) -> LeftOutAnswer:
-    return LeftOutAnswer(
-        **_to_span_answer(left.words).model_dump(),
-        because=left.because.value,
-        why=left.because.label,
-        cue=left.cue.text if left.cue else "",
     )
 
 

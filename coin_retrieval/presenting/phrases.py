@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from coin_retrieval.presenting.answer import CaseAnswer, ShareAnswer, SupportAnswer
+    from coin_retrieval.search.site import SitePlan
     from coin_retrieval.search.support import OneLabel, Support
 
 BANNER = "SYNTHETIC prototypes — drawn by a model, no patient"
@@ -115,3 +116,22 @@ def repeats_words(diagnoses: Sequence[str], diagnosis: str) -> str:
     words = f"+{count} near duplicate{'' if count == 1 else 's'}"
     others = sorted({*diagnoses} - {diagnosis, ""})
     return f"{words}, also called {', '.join(others)}" if others else words
+
+
+def site_words(site: SitePlan) -> str:
+    """Where was searched, and what of the archive was not."""
+    if site.lacking:
+        return f"Site of the report: {site.name}. The archive has none of it; all was searched."
+    if not site.applied:
+        return f"Site of the report: {site.name}. All sites were searched."
+    why = {
+        "named": "named in the report",
+        "implied": "implied by the category in the report",
+        "asked": "as asked",
+    }[site.how.value]
+    words = f"Searched: {site.name}, {why}; {site.images:,} pictures."
+    if site.with_unspecified:
+        return f"{words} {site.unspecified_images:,} of unspecified site were searched, too."
+    if site.unspecified_images:
+        return f"{words} {site.unspecified_images:,} of unspecified site were not searched."
+    return words

@@ -36,9 +36,14 @@ class SiteWords(Words):
 
 
 class SiteLexicon(Words):
-    """Sites and procedures by name, and the words that make a site a tumour's origin."""
+    """Sites and procedures by name, and the words that make a site a tumour's origin.
+
+    ``not_sites`` hold a site's word and name none; a site before one of ``not_behind`` neither.
+    """
 
     sites: Mapping[str, SiteWords]
+    not_sites: Phrases
+    not_behind: Phrases
     origins: Phrases
     origin_before: Phrases
     procedures: Mapping[str, Phrases]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from coin_retrieval.errors import ReportError
 from coin_retrieval.reports.normalise import MAX_CHARACTERS
-from coin_retrieval.reports.reading import read_closely
+from coin_retrieval.reports.reading import Reading, read_closely
 from coin_retrieval.reports.searched.affirmed import Affirmed, as_written
 from coin_retrieval.types import Report
 
@@ -23,7 +23,7 @@ def read_report(text: str | bytes) -> Report:
     return read_closely(text).report
 
 
-def read_for_search(text: str | bytes, *, whole: bool = False) -> tuple[Report, Affirmed]:
+def read_for_search(text: str | bytes, *, whole: bool = False) -> tuple[Reading, Affirmed]:
     """Read a report, and tell which of its words are searched; ``whole``: all of them.
 
     Raises:
@@ -31,7 +31,7 @@ def read_for_search(text: str | bytes, *, whole: bool = False) -> tuple[Report, 
     """
     reading = read_closely(text)
     if whole:
-        return reading.report, as_written(reading.report.text)
+        return reading, as_written(reading.report.text)
     if not reading.searched.text:
         raise ReportError(
             "the report affirms nothing that could be searched",
@@ -44,7 +44,7 @@ def read_for_search(text: str | bytes, *, whole: bool = False) -> tuple[Report, 
             expected="something that is there: a finding, or what a cell looks like",
             remedy="write what is seen, or search all its words as they stand (--as-written)",
         )
-    return reading.report, reading.searched
+    return reading, reading.searched
 
 
 def read_and_choose(text: str) -> tuple[Report, str]:

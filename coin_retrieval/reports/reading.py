@@ -9,8 +9,10 @@ from coin_retrieval.reports.categories import Mention, find_categories
 from coin_retrieval.reports.contexts import Assertion, Contexts, Scope
 from coin_retrieval.reports.normalise import tidy
 from coin_retrieval.reports.searched.affirmed import Affirmed, affirmed
+from coin_retrieval.reports.searched.asides import Because, asides
 from coin_retrieval.reports.sections import SectionKind, lay_out
 from coin_retrieval.reports.sites import Named, find_procedure, find_site
+from coin_retrieval.reports.terminology import load_terminologies
 from coin_retrieval.reports.words import Span, Token, span_of, tokenize
 from coin_retrieval.types import Report
 
@@ -26,10 +28,14 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A report with the words that its parts were read from; places are characters of its text."""
+    """A report with the words that its parts were read from; places are characters of its text.
+
+    ``implied_site`` is what its categories imply where no site is named.
+    """
 
     report: Report
     site: Named | None
+    implied_site: Named | None
     procedure: Named | None
     mentions: tuple[Mention, ...]
     denied: tuple[Denied, ...]
@@ -49,8 +55,27 @@ def read_closely(text: str | bytes) -> Reading:
     parts = [layout.sections[n].part for n in sections] if layout.sections else []
     contexts = Contexts(tokens, sections)
     header = [part is SectionKind.HEADER for part in parts]
-    history = [part is SectionKind.HISTORY for part in parts]
-    site = find_site(tidied, tokens, contexts, header=header, history=history)
+    aside = {
+        because: {
+            place
+            for one in asides(tokens, sections)
+            for place in range(one.start, one.end)
+            if one.because is because
+        }
+        for because in Because
+    }
+    history = [
+        part is SectionKind.HISTORY or place in aside[Because.HISTORICAL]
+        for place, part in enumerate(parts)
+    ]
+    site = find_site(
+        tidied,
+        tokens,
+        contexts,
+        header=header,
+        history=history,
+        others=aside[Because.OTHER_PERSON] | aside[Because.ADVICE],
+    )
     procedure = find_procedure(tidied, tokens, contexts, header=header, history=history)
     found = find_categories(tidied, tokens, sections, parts, site=site.name if site else "")
     coded = (mention.code for mention in found.mentions if mention.coded)
@@ -64,7 +89,18 @@ def read_closely(text: str | bytes) -> Reading:
     )
     denied = tuple(_denied(tidied, tokens, scope) for scope in found.scopes)
     searched = affirmed(tidied, tokens, layout, phrases=found.phrases)
-    return Reading(report, site, procedure, found.mentions, denied, searched)
+    implied = None if site else _implied_site(found.mentions)
+    return Reading(report, site, implied, procedure, found.mentions, denied, searched)
+
+
+def _implied_site(mentions: Sequence[Mention]) -> Named | None:
+    """The one site that the categories which count imply."""
+    implied = {t.system: t.implies for t in load_terminologies()}
+    coded = [mention for mention in mentions if mention.coded]
+    sites = {implied[mention.code.system] for mention in coded}
+    if len(sites) != 1 or "" in sites:
+        return None
+    return Named(sites.pop(), coded[0].span)
 
 
 def _denied(text: str, tokens: Sequence[Token], scope: Scope) -> Denied:

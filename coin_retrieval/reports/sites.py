@@ -8,7 +8,7 @@ sites of one rank leave it open: unknown stays unknown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -49,13 +49,15 @@ def find_site(
     *,
     header: Sequence[bool],
     history: Sequence[bool],
+    others: Collection[int] = (),
 ) -> Named | None:
     """The site a report is about, if it names one and no other of the same rank.
 
     Args:
         header, history: whether each token stands in a header, or in the patient's history.
+        others: tokens that speak of another person, or of what is still to be done.
     """
-    candidates = _candidates(tokens, contexts, header, history)
+    candidates = _candidates(tokens, contexts, header, history, others)
     if not candidates:
         return None
     best = max(c.rank for c in candidates)
@@ -91,25 +93,27 @@ def find_procedure(
 
 def names_a_specimen(tokens: Sequence[Token]) -> bool:
     """Whether a clause names a site or a procedure, as a header does."""
-    return any(True for _ in _site_book().find(tokens)) or any(
-        True for _ in procedure_book().find(tokens)
-    )
+    return any(True for _ in _namings(tokens)) or any(True for _ in procedure_book().find(tokens))
 
 
 def sites_in(tokens: Sequence[Token]) -> set[str]:
     """All sites that are named, in whatever way."""
-    return {found.meanings[0].site for found in _site_book().find(tokens)}
+    return {found.meanings[0].site for found in _namings(tokens)}
 
 
 def _candidates(
-    tokens: Sequence[Token], contexts: Contexts, header: Sequence[bool], history: Sequence[bool]
+    tokens: Sequence[Token],
+    contexts: Contexts,
+    header: Sequence[bool],
+    history: Sequence[bool],
+    others: Collection[int],
 ) -> list[_Candidate]:
     first_end = next((n for n, t in enumerate(tokens) if t.key == "."), len(tokens))
     procedures = {n for f in procedure_book().find(tokens) for n in range(f.start, f.end)}
     candidates = []
-    for found in _site_book().find(tokens):
+    for found in _namings(tokens):
         assertion, _ = contexts.assertion_of(found.start, found.end)
-        if assertion in (Assertion.NEGATED, Assertion.HISTORICAL):
+        if assertion in (Assertion.NEGATED, Assertion.HISTORICAL) or found.start in others:
             continue
         if header[found.start]:
             level = _HEADER
@@ -126,6 +130,14 @@ def _candidates(
         naming = found.meanings[0]
         candidates.append(_Candidate((level == _HEADER, naming.named, level), naming.site, found))
     return candidates
+
+
+def _namings(tokens: Sequence[Token]) -> Iterator[Occurrence[_Naming]]:
+    """Where sites are named; not "kidney-shaped", nor "breast feeding"."""
+    for found in _site_book().find(tokens):
+        follower = tokens[found.end].key if found.end < len(tokens) else ""
+        if found.meanings[0].site and follower not in _not_behind():
+            yield found
 
 
 def _is_origin(tokens: Sequence[Token], found: Occurrence[_Naming]) -> bool:
@@ -165,7 +177,14 @@ def _site_book() -> PhraseBook[_Naming]:
             book.add(pattern, _Naming(site, named=True))
         for pattern in words.implied_by:
             book.add(pattern, _Naming(site, named=False))
+    for pattern in load_sites().not_sites:
+        book.add(pattern, _Naming("", named=False))
     return book
+
+
+@cache
+def _not_behind() -> frozenset[str]:
+    return frozenset(map(fold, load_sites().not_behind))
 
 
 @cache

@@ -51,12 +51,16 @@ class Category(Words):
 
 
 class Terminology(Words):
-    """A reporting system of one edition, its sites, and the publication that defines it."""
+    """A reporting system of one edition, its sites, and the publication that defines it.
+
+    A report with a category of it and no site is of the site that it ``implies``, if any.
+    """
 
     system: str = Field(min_length=1)
     edition: str = Field(min_length=1)
     source: str = Field(min_length=20)
     sites: tuple[str, ...] = Field(min_length=1)
+    implies: str = ""
     categories: tuple[Category, ...] = Field(min_length=2)
 
     @model_validator(mode="after")
@@ -65,6 +69,8 @@ class Terminology(Words):
         if len(set(codes)) != len(codes):
             raise ValueError(f"{self.system}: a code stands twice in {codes}")
         unknown = set(self.sites) - load_sites().sites.keys()
+        if self.implies not in ("", *self.sites):
+            raise ValueError(f"{self.system}: {self.implies} is none of its sites")
         if unknown:
             raise ValueError(f"{self.system}: no such site: {', '.join(sorted(unknown))}")
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
@@ -13,6 +14,7 @@ from coin_retrieval.config import FusionSettings
 from coin_retrieval.reports.searched.affirmed import LeftOut
 from coin_retrieval.reports.words import Span
 from coin_retrieval.search.query import Query
+from coin_retrieval.search.site import SitePlan
 from coin_retrieval.types import (
     EncoderSpec,
     Provenance,
@@ -77,7 +79,8 @@ class SearchPlan:
     same for what is not looked for. ``image`` is a picture to search with. ``fusion`` has weights
     and corrections; ``calibrated`` says whether the archive's calibration chose them, and
     ``uncalibrated_because`` why not. ``closeness`` is the threshold of a close match, ``None``
-    where nobody measured one for such a query. ``notices`` are for the reader.
+    where nobody measured one for such a query. ``site`` is the report's, ``where`` the filter with
+    it. ``notices`` are for the reader.
     """
 
     query: Query
@@ -87,6 +90,8 @@ class SearchPlan:
     words: WordsPlan | None
     unlike: WordsPlan | None
     image: RgbImage | None
+    site: SitePlan | None
+    where: Mapping[str, Sequence[str]]
     fusion: FusionSettings
     calibrated: bool
     uncalibrated_because: str
@@ -125,8 +130,9 @@ class SearchPlan:
             image=None if self.image is None else _digest_of(self.image),
             where={
                 field: sorted(_digest_of(value) for value in values)
-                for field, values in query.where.items()
+                for field, values in self.where.items()
             },
+            site=_public_site(self.site) if self.site else None,
             prototypes=tuple(p.digest for p in drawing.pictures) if drawing else (),
             seeds=tuple(p.seed for p in drawing.pictures) if drawing else (),
             avoided=tuple(p.digest for p in avoided.pictures) if avoided else (),
@@ -142,6 +148,18 @@ class SearchPlan:
             closeness=self.closeness,
             notices=self.notices,
         )
+
+
+class PublicSite(BaseModel):
+    """The site of a report, without its name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    how: str = Field(description="named, implied or asked")
+    applied: bool = Field(description="whether only it was searched")
+    lacking: bool = Field(description="whether the archive has no picture of it")
+    images: int
+    unspecified_images: int
 
 
 class PublicPlan(BaseModel):
@@ -160,6 +178,7 @@ class PublicPlan(BaseModel):
     unlike: str | None = Field(description="digest of what is not looked for")
     image: str | None = Field(description="digest of the picture's pixels")
     where: dict[str, list[str]] = Field(description="the filter, its values as digests")
+    site: PublicSite | None = Field(description="of the report; null: it tells none")
     prototypes: tuple[str, ...] = Field(description="ids of the pictures that stand for the report")
     seeds: tuple[int, ...] = Field(description="their seeds")
     avoided: tuple[str, ...] = Field(description="ids of pictures of what is not looked for")
@@ -185,6 +204,16 @@ def _digest_of(part: str | RgbImage) -> str:
     if isinstance(part, str):
         return sha256(part.encode()).hexdigest()
     return sha256(repr(part.shape).encode() + part.tobytes()).hexdigest()
+
+
+def _public_site(site: SitePlan) -> PublicSite:
+    return PublicSite(
+        how=site.how.value,
+        applied=site.applied,
+        lacking=site.lacking,
+        images=site.images,
+        unspecified_images=site.unspecified_images,
+    )
 
 
 def _public_fusion(fusion: FusionSettings) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 
@@ -20,6 +20,7 @@ from coin_retrieval.search.calibration_use import CalibrationUse, calibration_us
 from coin_retrieval.search.closeness import report_threshold
 from coin_retrieval.search.plan import ArchiveIdentity, DrawingPlan, SearchPlan, WordsPlan
 from coin_retrieval.search.query import Query
+from coin_retrieval.search.site import SITE, SitePlan, filter_of, plan_site
 from coin_retrieval.types import Report, RgbImage, SearchMode
 
 
@@ -41,6 +42,7 @@ class Planner:
         self._manifest = archive.manifest
         self._catalog = archive.catalog
         self.archive = ArchiveIdentity(archive.version, archive.digest)
+        self._catalog = archive.catalog
         self._encoder = encoder
         self._drawer = drawer
         self._fusion = fusion
@@ -108,42 +110,56 @@ class Planner:
         alone = not query.report and (image is not None or bool(query.liked))
         check_query(query, image)
         mode = query.mode or (SearchMode.IMAGE if alone else self._default_mode())
-        words = self._words(query.report, mode, query) if mode is not SearchMode.IMAGE else None
-        # a text is enough where the encoder reads it: nothing need be drawn to be avoided
-        avoiding = SearchMode.TEXT if self.reads_text else SearchMode.PROTOTYPE
+        words, site = None, None
+        if mode is not SearchMode.IMAGE:
+            reading, searched = read_for_search(query.report, whole=query.as_written)
+            words = self._words(reading.report, searched, mode, query)
+            site = plan_site(reading, query, self._sites)
         return SearchPlan(
             query=query,
             archive=self.archive,
             encoder=self._manifest.encoder,
             mode=mode,
             words=words,
-            unlike=self._words(query.unlike, avoiding, query, whole=True) if query.unlike else None,
+            unlike=self._unlike(query) if query.unlike else None,
             image=image,
+            site=site,
+            where=filter_of(query, site),
             fusion=self.fusion,
             calibrated=self.calibration is not None,
             uncalibrated_because=self._use.why_not,
             closeness=self.closeness(mode) if is_plain(query, image) else None,
-            notices=self._use.notices,
+            notices=(*_of_site(site), *self._use.notices),
         )
 
     def without_drawings(self, plan: SearchPlan) -> SearchPlan:
         """The same search by the report's text alone."""
-        words = self._words(plan.query.report, SearchMode.TEXT, plan.query)
+        reading, searched = read_for_search(plan.query.report, whole=plan.query.as_written)
+        words = self._words(reading.report, searched, SearchMode.TEXT, plan.query)
         closeness = self.closeness(SearchMode.TEXT) if is_plain(plan.query, plan.image) else None
         return replace(plan, mode=SearchMode.TEXT, words=words, closeness=closeness)
+
+    @cached_property
+    def _sites(self) -> Mapping[str, int]:
+        return self._catalog.values(SITE)
 
     def _default_mode(self) -> SearchMode:
         return next(iter(self.modes), SearchMode.PROTOTYPE)
 
+    def _unlike(self, query: Query) -> WordsPlan:
+        reading, words = read_for_search(query.unlike, whole=True)
+        # a text is enough where the encoder reads it: nothing need be drawn to be avoided
+        mode = SearchMode.TEXT if self.reads_text else SearchMode.PROTOTYPE
+        return self._words(reading.report, words, mode, query)
+
     def _words(
-        self, text: str, mode: SearchMode, query: Query, *, whole: bool | None = None
+        self, report: Report, searched: Affirmed, mode: SearchMode, query: Query
     ) -> WordsPlan:
-        report, words = read_for_search(text, whole=query.as_written if whole is None else whole)
-        plan = self._made_of(report, words, mode, query)
+        plan = self._made_of(report, searched, mode, query)
         if not plan.unread:
             return plan
         # what concludes must be read, if not all can be
-        return self._made_of(report, words.conclusion_first, mode, query)
+        return self._made_of(report, searched.conclusion_first, mode, query)
 
     def _made_of(
         self, report: Report, words: Affirmed, mode: SearchMode, query: Query
@@ -193,6 +209,16 @@ class Planner:
             expected="an encoder with a text tower, such as an open_clip model",
             remedy="use mode prototype: drawn prototypes make this archive searchable by text",
         )
+
+
+def _of_site(site: SitePlan | None) -> tuple[str, ...]:
+    """What must be told first: that the archive has nothing of the report's site."""
+    if site is None or not site.lacking:
+        return ()
+    return (
+        f"This archive has no pictures of the site {site.name}. All its sites were searched: the "
+        "cases below are of other sites, and may mislead.",
+    )
 
 
 def is_plain(query: Query, image: RgbImage | None) -> bool:

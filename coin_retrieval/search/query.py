@@ -69,6 +69,15 @@ class Query(BaseModel):
         "fit; fields are joined by AND. GET /v1/archive names the fields and their values",
         examples=[{"site": "cervix"}],
     )
+    all_sites: bool = Field(
+        default=False,
+        description="true searches all sites; false that which the report names or its category "
+        "implies, if it does and the archive has it. A site in `where` comes before either",
+    )
+    unspecified_sites: bool = Field(
+        default=False,
+        description="true searches cases of unspecified site beside those of the report's",
+    )
     prototypes: int | None = Field(
         default=None,
         ge=1,

@@ -177,7 +177,7 @@ class Retriever:
         # also a listener that fails is told before anything is drawn
         on("searching", 0, 1)
         query = plan.query
-        allowed = self._cases.select(query.where, watch)
+        allowed = self._cases.select(plan.where, watch)
         with watch.stage("catalog"):
             feedback = Feedback(self._marked(query.liked), self._marked(query.disliked))
         plan_run, words, refused = self._words(plan, watch, on)
@@ -192,12 +192,12 @@ class Retriever:
             own=self._own(plan, asked, watch),
         )
         with watch.stage("search"):
-            cases = self._explained(found, asked, allowed if query.where else None, query.explain)
+            cases = self._explained(found, asked, allowed if plan.where else None, query.explain)
         with watch.stage("catalog"):
             support = support_of(
                 found,
                 plan_run.closeness,
-                labels=lambda site: self._one_label(site, _frozen(query.where)),
+                labels=lambda site: self._one_label(site, _frozen(plan.where)),
             )
         rivals: tuple[Rival, ...] = ()
         if query.rivals and support is not None:

@@ -4,6 +4,7 @@ import { ask, here, Refusal } from "./api.js";
 import { $, counted, el, joined, number, words } from "./dom.js";
 import { logIn } from "./login.js";
 import { clearMarks, markButtons, marked, showMarks } from "./marks.js";
+import { showReading } from "./reading.js";
 import { showSupport } from "./support.js";
 import { showWhy } from "./why.js";
 
@@ -198,6 +199,9 @@ function question() {
   const mode = $("mode").value;
   const ofReport = asksReport() && {
     report: $("report").value,
+    as_written: $("as-written").checked,
+    all_sites: $("all-sites").checked,
+    unspecified_sites: $("unspecified-sites").checked,
     ...(mode ? { mode } : {}),
     prototypes: Number($("prototypes").value),
     seed: Number($("seed").value),
@@ -274,15 +278,13 @@ function bringIntoView() {
 
 function showAnswer(answer, asked) {
   const { query, prototypes, cases, timings_ms: timings } = answer;
-  $("dropped").hidden = !query.dropped_text;
-  $("dropped-text").textContent = query.dropped_text;
+  showReading(query, search);
   $("prototype-room").hidden = prototypes.length === 0;
   $("prototype-list").replaceChildren(...prototypes.map(prototypeCard));
   const onlyReal = cases.every((found) => found.images.every((image) => image.origin === "real"));
   const noun = onlyReal ? "real case" : "archive case";
   $("cases-title").textContent = cases.length ? `Nearest ${noun}s` : "No cases";
   showSupport(answer.support);
-  showOffer(query, asked);
   $("notices").replaceChildren(...answer.notices.map((notice) => el("p", { className: "notice" }, notice)));
   $("cases-facts").textContent = joined(
     `${counted(cases.length, "case")}, ${$("varied").checked ? "different ones preferred" : "nearest first"}`,
@@ -309,20 +311,6 @@ function moved() {
   const { liked, disliked } = marked();
   const count = liked.length + disliked.length;
   return count ? `moved by ${counted(count, "mark")}` : "";
-}
-
-function showOffer({ site, offered_where: offered }, asked) {
-  const values = offered.site ?? [];
-  $("site-offer").hidden = !site || values.length === 0 || Boolean(asked.site);
-  $("site-name").textContent = site;
-  $("site-buttons").replaceChildren(...values.map((value) => {
-    const button = el("button", { type: "button", className: "quiet" }, `Search only ${value}`);
-    button.addEventListener("click", () => {
-      $("filter-site").value = value;
-      search();
-    });
-    return button;
-  }));
 }
 
 function repeatsLine({ near_duplicates: repeats, diagnosis }) {

@@ -230,14 +230,21 @@ def test_another_report_starts_without_marks(page: Page) -> None:
     expect(page.locator("#marks")).to_be_hidden()
 
 
-def test_a_site_in_the_report_is_offered_and_applied_only_when_asked(page: Page) -> None:
+def test_the_site_of_the_report_is_searched_until_one_click_lifts_it(page: Page) -> None:
     search_report(page, "Cervical smear: koilocytes with perinuclear halos.", mode="text")
-    expect(page.locator(".case")).to_have_count(5)
-    expect(page.locator("#site-name")).to_have_text("cervix")
-    page.locator("#site-buttons button").first.click()
     expect(page.locator(".case")).to_have_count(1)
     assert page.locator(".case .place").inner_text().startswith("cervix")
-    expect(page.locator("#site-offer")).to_be_hidden()
+    expect(page.locator("#site-words")).to_contain_text("Searched: cervix, named in the report")
+    page.get_by_role("button", name="Search all sites").click()
+    expect(page.locator(".case")).to_have_count(5)
+    expect(page.get_by_role("button", name="Search only cervix")).to_be_visible()
+
+
+def test_what_a_report_denies_is_struck_out_and_told(page: Page) -> None:
+    search_report(page, "Koilocytes. No clue cells.", mode="text")
+    expect(page.locator("#reading-text .left-out")).to_have_text("No clue cells")
+    expect(page.locator("#reading-text .searched")).to_have_text("Koilocytes.")
+    expect(page.locator("#reading-reasons li")).to_contain_text("negated")
 
 
 def test_a_picture_can_be_searched_with_together_with_the_report(

@@ -215,12 +215,14 @@ def test_a_filter_limits_cases_and_images(archive: Path) -> None:
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_recognised_site_is_offered_as_a_filter_and_not_applied(archive: Path) -> None:
+def test_the_site_of_the_report_is_searched_in_the_open(archive: Path) -> None:
     asked = ("search", archive, "--report", REPORT, "--mode", "text")
-    hint = "Site recognised: cervix; add --where site=cervix to search only there."
-    assert hint in coin(*asked).stdout.splitlines()
-    assert "Site recognised" not in coin(*asked, "--where", "site=urine").stdout
-    assert {case["site"] for case in answer(*asked)["cases"]} == {"cervix", "urine"}
+    told = "Searched: cervix, named in the report;"
+    assert told in coin(*asked).stdout
+    assert "--all-sites" in coin(*asked).stdout
+    assert told not in coin(*asked, "--where", "site=urine").stdout
+    assert {case["site"] for case in answer(*asked)["cases"]} == {"cervix"}
+    assert {c["site"] for c in answer(*asked, "--all-sites")["cases"]} == {"cervix", "urine"}
 
 
 @pytest.mark.usefixtures("cache")

@@ -77,7 +77,7 @@ def test_the_tables_of_a_served_answer_are_the_command_lines(server: Server) -> 
         COIN_SERVER=server.address,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    for words in ("Nearest cases, mode fused", "SYNTHETIC prototypes", "Site recognised: urine",
+    for words in ("Nearest cases, mode fused", "SYNTHETIC prototypes", "Searched: urine",
                   "is the sum of", server.address):  # fmt: skip
         assert words in done.stdout
 

@@ -36,7 +36,9 @@ def test_json_gives_every_part_with_its_place() -> None:
     assert code == 0
     assert (read["site"], read["conclusion"]) == ("cervix", "LSIL.")
     assert read["codes"] == [{"system": "Bethesda cervix", "edition": "2014", "code": "LSIL"}]
-    assert read["suggested_where"] == {"site": ["cervix"]}
+    assert read["implied_site"] == ""
+    assert "HSIL" not in read["searched"]
+    assert "negated" in [part["because"] for part in read["left_out"]]
     for mention in read["mentions"]:
         phrase = mention["phrase"]
         assert read["text"][phrase["start"] : phrase["end"]] == phrase["text"]

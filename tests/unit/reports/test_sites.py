@@ -60,3 +60,63 @@ def test_the_site_is_what_the_cells_come_from(text: str, site: str) -> None:
 )
 def test_the_procedure_is_read(text: str, procedure: str) -> None:
     assert read_report(text).procedure == procedure
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Kidney-shaped nucleus.",
+        "A nucleus like a kidney bean.",
+        "Brain-like folds.",
+        "Bladder-like outline.",
+        "Thyroid-like follicles.",
+        "Lung-like spaces.",
+        "Breast-feeding, Candida.",
+        "Liver failure, target cells.",
+        "Chronic kidney disease, burr cells.",
+        "Kidney transplant, decoy cells.",
+        "Bone marrow transplant, blasts.",
+        "Bone pain.",
+        "Skin rash.",
+        "Bronchial asthma.",
+        "Pleural plaques.",
+        "Bull's-eye red cells.",
+        "Owl's eye inclusions.",
+        "To the naked eye.",
+        "G-CSF given.",
+        "GM-CSF given.",
+        "Pap-stained cells.",
+        "Papanicolaou stain.",
+        "Bile pigment.",
+        "Urine culture sterile.",
+        "Oral contraceptive.",
+        "MRI brain normal.",
+        "Cerebral infarct.",
+        "Cervical spine collar.",
+        "Carcinoma metastatic from lung.",
+        "Adenocarcinoma, lung primary likely.",
+        "Carcinoma, consistent with origin from the breast.",
+        "Carcinoma in keeping with the breast.",
+        "Known primary of the tongue.",
+        "The father had his gall bladder removed.",
+        "Biopsy of the cervix recommended.",
+    ],
+)
+def test_what_only_sounds_like_a_site_is_none(text: str) -> None:
+    assert read_report(text).site == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "site"),
+    [
+        ("Cervical LBC: squames.", "cervix"),
+        ("Smear of blood: monocyte.", "peripheral blood"),
+        ("Blood film with a urine-like tinge: basophil.", "peripheral blood"),
+        ("Left shift on G-CSF. Peripheral blood, MGG.", "peripheral blood"),
+        ("CSF, Pap-stained: carcinoma in keeping with the breast.", "cerebrospinal fluid"),
+        ("Breast cancer 2014. Bile duct brushing: ductal cells.", "bile duct"),
+        ("Breast lump, FNA.", "breast"),
+    ],
+)
+def test_a_site_is_read_beside_what_only_sounds_like_one(text: str, site: str) -> None:
+    assert read_report(text).site == site

@@ -28,7 +28,7 @@ from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.types import RgbImage, SearchMode
 from coin_retrieval.wordings.known import known_sentences
 
-REPORT = "(Cervix) Koilocytes with perinuclear halos. LSIL."
+REPORT = "Koilocytes with perinuclear halos."
 
 
 def _with(query: Query, **fields: object) -> Query:

@@ -37,7 +37,7 @@ from coin_retrieval.types import (
     Source,
 )
 
-REPORT = "(Cervix) Koilocytes with perinuclear halos. LSIL."
+REPORT = "Koilocytes with perinuclear halos."
 
 
 class CountingGenerator(Prototyper):

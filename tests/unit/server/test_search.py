@@ -36,8 +36,7 @@ def test_a_report_is_answered_with_prototypes_and_all_cases_that_were_asked_for(
         "left_out": [],
         "unread": [],
         "dropped_text": "",
-        "site": "",
-        "offered_where": {},
+        "site": None,
     }
     assert [p["seed"] for p in answer["prototypes"]] == [0, 1]
     assert len(answer["cases"]) == 4
@@ -200,11 +199,29 @@ def test_diversity_keeps_the_nearest_first_and_the_support_as_it_was(client: Tes
     assert varied["support"] == plain["support"]
 
 
-def test_a_site_is_offered_in_the_archives_words_and_not_applied(client: TestClient) -> None:
-    answer = ask(client, report="Cervical smear: koilocytes with perinuclear halos.", mode="text")
-    assert answer["query"]["site"] == "cervix"
-    assert answer["query"]["offered_where"] == {"site": ["cervix"]}
-    assert len({case["site"] for case in answer["cases"]}) > 1
+def test_the_reports_site_is_searched_in_the_open_and_all_sites_if_asked(
+    client: TestClient,
+) -> None:
+    report = "Cervical smear: koilocytes with perinuclear halos."
+    answer = ask(client, report=report, mode="text")
+    site = answer["query"]["site"]
+    assert (site["name"], site["how"], site["applied"]) == ("cervix", "named", True)
+    assert site["phrase"]["text"] == "Cervical smear"
+    assert {case["site"] for case in answer["cases"]} == {"cervix"}
+    assert answer["plan"]["site"]["how"] == "named"
+    whole = ask(client, report=report, mode="text", all_sites=True)
+    assert not whole["query"]["site"]["applied"]
+    assert len({case["site"] for case in whole["cases"]}) > 1
+
+
+def test_what_a_report_denies_is_left_out_and_told(client: TestClient) -> None:
+    query = ask(client, report="Koilocytes. No HSIL.", mode="text")["query"]
+    assert query["searched"] == "Koilocytes."
+    assert query["left_out"] == [
+        {"start": 12, "end": 19, "text": "No HSIL", "because": "negated", "why": "negated", "cue": "No"}
+    ]  # fmt: skip
+    asked = ask(client, report="Koilocytes. No HSIL.", mode="text", as_written=True)
+    assert asked["query"]["searched"] == "Koilocytes. No HSIL."
 
 
 def test_a_picture_and_a_report_are_searched_together(client: TestClient) -> None:
