@@ -201,7 +201,7 @@ class Retriever:
             )
         rivals: tuple[Rival, ...] = ()
         if query.rivals and support is not None:
-            rivals = self._rivals(asked, found, support, query.where, watch)
+            rivals = self._rivals(asked, found, support, plan.where, watch)
         closeness = self._closeness(plan_run, support, watch)
         if support is not None:
             support = replace(
