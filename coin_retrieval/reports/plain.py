@@ -53,8 +53,8 @@ def read_and_choose(text: str) -> tuple[Report, str]:
     Raises:
         ReportError: as :func:`read_report` does.
     """
-    report, words = read_for_search(text, whole=not affirms(text))
-    return report, words.text
+    reading, words = read_for_search(text, whole=not affirms(text))
+    return reading.report, words.text
 
 
 def affirms(text: str) -> bool:
