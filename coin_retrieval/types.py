@@ -259,10 +259,12 @@ class Match:
 class CaseMatch:
     """The matches of one case, best first; ``similarity`` is the best one's.
 
-    ``near_duplicates`` are pictures of other cases that repeat one of these.
+    ``near_duplicates`` are pictures of other cases that repeat one of these. ``standing`` is the
+    share of the archive's own neighbours that are less alike, ``None`` where nobody measured it.
     """
 
     case: CaseRecord
     similarity: float
     matches: tuple[Match, ...]
     near_duplicates: tuple[Match, ...] = ()
+    standing: float | None = None

@@ -12,6 +12,7 @@ from coin_retrieval.presenting.phrases import (
     CAUTION,
     closeness,
     one_label_words,
+    scope_words,
     shares_heading,
 )
 from coin_retrieval.presenting.reading_answer import ReadingAnswer, reading_fields
@@ -100,6 +101,10 @@ class CaseAnswer(_Answer):
     case_id: str
     patient_id: str = Field(description="whose case it is, a pseudonym; empty where unknown")
     similarity: float
+    standing: float | None = Field(
+        description="share of the archive's own neighbouring pictures that are less alike than "
+        "this case is to the query, 0 to 1; null where the archive has not measured it"
+    )
     site: str
     specimen: str
     stain: str
@@ -175,6 +180,19 @@ class SupportAnswer(_Answer):
     caution: str = Field(description="to be shown with the shares", examples=[CAUTION])
 
 
+class ScopeAnswer(_Answer):
+    """What was searched, and how thoroughly."""
+
+    fitting: int = Field(description="pictures that passed the filter")
+    images: int = Field(description="pictures of the archive")
+    recall_pictures: float | None = Field(
+        description="share of the nearest that the index finds for pictures, measured when it was "
+        "built; null: it looked at every picture, or nobody measured it"
+    )
+    recall_texts: float | None = Field(description="the same for texts")
+    words: str = Field(description="all of it in words")
+
+
 class DifferenceAnswer(_Answer):
     """An attribute that most cases of a rival have otherwise than most of the leading diagnosis."""
 
@@ -215,6 +233,7 @@ class SearchAnswer(_Answer):
         description="the leading diagnosis first, then its rivals; empty unless asked for"
     )
     exact: bool = Field(description="false: the index may have missed a nearer picture")
+    scope: ScopeAnswer
     notices: list[str] = Field(
         description="for the reader, such as that the archive's calibration does not apply"
     )
@@ -276,6 +295,13 @@ def to_answer(
             for rival in result.rivals
         ],
         exact=result.exact,
+        scope=ScopeAnswer(
+            fitting=result.scope.fitting,
+            images=result.scope.images,
+            recall_pictures=result.scope.recall.images if result.scope.recall else None,
+            recall_texts=result.scope.recall.texts if result.scope.recall else None,
+            words=scope_words(result.scope, exact=result.exact),
+        ),
         notices=list(result.notices),
         plan=result.plan.public(),
         timings_ms=_rounded(result.timings_ms),
@@ -350,6 +376,7 @@ def to_case_answer(
         case_id=match.case.case_id,
         patient_id=match.case.patient_id,
         similarity=round(match.similarity, 6),
+        standing=None if match.standing is None else round(match.standing, 3),
         site=match.case.site,
         specimen=match.case.specimen,
         stain=match.case.stain,

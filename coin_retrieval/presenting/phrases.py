@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from coin_retrieval.presenting.answer import CaseAnswer, ShareAnswer, SupportAnswer
+    from coin_retrieval.search.result import Scope
     from coin_retrieval.search.site import SitePlan
     from coin_retrieval.search.support import OneLabel, Support
 
@@ -69,6 +70,28 @@ def shares_heading(support: Support) -> str:
     if support.not_real:
         heading += f" ({support.not_real} not real, not counted)"
     return f"{heading}. Weighted by similarity, with 95 % intervals:"
+
+
+def scope_words(scope: Scope, *, exact: bool) -> str:
+    """What was searched, and how thoroughly."""
+    of = f"the archive’s {scope.images:,} pictures"
+    searched = f"all of {of}"
+    if scope.fitting < scope.images:
+        share = percent(scope.fitting / scope.images)
+        searched = f"{scope.fitting:,} of {of} ({share}), those that pass the filter"
+    if exact:
+        return f"Exact search of {searched}."
+    if scope.recall is None:
+        return f"Approximate search of {searched}: a nearer picture may have been missed."
+    found = f"{percent(scope.recall.images)} for pictures"
+    if scope.recall.texts is not None:
+        found += f" and {percent(scope.recall.texts)} for texts"
+    return f"Approximate search of {searched}: of the nearest it finds {found}, as was measured."
+
+
+def standing_words(standing: float) -> str:
+    """How near a case is, on the archive's own scale."""
+    return f"closer than {percent(standing)} of neighbours here"
 
 
 def one_label_words(found: OneLabel) -> str:

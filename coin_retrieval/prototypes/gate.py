@@ -3,7 +3,7 @@
 A drawing is read as the archive's label whose pictures it is nearest to. What it was drawn for is
 read from the report's words in the same way, where the encoder reads text; else it is what three
 quarters of the drawings agree on. There is no threshold: both readings are the nearest of the same
-labels, whatever the encoder's scale (measured: docs/decisions/0009-a-gate-on-drawings.md).
+labels, whatever the encoder's scale (measured: docs/decisions/0010-a-gate-on-drawings.md).
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from coin_retrieval.archive.manifest import MeasuredRecall
 from coin_retrieval.prototypes.gate import Verdict
 from coin_retrieval.prototypes.prototype import Prototype
 from coin_retrieval.search.closeness import NOT_MEASURED, Closeness
@@ -15,18 +16,31 @@ from coin_retrieval.types import CaseMatch, SearchMode
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What was searched: ``fitting`` of the archive's ``images`` passed the filter.
+
+    ``recall`` is what the index was measured to find, ``None`` where it looked at every picture or
+    nobody measured it.
+    """
+
+    fitting: int
+    images: int
+    recall: MeasuredRecall | None
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """Cases, best first, with the prototypes that stood for the report.
 
     ``plan`` has every decision that was made before; what only running could tell stands here:
     ``mode`` is the plan's unless nothing could be drawn, ``verdicts`` are on the prototypes, those
     drawn in place of refused ones among them (empty where nothing judged them), ``exact`` is
-    whether the index looked at every picture, and ``notices`` are the plan's and what happened
-    since. ``support`` is what the cases' diagnoses amount to, ``closeness`` whether the archive can
-    hold a close match and why. ``own`` are the query's own cases, marked ones and those that hold
-    the very picture: they are neither among ``cases`` nor evidence. ``rivals`` are the leading
-    diagnosis and what else it might be, where that was asked for. ``timings_ms`` has one entry a
-    stage: plan, generate, encode, search, catalog, total.
+    whether the index looked at every picture (``scope`` says of what), and ``notices`` are the
+    plan's and what happened since. ``support`` is what the cases' diagnoses amount to,
+    ``closeness`` whether the archive can hold a close match and why. ``own`` are the query's own
+    cases, marked ones and those that hold the very picture: they are neither among ``cases`` nor
+    evidence. ``rivals`` are the leading diagnosis and what else it might be, where that was asked
+    for. ``timings_ms`` has one entry a stage: plan, generate, encode, search, catalog, total.
     """
 
     plan: SearchPlan
@@ -38,6 +52,7 @@ class SearchResult:
     support: Support | None
     rivals: tuple[Rival, ...]
     exact: bool
+    scope: Scope
     notices: tuple[str, ...]
     timings_ms: Mapping[str, float]
     closeness: Closeness = NOT_MEASURED

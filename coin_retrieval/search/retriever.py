@@ -28,6 +28,7 @@ from coin_retrieval.prototypes.prototype import Drawing
 from coin_retrieval.ranking.case_search import CaseSearch, Found
 from coin_retrieval.ranking.fusion import Feedback, FusedQuery, fuse, mean_direction
 from coin_retrieval.ranking.parts import Explanation, ingredients_of
+from coin_retrieval.ranking.standing import standing_of
 from coin_retrieval.ranking.whitening import whitening_of_store
 from coin_retrieval.search.closeness import (
     NOT_MEASURED,
@@ -41,7 +42,7 @@ from coin_retrieval.search.plan import SearchPlan, WordsPlan
 from coin_retrieval.search.planning import Planner, is_plain
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.query_embedder import EmbeddedWords, QueryEmbedder
-from coin_retrieval.search.result import SearchResult
+from coin_retrieval.search.result import Scope, SearchResult
 from coin_retrieval.search.rivals import Rival, rivals_of
 from coin_retrieval.search.support import Support, one_label, support_of
 from coin_retrieval.timing import Stopwatch
@@ -192,7 +193,8 @@ class Retriever:
             own=self._own(plan, asked, watch),
         )
         with watch.stage("search"):
-            cases = self._explained(found, asked, allowed if plan.where else None, query.explain)
+            within = allowed if plan.where else None
+            cases = self._explained(found, found.cases, asked, within, query.explain)
         with watch.stage("catalog"):
             support = support_of(
                 found,
@@ -223,6 +225,13 @@ class Retriever:
             closeness=closeness,
             rivals=rivals,
             exact=found.exact,
+            scope=Scope(
+                fitting=self.archive.manifest.counts.images
+                if allowed is None
+                else int(np.count_nonzero(allowed)),
+                images=self.archive.manifest.counts.images,
+                recall=None if found.exact else self.archive.manifest.measured_recall,
+            ),
             notices=(*plan.notices, *refused),
             timings_ms=watch.read_ms(),
         )
@@ -240,7 +249,11 @@ class Retriever:
         def nearest(k: int, allowed: RowMask) -> Sequence[CaseMatch]:
             return self._cases.find(asked.fused, k, watch, allowed=allowed, own=own).cases
 
-        return rivals_of(support, self.archive.catalog, where, nearest)
+        rivals = rivals_of(support, self.archive.catalog, where, nearest)
+        return tuple(
+            replace(rival, cases=self._explained(found, rival.cases, asked, None, ranked=False))
+            for rival in rivals
+        )
 
     def _closeness(self, plan: SearchPlan, support: Support | None, watch: Stopwatch) -> Closeness:
         """Reports are judged by what they say, pictures by how near the nearest cases are."""
@@ -343,12 +356,17 @@ class Retriever:
         return tuple(dict.fromkeys((*plan.query.liked, *holders)))
 
     def _explained(
-        self, found: Found, asked: _Asked, allowed: RowMask | None, ranked: bool
+        self,
+        found: Found,
+        cases: tuple[CaseMatch, ...],
+        asked: _Asked,
+        allowed: RowMask | None,
+        ranked: bool,
     ) -> tuple[CaseMatch, ...]:
-        """The cases with every match's parts."""
-        ids = [match.image.image_id for case in found.cases for match in case.matches]
+        """The cases with every match's parts, and how they stand among the archive's own."""
+        ids = [match.image.image_id for case in cases for match in case.matches]
         if not ids:
-            return found.cases
+            return cases
         vectors = self._cases.vectors(ids)
         alone = self._cases.ranks(asked.explanation.rows, allowed) if ranked else ()
         parts = dict(
@@ -370,8 +388,12 @@ class Retriever:
                     )
                     for match in case.matches
                 ),
+                standing=standing_of(
+                    parts[case.matches[0].image.image_id],
+                    self.archive.manifest.similarity_scale,
+                ),
             )
-            for case in found.cases
+            for case in cases
         )
 
     def _marked(self, case_ids: Sequence[str]) -> Embeddings | None:

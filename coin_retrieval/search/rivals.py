@@ -75,7 +75,9 @@ def rivals_of(support: Support, catalog: Catalog, where: Where, find: Find) -> t
     of_each = {diagnosis: _of(catalog, diagnosis, within) for diagnosis in named}
     left = within & ~np.logical_or.reduce(list(of_each.values()))
     while len(named) <= _LEAST and left.any():
-        diagnosis = next(iter(_diagnoses(find(1, left))), "")
+        diagnosis = next(iter(_diagnoses(find(1, left))), None)
+        if diagnosis is None:
+            break  # all that is left are the query's own cases
         told = _of(catalog, diagnosis, within) if diagnosis else _unnamed(catalog, left)
         if diagnosis:
             named.append(diagnosis)

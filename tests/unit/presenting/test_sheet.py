@@ -11,7 +11,7 @@ from coin_retrieval.images import encode_png
 from coin_retrieval.presenting.answer import to_answer
 from coin_retrieval.presenting.sheet import AnswerPictures, draw_sheet
 from coin_retrieval.prototypes.prototype import Prototype
-from coin_retrieval.search.result import SearchResult
+from coin_retrieval.search.result import Scope, SearchResult
 from coin_retrieval.types import (
     CaseMatch,
     CaseRecord,
@@ -58,6 +58,7 @@ def result(cases: int = 3, prototypes: int = 0, dropped_text: str = "") -> Searc
         support=None,
         rivals=(),
         exact=True,
+        scope=Scope(2, 2, None),
         notices=(),
         timings_ms={},
     )
