@@ -1,8 +1,9 @@
 """FHIR R4 and R5 DiagnosticReport (JSON) → what a report says, without the patient.
 
-Read are ``conclusion``, ``presentedForm`` (text/plain), the values of contained Observations, the
-contained Specimen, and the codings of ``conclusionCode``. Who the patient is, who signed, and the
-narrative are not read, and what the resource itself says about them is struck out of its texts.
+Read are ``conclusion``, ``presentedForm`` (plain text, HTML, the text of a PDF), the values of
+contained Observations, the contained Specimen, and the codings of ``conclusionCode``; the
+narrative (``text.div``) only where there is nothing else, since it is made of them for people. Who
+the patient is and who signed is not read, and what the resource says about them is struck out.
 Source: https://hl7.org/fhir/R4/diagnosticreport.html, https://hl7.org/fhir/R5/diagnosticreport.html
 """
 
@@ -18,10 +19,16 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from coin_retrieval.errors import ReportError
-from coin_retrieval.reports.fhir_models import DiagnosticReport, Observation, Specimen
+from coin_retrieval.reports.documents import PDF, PLAIN, READ, text_of, text_of_markup
+from coin_retrieval.reports.fhir_models import Attachment, DiagnosticReport, Observation, Specimen
 from coin_retrieval.reports.lexicons import load_sites
 from coin_retrieval.reports.normalise import MAX_CHARACTERS
-from coin_retrieval.reports.pseudonyms import identifiers_in, strike_out
+from coin_retrieval.reports.pseudonyms import (
+    STRUCK_OUT,
+    identifiers_in,
+    strike_out,
+    strike_out_labelled,
+)
 from coin_retrieval.reports.reading import Reading, read_closely
 from coin_retrieval.reports.sites import names_a_specimen
 from coin_retrieval.reports.words import tokenize
@@ -39,11 +46,16 @@ E = TypeVar("E", bound=BaseModel)
 class FhirReading:
     """What was read from the texts of a resource, and the codings that it carries itself.
 
-    ``reading.report.codes`` has both: the categories read, then the codings.
+    ``reading.report.codes`` has both: the categories read, then the codings. ``removed`` is how
+    often something about a person was struck out, ``narrative`` whether only that could be read,
+    ``unread`` are attachments that could not be.
     """
 
     reading: Reading
     codings: tuple[DiagnosisCode, ...]
+    removed: int
+    narrative: bool
+    unread: tuple[str, ...]
 
 
 def read_diagnostic_report(resource: str | bytes | Mapping[str, Any]) -> FhirReading:
@@ -55,7 +67,8 @@ def read_diagnostic_report(resource: str | bytes | Mapping[str, Any]) -> FhirRea
     """
     raw = _parse(resource) if isinstance(resource, str | bytes) else resource
     report = _validate(raw)
-    text = strike_out(_compose(report), identifiers_in(raw))
+    composed, narrative, unread = _compose(report)
+    text = strike_out_labelled(strike_out(composed, identifiers_in(raw)))
     reading = read_closely(text)
     codings = tuple(
         dict.fromkeys(
@@ -67,7 +80,7 @@ def read_diagnostic_report(resource: str | bytes | Mapping[str, Any]) -> FhirRea
     )
     codes = tuple(dict.fromkeys((*reading.report.codes, *codings)))
     whole = replace(reading, report=replace(reading.report, codes=codes))
-    return FhirReading(whole, codings)
+    return FhirReading(whole, codings, text.count(STRUCK_OUT), narrative, tuple(unread))
 
 
 def _parse(resource: str | bytes) -> Mapping[str, Any]:
@@ -130,48 +143,72 @@ def _refuse(value: str) -> NoReturn:
     )
 
 
-def _compose(report: DiagnosticReport) -> str:
-    documents = list(_documents(report))
+def _compose(report: DiagnosticReport) -> tuple[str, bool, list[str]]:
+    """The report's text, whether it is the narrative's, and attachments that cannot be read."""
+    unread: list[str] = []
+    documents = _documents(report, unread)
     findings = documents or list(_observed(report))
     conclusion = report.conclusion.strip()
     body = "\n".join(part.strip() for part in findings if part.strip())
     if " ".join(conclusion.split()) in " ".join(body.split()):
         conclusion = ""
-    if not body and not conclusion:
+    narrative = "" if body or conclusion else text_of_markup(report.text.div)
+    if not body and not conclusion and not narrative:
         attached = sorted({form.contentType or "no content type" for form in report.presentedForm})
         raise ReportError(
             "the DiagnosticReport has no text",
             value=f"attachments: {', '.join(attached)}" if attached else "no attachment",
-            expected="a conclusion, contained Observations, or a presentedForm of text/plain",
+            expected="a conclusion, contained Observations, a narrative, or a presentedForm of "
+            + ", ".join(READ),
             remedy="let the laboratory system send the report's text with the resource",
         )
-    parts = [f"({_specimen(report)})" if _specimen(report) else "", body]
+    specimen = _specimen(report)
+    parts = [f"({specimen})" if specimen else "", body or narrative]
     parts.append(f"Conclusion: {conclusion}" if conclusion and body else conclusion)
-    return "\n".join(part for part in parts if part)
+    return "\n".join(part for part in parts if part), bool(narrative), unread
 
 
-def _documents(report: DiagnosticReport) -> Iterator[str]:
-    for form in report.presentedForm:
-        kind, _, parameters = form.contentType.partition(";")
-        if kind.strip().lower() != "text/plain" or not form.data:
-            continue
-        charset = parameters.partition("charset=")[2].strip(" \"'").lower() or "utf-8"
-        if len(form.data) > 8 * MAX_CHARACTERS:
-            raise ReportError(
-                "the report's attachment is too long",
-                value=f"{len(form.data):,} characters of base64",
-                expected=f"a text of at most {MAX_CHARACTERS:,} characters",
-                remedy="give the report of one case",
-            )
-        try:
-            yield base64.b64decode("".join(form.data.split()), validate=True).decode(charset)
-        except (binascii.Error, UnicodeDecodeError, LookupError) as error:
-            raise ReportError(
-                "the report's attachment cannot be decoded",
-                value=f"{type(error).__name__}, charset {charset[:40]}",
-                expected="base64 of a plain text, in UTF-8 unless contentType says otherwise",
-                remedy="correct presentedForm.data or its contentType",
-            ) from None
+def _documents(report: DiagnosticReport, unread: list[str]) -> list[str]:
+    """The attached documents: the plain texts, else the HTML, else the PDFs.
+
+    They are the same report in several forms. A PDF that cannot be read is added to ``unread``
+    where something else says what the report says.
+    """
+    spoken = bool(report.conclusion.strip())
+    for kind in READ:
+        found = []
+        for form in report.presentedForm:
+            if not form.data or form.contentType.partition(";")[0].strip().lower() != kind:
+                continue
+            try:
+                found.append(_document(form))
+            except ReportError as error:
+                if kind != PDF or not spoken:
+                    raise
+                unread.append(f"{kind}: {error.value}")
+        if any(text.strip() for text in found):
+            return found
+    return []
+
+
+def _document(form: Attachment) -> str:
+    if form.contentType.startswith(PLAIN) and len(form.data) > 8 * MAX_CHARACTERS:
+        raise ReportError(
+            "the report's attachment is too long",
+            value=f"{len(form.data):,} characters of base64",
+            expected=f"a text of at most {MAX_CHARACTERS:,} characters",
+            remedy="give the report of one case",
+        )
+    try:
+        data = base64.b64decode("".join(form.data.split()), validate=True)
+    except binascii.Error as error:
+        raise ReportError(
+            "the report's attachment cannot be decoded",
+            value=type(error).__name__,
+            expected="base64",
+            remedy="correct presentedForm.data",
+        ) from None
+    return text_of(data, form.contentType) or ""
 
 
 def _observed(report: DiagnosticReport) -> Iterator[str]:

@@ -103,10 +103,17 @@ class Specimen(_Element):
         return ", ".join(dict.fromkeys(part for part in parts if part))
 
 
+class Narrative(_Element):
+    """What a resource says to people, as XHTML."""
+
+    div: str = ""
+
+
 class DiagnosticReport(_Element):
     """The report; contained resources stay raw until one is read."""
 
     status: str = ""
+    text: Narrative = Narrative()
     code: CodeableConcept = CodeableConcept()
     conclusion: str = ""
     conclusionCode: tuple[CodeableConcept, ...] = ()  # noqa: N815

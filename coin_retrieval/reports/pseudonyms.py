@@ -11,6 +11,20 @@ _LEAST_CHARACTERS = 3
 _PERSONS = frozenset({"Patient", "Practitioner", "PractitionerRole", "RelatedPerson", "Person"})
 _REFERENCES = ("subject", "performer", "resultsInterpreter", "encounter")
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_LABELLED = re.compile(
+    r"""(?P<label>
+        \b(?:patient(?:\s+(?:name|id|number))?|(?:sur|first|last|family|given)?\s?name|dob|d\.o\.b\.
+        |date\s+of\s+birth|birth\s*date|born|mrn|medical\s+record(?:\s+(?:no|number))?|nhs(?:\s+(?:no|number))?
+        |ssn|insurance(?:\s+(?:no|number))?|accession(?:\s+(?:no|number))?|case\s+(?:no|number)
+        |address|phone|telephone|tel|fax|e-?mail|physician|signed\s+(?:out\s+)?by|reported\s+by
+        |referring\s+doctor|pathologist|cytotechnologist|screener)
+        \s*\.?\s*[:\#=]\s*)
+        (?!\[removed\])[^\n;|]{1,120}?(?=\s*(?:[\n;|]|$|\s{2,}|,?\s+\b[A-Z][\w ]{0,24}:))""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_ADDRESSES = re.compile(
+    r"[\w.+-]+@[\w-]+\.[\w.]+|(?<!\w)\+?\(?\d{2,4}\)?[ /-]\d{3,4}[ -]?\d{3,5}(?!\w)"
+)
 # keys below which no person is named
 _NAMELESS = frozenset({"system", "use", "type", "assigner", "resourceType", "extension", "period"})
 
@@ -33,6 +47,15 @@ def strike_out(text: str, identifiers: frozenset[str]) -> str:
     ordered = sorted(identifiers, key=lambda i: (-len(i), i))
     pattern = "|".join(re.escape(identifier) for identifier in ordered)
     return re.sub(rf"(?<!\w)(?:{pattern})(?!\w)", STRUCK_OUT, text, flags=re.IGNORECASE)
+
+
+def strike_out_labelled(text: str) -> str:
+    """The text with ``[removed]`` for what its own labels say is about a person.
+
+    A narrative or a PDF carries its header along: ``Patient: …``, ``DOB: …``, ``MRN 12345``.
+    """
+    text = _LABELLED.sub(lambda found: f"{found['label']}{STRUCK_OUT}", text)
+    return _ADDRESSES.sub(STRUCK_OUT, text)
 
 
 def _about(part: Mapping[str, Any]) -> Iterator[str]:

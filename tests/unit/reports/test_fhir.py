@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from typing import Any
 
 import pytest
+from reportlab.lib.pdfencrypt import StandardEncryption
+from reportlab.pdfgen.canvas import Canvas
 
 from coin_retrieval.errors import ReportError
 from coin_retrieval.reports.fhir import MAX_BYTES, read_diagnostic_report
@@ -165,7 +168,7 @@ def test_no_identifier_of_a_person_is_copied() -> None:
     found = repr(read_diagnostic_report(PERSONAL)).lower()
     for secret in (
         *("erika", "mustermann", "zora", "1964", "55667788", "cy24", "heidestrasse", "koeln"),
-        *("901820", "quill", "4711", "778812", "narrative"),
+        *("901820", "quill", "4711", "778812", "narrative only"),
     ):
         assert secret not in found
 
@@ -189,7 +192,9 @@ def test_the_reports_own_words_stay_when_names_are_struck_out() -> None:
         ({"resourceType": "Observation", "valueString": "LSIL"}, "Observation"),
         (resource(), "no text"),
         (resource(conclusion="  "), "no text"),
-        (resource(presentedForm=[attachment("%PDF", "application/pdf")]), "application/pdf"),
+        (resource(presentedForm=[attachment("%PDF", "application/pdf")]), "PDF cannot be read"),
+        (resource(presentedForm=[attachment("RIFF", "image/png")]), "image/png"),
+        (resource(text={"status": "empty", "div": "<div> <br/></div>"}), "no text"),
         (resource(presentedForm=[{"contentType": "text/plain", "url": "http://x/y"}]), "no text"),
         (resource(presentedForm=[{"contentType": "text/plain", "data": "&&"}]), "decoded"),
         (resource(presentedForm=[attachment(b"\xff\xfe")]), "decoded"),
@@ -213,3 +218,106 @@ def test_an_error_about_the_shape_quotes_no_value() -> None:
     assert "Erika" not in repr(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+def pdf(*pages: str, password: str = "") -> bytes:
+    buffer = io.BytesIO()
+    encryption = StandardEncryption(password) if password else None
+    canvas = Canvas(buffer, encrypt=encryption)
+    for page in pages:
+        for number, line in enumerate(page.splitlines()):
+            canvas.drawString(72, 720 - 16 * number, line)
+        canvas.showPage()
+    canvas.save()
+    return buffer.getvalue()
+
+
+def test_the_text_of_a_pdf_is_the_report() -> None:
+    data = pdf("Thyroid fine needle aspiration.\nPapillary groups, grooves.", "Bethesda VI.")
+    found = read_diagnostic_report(resource(presentedForm=[attachment(data, "application/pdf")]))
+    assert "Papillary groups, grooves." in found.reading.report.text
+    assert found.reading.report.site == "thyroid"
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (pdf("LSIL", password="secret"), "encrypted"),  # noqa: S106
+        (pdf(*["page"] * 21), "21 pages"),
+        (pdf(""), "pictures of text"),
+        (pdf("LSIL")[:300], "PDF cannot be read"),
+        (b"\0" * 1000, "PDF cannot be read"),
+    ],
+    ids=["encrypted", "long", "scanned", "cut off", "none"],
+)
+def test_a_pdf_without_text_that_can_be_had_is_told(data: bytes, told: str) -> None:
+    form = attachment(data, "application/pdf")
+    with pytest.raises(ReportError, match=told):
+        read_diagnostic_report(resource(presentedForm=[form]))
+    beside = read_diagnostic_report(resource(presentedForm=[form], conclusion="LSIL."))
+    assert beside.reading.report.text == "LSIL."
+    assert len(beside.unread) == 1
+
+
+def test_of_several_forms_of_one_report_the_plainest_is_read() -> None:
+    forms = [
+        attachment(pdf("from the PDF"), "application/pdf"),
+        attachment("<p>from the page</p>", "text/html"),
+        attachment("from the text"),
+    ]
+    for kept, text in ((3, "from the text"), (2, "from the page"), (1, "from the PDF")):
+        found = read_diagnostic_report(resource(presentedForm=forms[:kept]))
+        assert found.reading.report.text == text
+
+
+def test_a_page_is_read_as_people_see_it() -> None:
+    page = (
+        "<html><head><title>Lab 7</title><style>p {color: red}</style></head><body>"
+        "<script>alert('x')</script><h1>Pap&nbsp;test</h1><table><tr><td>Cells</td><td>HSIL &amp; "
+        "more</td></tr></table><p>No <b>glandular</b> lesion.</p></body></html>"
+    )
+    found = read_diagnostic_report(resource(presentedForm=[attachment(page, "text/html")]))
+    assert found.reading.report.text == "Pap test Cells HSIL & more No glandular lesion."
+
+
+NARRATIVE = (
+    '<div xmlns="http://www.w3.org/1999/xhtml"><h3>Patient: Eve Everywoman</h3>'
+    "<p>DOB: 1973-05-31; MRN: 444222222</p><p>Phone: +1 (555) 123-4567</p>"
+    "<p>Cervical cytology: low grade squamous intraepithelial lesion.</p>"
+    "<p>Signed by: Dr. Adam Careful</p></div>"
+)
+
+
+def test_a_report_that_has_nothing_but_its_narrative_is_read_from_it() -> None:
+    found = read_diagnostic_report(resource(text={"status": "generated", "div": NARRATIVE}))
+    assert found.narrative
+    assert [code.code for code in found.reading.report.codes] == ["LSIL"]
+
+
+def test_what_the_narrative_itself_says_of_persons_is_struck_out_and_counted() -> None:
+    found = read_diagnostic_report(resource(text={"status": "generated", "div": NARRATIVE}))
+    text = found.reading.report.text
+    for secret in ("Eve", "Everywoman", "1973", "444222222", "123-4567", "Adam", "Careful"):
+        assert secret not in text
+    assert "low grade squamous intraepithelial lesion" in text
+    assert found.removed == text.count("[removed]") >= 5
+
+
+def test_a_narrative_is_left_alone_where_the_report_says_it_otherwise() -> None:
+    raw = resource(text={"status": "generated", "div": NARRATIVE}, conclusion="Cervix: HSIL.")
+    found = read_diagnostic_report(raw)
+    assert (found.narrative, found.reading.report.text) == (False, "Cervix: HSIL.")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Nuclear size ratio 2:1; chromatin: coarse.",
+        "Cell diameter 12-15 um, 3-4 nucleoli.",
+        "The name of this pattern is follicular.",
+        "Bethesda 2023: AUS, with a Ki-67 index of about 20 %.",
+    ],
+)
+def test_the_words_of_reports_are_no_persons(words: str) -> None:
+    found = read_diagnostic_report(resource(conclusion=words))
+    assert found.reading.report.text == words
