@@ -22,7 +22,8 @@ _MEAN_OF = 100_000
 
 _AT_ONCE = 100
 _READ_AT_ONCE = 5000
-_FIRST_DEPTH = 64
+_FIRST_DEPTH = 8
+_TEXT_DEPTH = 64
 _GROWTH = 8
 
 
@@ -65,7 +66,7 @@ def measure_neighbours(
         near += _near(store, catalog, sample[start : start + _AT_ONCE], allowed)
     worded: list[list[float]] = []
     if texts is not None:
-        found = store.search(texts, _FIRST_DEPTH, allowed=allowed)
+        found = store.search(texts, _TEXT_DEPTH, allowed=allowed)
         records = catalog.images({hit.image_id for hits in found for hit in hits})
         worded = [_nearest_cases(None, hits, records) for hits in found]
     return Neighbours(

@@ -8,10 +8,17 @@ from typing import Any
 import numpy as np
 
 from coin_retrieval.config import FaissStoreSettings, HnswIndex, IvfIndex
-from coin_retrieval.errors import InputError
+from coin_retrieval.errors import ArchiveCorruptError, InputError
 from coin_retrieval.row_ids import order_of
 from coin_retrieval.stores.base import StoreWriter
-from coin_retrieval.stores.faiss_files import IDS, INDEX, VECTORS, flat_header, open_vectors
+from coin_retrieval.stores.faiss_files import (
+    IDS,
+    INDEX,
+    VECTORS,
+    flat_header,
+    open_index,
+    open_vectors,
+)
 from coin_retrieval.stores.faiss_module import faiss
 from coin_retrieval.types import Embeddings, ImageIds, Location
 
@@ -59,7 +66,13 @@ class FaissStoreWriter(StoreWriter):
         index = self._index()
         if index is None:
             return Location(files=(VECTORS, IDS))
-        faiss.write_index(index, str(self._folder / INDEX))
+        path = self._folder / INDEX
+        try:
+            faiss.write_index(index, str(path))
+            # FAISS does not look whether the last of it reached the file
+            open_index(path, count=self._count, dim=self.dim)
+        except (RuntimeError, ArchiveCorruptError) as error:
+            raise OSError(None, f"the index could not be written: {error}", str(path)) from error
         return Location(files=(VECTORS, IDS, INDEX), parsed=(INDEX,))
 
     def close(self) -> None:
