@@ -2,11 +2,11 @@
 
     OMP_NUM_THREADS=1 python bench/growth.py FOLDER --images 10000 100000 1000000
 
-Archives of so many images (256-d, two a case, six filtered fields) are written straight as segments,
-without pictures; then one and a thousand real small pictures are added with a stub encoder, cases are
-removed, and the archive is opened and searched with filters. Each is a process of its own: CPU
-seconds and memory are counted from when everything is imported; memory is the highest that was
-allocated (RssAnon), without files mapped into it.
+Archives of so many images (256-d, two a case, six filtered fields) are written straight as
+segments, without pictures; then one and a thousand real small pictures are added with a stub
+encoder, cases are removed, and the archive is opened and searched with filters. Each is a process
+of its own: CPU seconds and memory are counted from when everything is imported; memory is the
+highest that was allocated (RssAnon), without files mapped into it.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Manifests of cases: the CSV or Parquet tables that name images and what is known of them."""
+"""Manifests of cases: the tables that name images and what is known of them."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coin_retrieval.errors import CaseTableError, MissingDependencyError
+from coin_retrieval.errors import CaseTableError
+from coin_retrieval.table_files import columns_of, form_of, read_rows
 
 MANIFEST = "cases.csv"
 """What a folder's own manifest is called."""
@@ -18,7 +18,6 @@ IDENTITIES = ("patient_id", "slide_id")
 _TEXTS = ("site", "specimen", "stain", "diagnosis", "finding", "report", *IDENTITIES)
 KNOWN = (*REQUIRED, *_TEXTS, "mpp_um", "origin")
 _FILTERED = frozenset({"case_id", "origin", *_TEXTS} - {"report"})
-SUFFIXES = frozenset({".csv", ".parquet"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,54 +55,41 @@ class CaseRow:
         )
 
 
-def read_case_table(path: Path) -> Iterator[CaseRow]:
-    """Rows of a CSV (UTF-8, with or without BOM) or Parquet manifest, in file order.
+def read_case_table(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[CaseRow]:
+    """Rows of a manifest, in file order: CSV in any common form, .xlsx, .jsonl or Parquet.
+
+    Args:
+        columns: what a column is called there, by our name for it.
 
     Raises:
         CaseTableError: missing or unreadable file, missing columns, an empty ``image_path`` or
-            ``case_id``, or an ``mpp_um`` that is no positive number; the message names the row.
+            ``case_id``, or an ``mpp_um`` that is no positive number; the message names the line.
     """
-    for number, raw in enumerate(_raw_rows(path), start=2):
-        yield _parse(raw, path, number)
+    form = form_of(path)
+    ours = _renamed(columns_of(path, form), columns or {}, path)
+    _require_columns([ours.get(name, name) for name in columns_of(path, form)], path)
+    for line, raw in read_rows(path, form):
+        yield _parse({ours.get(name, name): value for name, value in raw.items()}, path, line)
 
 
-def _raw_rows(path: Path) -> Iterator[dict[str, str]]:
-    if path.suffix.lower() == ".parquet":
-        yield from _parquet_rows(path)
-        return
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            _require_columns(reader.fieldnames or [], path)
-            for row in reader:
-                yield {key: (value or "").strip() for key, value in row.items() if key}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CaseTableError(
-            f"manifest cannot be read ({error})",
-            value=str(path),
-            expected="a UTF-8 CSV file with a header line",
-            remedy="save the table as CSV UTF-8, or as Parquet",
-        ) from error
-
-
-def _parquet_rows(path: Path) -> Iterator[dict[str, str]]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise MissingDependencyError(
-            "Parquet needs pyarrow", remedy="pip install pyarrow"
-        ) from error
-    try:
-        table = pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
-        raise CaseTableError(
-            f"manifest cannot be read ({error})", value=str(path), expected="a Parquet file"
-        ) from error
-    _require_columns(table.schema_arrow.names, path)
-    for batch in table.iter_batches(batch_size=4096):
-        for row in batch.to_pylist():
-            yield {key: "" if value is None else str(value).strip() for key, value in row.items()}
+def _renamed(columns: Sequence[str], wanted: Mapping[str, str], path: Path) -> dict[str, str]:
+    """Our name of each column that is called otherwise."""
+    for name, called in wanted.items():
+        if called not in columns:
+            raise CaseTableError(
+                f"{path} has no column for {name}",
+                value=called,
+                expected=f"one of {', '.join(columns)}",
+                remedy="correct the mapping",
+            )
+        if name in columns and name not in wanted.values():
+            raise CaseTableError(
+                f"{path} has a column {name} already",
+                value=f"{name}={called}",
+                expected="a name that no column has",
+                remedy=f"leave the mapping of {name} out, or rename its column",
+            )
+    return {called: name for name, called in wanted.items()}
 
 
 def _require_columns(columns: Sequence[str], path: Path) -> None:
@@ -121,7 +107,7 @@ def _parse(raw: Mapping[str, str], path: Path, number: int) -> CaseRow:
     for name in REQUIRED:
         if not raw.get(name):
             raise CaseTableError(
-                f"{path}, row {number}: {name} is empty",
+                f"{path}, line {number}: {name} is empty",
                 expected="a value",
                 remedy="fill it or drop the row",
             )
@@ -145,7 +131,7 @@ def _positive(text: str, path: Path, number: int) -> float | None:
         value = -1.0
     if not value > 0:
         raise CaseTableError(
-            f"{path}, row {number}: mpp_um is not a scale",
+            f"{path}, line {number}: mpp_um is not a scale",
             value=text,
             expected="micrometres a pixel, a positive number such as 0.25",
             remedy="leave it empty if the scale is unknown",

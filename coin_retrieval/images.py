@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import warnings
 from collections.abc import Iterator, Mapping
 from os import PathLike
@@ -17,7 +18,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, PngImagePlugin
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from coin_retrieval.errors import ImageError
 from coin_retrieval.types import RgbImage
@@ -65,9 +66,11 @@ def decode_image(data: bytes, *, name: str = "image", max_pixels: int = MAX_PIXE
     except Image.DecompressionBombError as error:
         # Pillow has a limit of its own and refuses before the size can be asked
         raise _too_many_pixels(str(error), name, max_pixels) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
+        # Pillow names the object that it was given, by its address
+        unknown = isinstance(error, UnidentifiedImageError)
         raise ImageError(
-            f"{name} cannot be decoded ({error})",
+            f"{name} cannot be decoded ({'no picture' if unknown else error})",
             value=f"{len(data)} bytes",
             expected="a whole " + ", ".join(FORMATS) + " file",
             remedy="export the image again, or leave it out",

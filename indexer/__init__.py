@@ -36,6 +36,7 @@ def build(
     first_encoder: str = "starter",
     where: Mapping[str, str | Sequence[str]] | None = None,
     pseudonym_key: bytes | None = None,
+    columns: Mapping[str, str] | None = None,
     batch_size: int = 32,
     threads: int = THREADS,
     drop: bool = False,
@@ -49,7 +50,7 @@ def build(
 
     Args:
         archive: its folder; made if need be.
-        sources: folders of pictures, or .csv or .parquet manifests of cases.
+        sources: folders of pictures, or manifests of cases (.csv, .xlsx, .jsonl, .parquet).
         encoder: by a short name or as settings; by default the archive's own.
         first_encoder: of an archive that has none yet, if none is named.
         store: by a short name such as ``hnsw?ef=256`` or as settings; by default the archive's own,
@@ -58,6 +59,7 @@ def build(
         where: only rows that fit: fields and the values that they may have.
         pseudonym_key: patients and slides are kept as hashes under this key (HMAC-SHA256), which
             the archive does not hold; at least 16 bytes.
+        columns: what manifests call a column, by our name for it: ``{"diagnosis": "Final Dx"}``.
         drop: let cases go that the sources do not name, however many.
         max_skipped: the share of a source's rows that may be unreadable.
         rehash: read files again whose size and time of change are as they were.
@@ -84,7 +86,7 @@ def build(
     settings = building.BuildSettings(
         of_encoder, of_store, batch_size, threads, of_catalog, drop, max_skipped, rehash
     )
-    rows = read_sources(paths, archive=root, where=wanted, pseudonym_key=key)
+    rows = read_sources(paths, archive=root, where=wanted, pseudonym_key=key, columns=columns)
     refuse_foreign_folder(root)
     loaded = _loaded(of_encoder, on)
     return building.build(root, rows, encoder=loaded, settings=settings, where=wanted, on=on)
@@ -96,6 +98,7 @@ def add(
     *,
     where: Mapping[str, str | Sequence[str]] | None = None,
     pseudonym_key: bytes | None = None,
+    columns: Mapping[str, str] | None = None,
     batch_size: int = 32,
     threads: int = THREADS,
     max_skipped: float = MAX_SKIPPED,
@@ -121,7 +124,7 @@ def add(
     settings = building.BuildSettings(
         of_encoder, of_store, batch_size, threads, of_catalog, False, max_skipped, rehash
     )
-    rows = read_sources(paths, archive=root, where=wanted, pseudonym_key=key)
+    rows = read_sources(paths, archive=root, where=wanted, pseudonym_key=key, columns=columns)
     loaded = _loaded(of_encoder, on)
     return building.add(root, rows, encoder=loaded, settings=settings, on=on)
 

@@ -143,7 +143,7 @@ class _Run:
         self._sourced = sourced
         self._on = on
         self._adding = adding
-        self._warnings: list[str] = []
+        self._warnings: list[str] = [*sourced.notes]
         self._total = Indexed()
         self._rows = 0
         self._skipped: Counter[int] = Counter()

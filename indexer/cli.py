@@ -30,7 +30,8 @@ ArchiveArgument = Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The ar
 SourcesArgument = Annotated[
     list[Path],
     typer.Argument(
-        metavar="SOURCE…", help="Folders of pictures, or .csv or .parquet manifests of cases."
+        metavar="SOURCE…",
+        help="Folders of pictures, or manifests of cases (.csv, .xlsx, .jsonl, .parquet).",
     ),
 ]
 WhereOption = Annotated[
@@ -48,6 +49,15 @@ PseudonymiseOption = Annotated[
 KeyOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="The file that holds the key for --pseudonymise."),
+]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="NAME=COLUMN",
+        help="What a manifest calls a column: diagnosis='Final Dx'; may be repeated. "
+        "Or a .yaml or .json file of such pairs.",
+    ),
 ]
 SkippedOption = Annotated[
     float,
@@ -83,6 +93,7 @@ def build(
     where: WhereOption = None,
     pseudonymise: PseudonymiseOption = False,
     pseudonym_key: KeyOption = None,
+    columns: MapOption = None,
     drop: Annotated[
         bool, typer.Option("--drop", help="Let cases go that SOURCE… does not name, however many.")
     ] = False,
@@ -101,6 +112,7 @@ def build(
     from coin_retrieval.console.inputs import parse_where
     from coin_retrieval.console.session import print_json
     from coin_retrieval.named_settings import STARTER
+    from indexer.sources.columns import parse_columns
     from indexer.tables import report_object, show_report
 
     # a torn TIFF says so on every tag
@@ -117,6 +129,7 @@ def build(
             catalog=catalog,
             where=parse_where(where or []),
             pseudonym_key=_key(pseudonym_key) if pseudonymise or pseudonym_key else None,
+            columns=parse_columns(columns or []),
             batch_size=batch_size,
             threads=threads,
             drop=drop,
@@ -138,6 +151,7 @@ def add(
     where: WhereOption = None,
     pseudonymise: PseudonymiseOption = False,
     pseudonym_key: KeyOption = None,
+    columns: MapOption = None,
     max_skipped: SkippedOption = MAX_SKIPPED,
     rehash: RehashOption = False,
     batch_size: BatchOption = 32,
@@ -151,6 +165,7 @@ def add(
     from coin_retrieval.console.bars import showing
     from coin_retrieval.console.inputs import parse_where
     from coin_retrieval.console.session import print_json
+    from indexer.sources.columns import parse_columns
     from indexer.tables import report_object, show_report
 
     warnings.filterwarnings("ignore", module="PIL")
@@ -161,6 +176,7 @@ def add(
             sources,
             where=parse_where(where or []),
             pseudonym_key=_key(pseudonym_key) if pseudonymise or pseudonym_key else None,
+            columns=parse_columns(columns or []),
             batch_size=batch_size,
             threads=threads,
             max_skipped=max_skipped,
@@ -288,7 +304,14 @@ def info(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def verify(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
+def verify(
+    archive: ArchiveArgument,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Make lost and spoilt thumbnails again from the pictures."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Check ARCHIVE: checksums, ids, vectors, thumbnails, pictures; exit code 1 on an error."""
     from coin_retrieval.console.session import print_json, working
     from indexer.tables import findings_object, show_findings
@@ -296,7 +319,10 @@ def verify(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
     with working("verifying"):
         from coin_retrieval.archive.verify import verify as verify_archive
         from coin_retrieval.factory import open_archive
+        from indexer.repairing import repair_thumbnails
 
+        if repair:
+            repair_thumbnails(archive)
         with open_archive(archive) as opened:
             findings = verify_archive(opened)
     if as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class SourceRow:
 class SourceRows:
     """What is to be indexed and where it stands; ``cases`` are what the rows say of theirs.
 
+    ``notes`` say how sources were read, where that had to be guessed.
     ``pseudonym_key`` is the fingerprint of the ``key`` that patients and slides are hashed with.
     """
 
@@ -35,6 +36,7 @@ class SourceRows:
     opened: tuple[Source, ...]
     where: Where
     key: bytes | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def pseudonym_key(self) -> str:
@@ -53,20 +55,26 @@ class SourceRows:
 
 
 def read_sources(
-    paths: Sequence[Path], *, archive: Path, where: Where, pseudonym_key: bytes | None = None
+    paths: Sequence[Path],
+    *,
+    archive: Path,
+    where: Where,
+    pseudonym_key: bytes | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> SourceRows:
     """Read every source and keep the rows that fit ``where``, compared as the catalog does.
 
     Args:
         pseudonym_key: of the pseudonyms that patients and slides get; ``where`` names them as the
             sources do.
+        columns: what manifests call a column, by our name for it.
 
     Raises:
         CaseTableError: a manifest that cannot be used as it is.
         FilterError: ``where`` names a field that no row has.
         InputError: a path that is no source, a folder's case in another source too, or no row.
     """
-    opened = tuple(open_source(path, archive=archive) for path in paths)
+    opened = tuple(open_source(path, archive=archive, columns=columns or {}) for path in paths)
     folders = {n for n, source in enumerate(opened) if isinstance(source, FolderSource)}
     drafts = CaseDrafts()
     fields = {*CASE_FIELDS, *IMAGE_FIELDS, *IDENTITIES}
@@ -96,7 +104,8 @@ def read_sources(
             expected="at least one row" + (f" with {dict(where)}" if where else ""),
             remedy="check the sources" + (" and --where" if where else ""),
         )
-    return SourceRows(tuple(entries), drafts, opened, where, pseudonym_key)
+    notes = tuple(note for source in opened for note in source.notes())
+    return SourceRows(tuple(entries), drafts, opened, where, pseudonym_key, notes)
 
 
 def _named(row: CaseRow, key: bytes | None) -> CaseRow:

@@ -87,7 +87,7 @@ def _counts(archive: Archive) -> Iterator[Finding]:
 
 
 def _pictures(archive: Archive) -> Iterator[Finding]:
-    for image in _records(archive):
+    for image in records(archive):
         if not is_whole_thumbnail(archive.thumbnail_path(image)):
             yield Finding("error", f"image {image.image_id}", "the thumbnail is missing or spoilt")
         path = archive.image_path(image)
@@ -97,7 +97,8 @@ def _pictures(archive: Archive) -> Iterator[Finding]:
             )
 
 
-def _records(archive: Archive) -> Iterator[ImageRecord]:
+def records(archive: Archive) -> Iterator[ImageRecord]:
+    """All images, a block at a time."""
     ids = iter(archive.catalog.select({}).tolist())
     while some := [ImageId(i) for i in islice(ids, _BLOCK)]:
         yield from archive.catalog.images(some).values()

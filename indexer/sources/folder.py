@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from coin_retrieval import images
 from coin_retrieval.archive.manifest import SourceEntry
 from coin_retrieval.archive.uris import absolute
 from coin_retrieval.case_table import CaseRow
+from coin_retrieval.errors import InputError
 
 
 class FolderSource:
@@ -18,39 +20,65 @@ class FolderSource:
     def __init__(self, path: Path, *, leave_out: Path) -> None:
         self._path = path
         self._leave_out = leave_out.resolve()
+        self._others: Counter[str] = Counter()
 
     def rows(self) -> Iterator[CaseRow]:
         """One row a picture; its case is its path below the folder without the suffix.
 
         Where two files differ only in their suffix, the suffix stays: two pictures of one name are
         not thereby one case.
+
+        Raises:
+            InputError: a folder that cannot be read.
         """
-        paths = list(self._pictures())
-        stems: dict[Path, int] = {}
-        for path in paths:
-            stem = path.with_suffix("")
-            stems[stem] = stems.get(stem, 0) + 1
-        for path in paths:
-            stem = path.with_suffix("")
-            named = stem if stems[stem] == 1 else path
-            yield CaseRow(image_path=path, case_id=_readable(named.relative_to(self._path)))
+        self._others.clear()
+        for paths in self._pictures():
+            stems = Counter(path.with_suffix("") for path in paths)
+            for path in paths:
+                stem = path.with_suffix("")
+                named = stem if stems[stem] == 1 else path
+                yield CaseRow(image_path=path, case_id=_readable(named.relative_to(self._path)))
+
+    def notes(self) -> tuple[str, ...]:
+        """See :class:`indexer.sources.Source`."""
+        if not self._others:
+            return ()
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in self._others.most_common(5))
+        return (f"{self._path} has files that are no pictures this program reads: {kinds}",)
 
     def entry(self, rows: int) -> SourceEntry:
         """See :class:`indexer.sources.Source`."""
         return SourceEntry(path=_readable(absolute(self._path)), kind="folder", rows=rows)
 
-    def _pictures(self) -> Iterator[Path]:
-        for folder, below, names in os.walk(self._path):
+    def _pictures(self) -> Iterator[list[Path]]:
+        """The pictures of each folder."""
+        for folder, below, names in os.walk(self._path, onerror=_refuse):
             here = Path(folder)
             below[:] = sorted(
                 name
                 for name in below
                 if not name.startswith(".") and (here / name).resolve() != self._leave_out
             )
+            paths = []
             for name in sorted(names):
                 path = here / name
-                if not name.startswith(".") and path.suffix.lower() in images.SUFFIXES:
-                    yield path
+                if name.startswith("."):
+                    continue
+                if path.suffix.lower() in images.SUFFIXES:
+                    paths.append(path)
+                else:
+                    self._others[path.suffix.lower() or "without a suffix"] += 1
+            yield paths
+
+
+def _refuse(error: OSError) -> None:
+    """What cannot be looked into must not be taken for empty: its cases would be dropped."""
+    raise InputError(
+        f"a folder cannot be read ({error.strerror})",
+        value=str(error.filename),
+        expected="a folder that may be read",
+        remedy="change its permissions, or see whether its disk is there",
+    ) from error
 
 
 def _readable(path: Path) -> str:
