@@ -16,7 +16,11 @@ TABLES = (
     "retrieval-blood",
     "retrieval-cervix",
     *(f"retrieval-{part}-seed{seed}" for part in ("blood", "cervix") for seed in (1000, 2000)),
-    *(f"retrieval-{part}-seed{seed}" for part in ("away", "red") for seed in (0, 1000, 2000)),
+    *(
+        f"retrieval-{part}-seed{seed}"
+        for part in ("away", "away-wide", "red")
+        for seed in (0, 1000, 2000)
+    ),
     "ablation-blood",
     "ablation-cervix",
     "vision",

@@ -26,6 +26,7 @@ step archive "$RUN/coin-index" build "$OUT/val" "$BLOOD" "$CERVIX" "$FIELDS" --w
 step archive-blood "$RUN/coin-index" build "$OUT/val-blood" "$BLOOD" --where split=val
 step archive-cervix "$RUN/coin-index" build "$OUT/val-cervix" "$CERVIX" "$FIELDS" --where split=val
 step archive-away "$RUN/coin-index" build "$OUT/val-away" "$AWAY"
+step archive-away-wide "$RUN/coin-index" build "$OUT/val-away-wide" "$AWAY" --encoder "starter?margin=0.35"
 step archive-red "$RUN/coin-index" build "$OUT/val-red" "$RED" --where split=val
 step archive-vision "$RUN/coin-index" build "$OUT/vision-blood" "$BLOOD" --where split=val --encoder "$MOBILENET"
 
@@ -46,6 +47,8 @@ for finding in neutrophil lymphocyte monocyte eosinophil; do counted+=(--where "
 for seed in 0 1000 2000; do
     step "retrieval-away-seed$seed" "$RUN/coin" evaluate retrieval "$OUT/val-away" "${counted[@]}" \
         --seed "$seed" --out "$OUT/retrieval-away-seed$seed"
+    step "retrieval-away-wide-seed$seed" "$RUN/coin" evaluate retrieval "$OUT/val-away-wide" \
+        "${counted[@]}" --seed "$seed" --out "$OUT/retrieval-away-wide-seed$seed"
     step "retrieval-red-seed$seed" "$RUN/coin" evaluate retrieval "$OUT/val-red" \
         --seed "$seed" --out "$OUT/retrieval-red-seed$seed"
 done
