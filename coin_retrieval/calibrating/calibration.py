@@ -25,6 +25,7 @@ from coin_retrieval.calibrating.choice import (
     cross_validated,
     macro,
     stratified_folds,
+    too_few,
 )
 from coin_retrieval.calibrating.figures import CalibrationFigures, ChoiceFigures, measured_on
 from coin_retrieval.calibrating.labelled_pictures import labelled_pictures
@@ -79,7 +80,10 @@ def calibrate(
 ) -> tuple[Calibration, CalibrationFigures]:
     """Try every way of searching on labelled reports, choose, and measure the choice honestly.
 
-    Reports whose label no other case has are not asked. An earlier calibration plays no part.
+    Reports whose label no other case has are not asked. An earlier calibration plays no part. Too
+    few of them (:func:`.too_few`) leave the way of searching as it is, and set the threshold of
+    closeness only.
+
     :func:`~coin_retrieval.archive.amend.put_calibration` keeps what was chosen.
 
     Args:
@@ -110,10 +114,13 @@ def calibrate(
     values = scores.precisions(bank, [*ways, default], on=on)
     tried = Tried(tuple(ways), values[:-1])
 
-    chosen = tried.ways[choose(tried.values, classes, tried.complexities)]
-    chosen = _completed(chosen, tried, classes)
+    rules = _rules(tried, values[-1], default, classes, fold_of, modes)
+    few = too_few(classes, units)
+    # nothing is kept that measures worse than something else
+    kept = rules[-1] if few else max(rules, key=lambda rule: macro(rule.measured[None], classes)[0])
+    choices = _choices(kept, rules, classes, units)
+    chosen = _completed(kept.way, tried, classes)
     close_match = report_close_match(retriever.reports, [query.asked.report for query in bank])
-    choices = _choices(tried, values[-1], default, classes, units, fold_of, modes)
     calibration = Calibration(
         created_at=datetime.now(UTC),
         queries=len(bank),
@@ -128,6 +135,9 @@ def calibrate(
         images=retriever.archive.manifest.counts.images,
         where={field: tuple(allowed) for field, allowed in (where or {}).items()},
     )
+    before = retriever.archive.manifest.calibration
+    if few and before is not None:
+        calibration = before.model_copy(update={"close_match": close_match})
     figures = CalibrationFigures(
         **measured_on(retriever, k=k, by=by, where=where, seed=seed),
         queries=len(bank),
@@ -136,6 +146,7 @@ def calibrate(
         candidates=len(ways),
         choices=choices,
         close_match=close_match,
+        too_few=few,
     )
     return calibration, figures
 
@@ -148,39 +159,50 @@ def _uncalibrated(modes: Sequence[SearchMode], drawn: int) -> Candidate:
     return Candidate(SearchMode.TEXT, FusionSettings(), 0)
 
 
-def _choices(
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One rule of choosing: what it takes on all queries, and P@k without each query's fold."""
+
+    name: str
+    way: Candidate
+    measured: NDArray[np.float64]
+    agreeing_folds: int
+
+
+def _rules(
     tried: Tried,
     defaults: NDArray[np.float64],
     default: Candidate,
     classes: Sequence[str],
-    units: Sequence[str],
     fold_of: NDArray[np.int64],
     modes: Sequence[SearchMode],
-) -> list[ChoiceFigures]:
-    """The calibrated choice first, then each mode's own, then none at all."""
-    best, folds_best = cross_validated(tried.values, classes, fold_of, tried.complexities)
-
-    def row(name: str, of: Tried, measured: NDArray[np.float64], folds: list[int]) -> ChoiceFigures:
-        choice = choose(of.values, classes, of.complexities)
-        return ChoiceFigures(
-            name=name,
-            chosen=str(of.ways[choice]),
-            agreeing_folds=folds.count(choice),
-            precision=macro_interval(measured, classes, cases=units),
-            difference=None
-            if name == CALIBRATED
-            else macro_interval(best - measured, classes, cases=units),
-        )
-
-    rows = [row(CALIBRATED, tried, best, folds_best)]
+) -> list[_Rule]:
+    """The best of each mode, then what a search does without a calibration."""
+    rules = []
     for mode in modes:
         own = tried.only(mode)
-        rows.append(
-            row(mode.value, own, *cross_validated(own.values, classes, fold_of, own.complexities))
+        measured, folds = cross_validated(own.values, classes, fold_of, own.complexities)
+        choice = choose(own.values, classes, own.complexities)
+        rules.append(_Rule(mode.value, own.ways[choice], measured, folds.count(choice)))
+    return [*rules, _Rule(UNCALIBRATED, default, defaults, int(fold_of.max()) + 1)]
+
+
+def _choices(
+    kept: _Rule, rules: Sequence[_Rule], classes: Sequence[str], units: Sequence[str]
+) -> list[ChoiceFigures]:
+    """The calibrated choice first, then each rule."""
+    return [
+        ChoiceFigures(
+            name=name,
+            chosen=str(rule.way),
+            agreeing_folds=rule.agreeing_folds,
+            precision=macro_interval(rule.measured, classes, cases=units),
+            difference=None
+            if name == CALIBRATED
+            else macro_interval(kept.measured - rule.measured, classes, cases=units),
         )
-    nothing = Tried((default,), defaults[None])
-    folds = [0] * (int(fold_of.max()) + 1)
-    return [*rows, row(UNCALIBRATED, nothing, defaults, folds)]
+        for name, rule in [(CALIBRATED, kept), *((rule.name, rule) for rule in rules)]
+    ]
 
 
 def _completed(chosen: Candidate, tried: Tried, classes: Sequence[str]) -> Candidate:

@@ -52,38 +52,45 @@ class CandidateScores:
     ) -> NDArray[np.float64]:
         """P@k, float64 [candidates queries]; a step is a query."""
         values = np.empty((len(ways), len(bank)))
+        # rank sums need double precision, and the other scores half of its time
+        summed = np.array([way.fusion.method == "rrf" for way in ways])
+        groups = [rows for rows in (np.flatnonzero(~summed), np.flatnonzero(summed)) if len(rows)]
         for column, query in enumerate(counted(bank, "trying", on)):
             asked = query.asked
-            for rows, scores, looks in self._blocks(query, ways):
+            for rows, scores, looks in self._blocks(query, ways, groups):
                 values[rows, column] = self._ranking.precision(
                     scores, looks, asked.label, own_case=asked.case_id, k=self._k
                 )
         return values
 
     def _blocks(
-        self, query: EmbeddedQuery, ways: Sequence[Candidate]
-    ) -> Iterator[tuple[slice, Scores, Scores]]:
+        self, query: EmbeddedQuery, ways: Sequence[Candidate], groups: Sequence[NDArray[np.intp]]
+    ) -> Iterator[tuple[NDArray[np.intp], Scores, Scores]]:
         """Which candidates, by what their cases rank, and how near the pictures are."""
         basis = self._basis(query, ways)
         near = (basis @ self._pictures.vectors.T).astype(np.float32)
         step = max(1, _CELLS // near.shape[1])
-        for start in range(0, len(ways), step):
-            rows = slice(start, start + step)
-            fused = [self._fused(query, way) for way in ways[rows]]
+        # weights move no row: most candidates fuse rankings that another one fuses, too
+        rankings: dict[tuple[bytes, int], NDArray[np.intp]] = {}
+        for rows in (group[n : n + step] for group in groups for n in range(0, len(group), step)):
+            chosen = [ways[row] for row in rows]
+            fused = [self._fused(query, way) for way in chosen]
             directions = np.concatenate([made.direction for made in fused])
             looks = (directions @ basis.T).astype(np.float32) @ near
             # most candidates rank by their one direction: only the others need rows of their own
-            scores = looks.astype(np.float64)
-            for row, (way, made) in enumerate(zip(ways[rows], fused, strict=True)):
+            scores = looks.astype(np.float64) if chosen[0].fusion.method == "rrf" else looks
+            for row, (way, made) in enumerate(zip(chosen, fused, strict=True)):
                 if way.fusion.method == "mean" or len(made.rows) == 1:
                     continue
-                each = (made.rows @ basis.T).astype(np.float32) @ near
+                each = (made.rows @ basis.T).astype(np.float32)
                 if way.fusion.method == "max":
-                    scores[row] = looks[row] = each.max(axis=0)
+                    looks[row] = (each @ near).max(axis=0)
                 else:
                     # as deep as a search that leaves a case out afterwards
                     cases = self._k + bool(query.asked.case_id)
-                    scores[row] = self._ranking.rank_sums(each, made.weights, k=cases)
+                    scores[row] = self._ranking.rank_sums(
+                        each, near, made.weights, k=cases, known=rankings
+                    )
             yield rows, scores, looks
 
     def _fused(self, query: EmbeddedQuery, way: Candidate) -> FusedQuery:

@@ -88,7 +88,7 @@ class CaseRanking:
         right = self._pictures.labels == label
         best = self._best(scores, own_case)
         k_found = min(k, best.shape[1])
-        top = np.argpartition(-best, k_found - 1, axis=1)[:, :k_found]
+        top = np.argpartition(best, -k_found, axis=1)[:, -k_found:]
         lasting = np.take_along_axis(best, top, axis=1) > -np.inf
         if self._most == 1:
             return np.asarray((right[top] & lasting).sum(axis=1) / k, np.float64)
@@ -100,22 +100,33 @@ class CaseRanking:
         return hits / k
 
     def rank_sums(
-        self, rankings: Scores, weights: NDArray[np.float64], *, k: int = 10
+        self,
+        rows: Embeddings,
+        near: Scores,
+        weights: NDArray[np.float64],
+        *,
+        k: int = 10,
+        known: dict[tuple[bytes, int], NDArray[np.intp]],
     ) -> NDArray[np.float64]:
-        """Reciprocal rank fusion of rows [rankings images], float64 [images]; unranked is −∞.
+        """Reciprocal rank fusion of rows, float64 [images]; unranked is −∞.
 
         Each ranking is as deep as a search of ``k`` cases asks for, and deeper until there are so
         many.
+
+        Args:
+            rows: float32 [rankings m], in the basis that ``near`` [m images] is of.
+            known: rankings by row and depth: what is here is not ranked again.
         """
-        images = rankings.shape[1]
+        images = near.shape[1]
         wanted = _IMAGES_A_CASE * k
         while True:
             depth = min(wanted, images)
             sums = np.zeros(images)
-            for row, weight in zip(rankings, weights, strict=True):
-                nearest = np.argpartition(-row, depth - 1)[:depth]
-                nearest = nearest[np.lexsort((nearest, -row[nearest]))]
-                sums[nearest] += weight / (RRF_CONSTANT + np.arange(1, depth + 1))
+            for row, weight in zip(rows, weights, strict=True):
+                key = row.tobytes(), depth
+                if key not in known:
+                    known[key] = _first(row @ near, depth)
+                sums[known[key]] += weight / (RRF_CONSTANT + np.arange(1, depth + 1))
             listed = sums > 0
             if depth == images or len(np.unique(self._of_case[listed])) >= k:
                 return np.where(listed, sums - self._tie, -np.inf)
@@ -123,7 +134,16 @@ class CaseRanking:
 
     def _best(self, scores: Scores, own_case: str) -> Scores:
         """Each case's highest score, [queries cases]; −∞ for the case that is left out."""
-        best = np.maximum.reduceat(scores, self._pictures.starts, axis=1)
+        if self._most == 1:
+            best = scores.copy() if own_case in self._place else scores
+        else:
+            best = np.maximum.reduceat(scores, self._pictures.starts, axis=1)
         if own_case in self._place:
             best[:, self._place[own_case]] = -np.inf
         return np.asarray(best)
+
+
+def _first(scores: Scores, depth: int) -> NDArray[np.intp]:
+    """The best images, best first, of equal ones the earlier: int64 [depth]."""
+    nearest = np.argpartition(-scores, depth - 1)[:depth]
+    return nearest[np.lexsort((nearest, -scores[nearest]))]

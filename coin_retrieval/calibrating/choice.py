@@ -6,6 +6,7 @@ it is; so it is chosen on some queries and measured on others.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -13,6 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coin_retrieval.errors import InputError
+
+FEWEST_QUERIES, FEWEST_OF_A_CLASS = 40, 4
+"""With fewer labelled reports one way of searching looks better than another by chance."""
+
+_EQUAL = 1e-12
 
 Values = NDArray[np.float64]
 Folds = NDArray[np.int64]
@@ -56,36 +62,26 @@ def macro(values: Values, classes: Sequence[str]) -> Values:
 
 
 def choose(values: Values, classes: Sequence[str], complexities: Sequence[Complexity]) -> int:
-    """The simplest candidate that is not clearly worse than the best one.
-
-    One-standard-error rule (Breiman et al. 1984, 3.4.3), on the paired difference to the best: its
-    error is far smaller than that of either figure, so that a simpler candidate is taken where it
-    is as good, and not where it only might be. Among equally simple ones the better is taken.
-    """
+    """The candidate with the best macro average; of equal ones the simplest."""
     means = macro(values, classes)
-    best = int(np.argmax(means))
-    differences = values[best] - values
-    allowed = macro(differences, classes) <= macro_errors(differences, classes) + 1e-12
-    able = np.flatnonzero(allowed).tolist()
-    return min(able, key=lambda row: (complexities[row], -means[row], row))
+    able = np.flatnonzero(means >= means.max() - _EQUAL).tolist()
+    return min(able, key=lambda row: (complexities[row], row))
 
 
-def macro_errors(values: Values, classes: Sequence[str]) -> Values:
-    """Standard errors of macro averages, float64 [candidates].
+def too_few(classes: Sequence[str], units: Sequence[str]) -> str:
+    """Why these queries cannot say how an archive is searched best; empty if they can.
 
-    Variances are pooled over classes: one class of two or three queries could not tell its own.
+    Queries of one unit count once.
     """
-    names = np.asarray(classes)
-    distinct = sorted(set(classes))
-    freedom = len(names) - len(distinct)
-    if freedom < 1:
-        return np.zeros(len(values))
-    squares = np.zeros(len(values))
-    for name in distinct:
-        inside = values[:, names == name]
-        squares += ((inside - inside.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-    weights = _class_weights(classes)
-    return np.asarray(np.sqrt(squares / freedom * (weights**2).sum()), np.float64)
+    counts = Counter(name for name, _ in dict.fromkeys(zip(classes, units, strict=True)))
+    least = min(counts.values(), default=0)
+    if counts.total() >= FEWEST_QUERIES and least >= FEWEST_OF_A_CLASS:
+        return ""
+    return (
+        f"{counts.total()} independent reports of {len(counts)} classes, {least} of the smallest: "
+        f"at least {FEWEST_QUERIES}, and {FEWEST_OF_A_CLASS} of each class, are needed to change "
+        "how an archive is searched"
+    )
 
 
 def cross_validated(

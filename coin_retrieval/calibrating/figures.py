@@ -58,7 +58,10 @@ class ChoiceFigures(BaseModel):
 
 
 class CalibrationFigures(MeasuredOn):
-    """What a calibration found; ``candidates`` is among how many it chose."""
+    """What a calibration found; ``candidates`` is among how many it chose.
+
+    ``too_few`` says why nothing was chosen; empty if something was.
+    """
 
     queries: int
     classes: int
@@ -66,3 +69,4 @@ class CalibrationFigures(MeasuredOn):
     candidates: int
     choices: list[ChoiceFigures]
     close_match: CloseMatch | None
+    too_few: str = ""

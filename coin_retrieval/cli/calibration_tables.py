@@ -40,5 +40,8 @@ def show_calibration(
             f"{close.false_alarm_rate:.1%} of queries with a match fall below",
             markup=False,
         )
-    said = f"searches of {archive} now use {figures.choices[0].chosen}"
+    if figures.too_few:
+        console.print(f"{figures.too_few}; it stays as it is", markup=False)
+    way = f"mode {calibration.mode.value}" if figures.too_few else figures.choices[0].chosen
+    said = f"searches of {archive} {'go on using' if figures.too_few else 'now use'} {way}"
     console.print(said if written else "nothing was written (--dry-run)", markup=False)

@@ -13,7 +13,10 @@ _Z = 1.959964
 
 
 class Estimate(BaseModel):
-    """A figure and its interval."""
+    """A figure and its interval.
+
+    An interval of no width is none: there were too few queries to tell it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,17 +25,24 @@ class Estimate(BaseModel):
     high: float
 
     def __str__(self) -> str:
-        return f"{self.mean:.3f} ({self.low:.3f}–{self.high:.3f})"
+        interval = "" if self.is_unknown else f" ({self.low:.3f}–{self.high:.3f})"
+        return f"{self.mean:.3f}{interval}"
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether there were too few queries for an interval."""
+        return self.low == self.high
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval holds no 0."""
-        return self.low > 0 or self.high < 0
+        """Whether the interval is known, and holds no 0."""
+        return not self.is_unknown and (self.low > 0 or self.high < 0)
 
     @property
     def signed(self) -> str:
         """As a difference, with its sign."""
-        return f"{self.mean:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
+        interval = "" if self.is_unknown else f" ({self.low:+.3f} to {self.high:+.3f})"
+        return f"{self.mean:+.3f}{interval}"
 
     @property
     def signed_markdown(self) -> str:

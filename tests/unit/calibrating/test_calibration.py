@@ -58,14 +58,45 @@ def archive(built: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(built, tmp_path / "archive"))
 
 
+SETTINGS = ("", "Blood film: ", "MGG. ", "peripheral blood, ", "differential: ")
+
+
 @pytest.fixture
 def queries(tmp_path: Path) -> Path:
+    rows = [
+        {"report": setting + report, "finding": finding}
+        for finding, reports in WORDINGS.items()
+        for report in reports
+        for setting in SETTINGS
+    ]
+    return write_table(tmp_path / "queries.csv", rows)
+
+
+def test_few_reports_change_nothing_but_the_threshold_of_closeness(
+    coin: Coin, archive: Path, tmp_path: Path
+) -> None:
     rows = [
         {"report": report, "finding": finding}
         for finding, reports in WORDINGS.items()
         for report in reports
     ]
-    return write_table(tmp_path / "queries.csv", rows)
+    few = write_table(tmp_path / "few.csv", rows)
+    ran = coin("calibrate", archive, "--queries", few, "--folds", 2, "--prototypes", 1)
+    assert ran.exit_code == 0, ran.output
+    assert "at least 40, and 4 of each class, are needed" in ran.output
+    kept = manifest(archive).calibration
+    assert kept.mode == "fused"
+    assert kept.fusion.method == "mean"
+    assert kept.close_match.queries == 8 + 48, "too few reports join those of the build"
+
+
+def test_nothing_is_kept_that_measures_worse_than_something_else(
+    coin: Coin, archive: Path, queries: Path
+) -> None:
+    ran = coin("calibrate", archive, "--queries", queries, "--prototypes", 1, "--json")
+    choices = json.loads(ran.stdout)["choices"]
+    assert choices[0]["name"] == "calibrated"
+    assert choices[0]["precision"]["mean"] == max(c["precision"]["mean"] for c in choices)
 
 
 def manifest(archive: Path) -> Any:
@@ -88,8 +119,8 @@ def test_what_is_calibrated_is_what_searches_use_and_info_shows(
     ]  # fmt: skip
     assert kept.figures == {c["name"]: c["precision"]["mean"] for c in answer["choices"]}
     assert kept.close_match is not None
-    assert kept.close_match.queries == 8 + 48, "too few reports join those of the build"
-    assert kept.queries == 8
+    assert kept.close_match.queries == 40
+    assert kept.queries == 40
     assert kept.images == 24
 
     found = coin("search", archive, "--report", "orange granules", "--json")
@@ -100,7 +131,7 @@ def test_what_is_calibrated_is_what_searches_use_and_info_shows(
     assert info.exit_code == 0, info.output
     assert f"mode {kept.mode.value}" in info.output
     shown = json.loads(CliRunner().invoke(index_app, ["info", str(archive), "--json"]).stdout)
-    assert shown["manifest"]["calibration"]["queries"] == 8
+    assert shown["manifest"]["calibration"]["queries"] == 40
     assert "means" not in shown["manifest"]["calibration"]["fusion"]
 
 
@@ -135,7 +166,7 @@ def test_a_dry_run_leaves_the_archive_as_it_is(coin: Coin, archive: Path, querie
     ran = coin("calibrate", archive, "--queries", queries, "--prototypes", 1, "--dry-run")
     assert ran.exit_code == 0, ran.output
     assert "nothing was written" in ran.output
-    assert "cross-validated: 8 queries of 2 classes, 5 folds" in ran.output
+    assert "cross-validated: 40 queries of 2 classes, 5 folds" in ran.output
     assert manifest(archive) == before
 
 
@@ -160,7 +191,7 @@ def test_an_archive_that_reads_no_text_is_calibrated_on_its_prototypes(
     assert ran.exit_code == 0, ran.output
     answer = json.loads(ran.stdout)
     assert [c["name"] for c in answer["choices"]] == ["calibrated", "prototype", "uncalibrated"]
-    assert answer["close_match"]["queries"] == 8 + 48, "a report is judged by what it says"
+    assert answer["close_match"]["queries"] == 40
     found = coin("search", root, "--report", "orange granules", "--json")
     assert json.loads(found.stdout)["query"]["mode"] == "prototype"
 
