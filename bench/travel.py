@@ -86,16 +86,16 @@ def table(tried: list[Candidate], found: list[Measured]) -> str:
     """Best worst case first; the present default is told."""
     losses = np.array([[one.lead(row, 0).mean for one in found] for row in range(len(tried))])
     order = sorted(range(len(tried)), key=lambda row: (-losses[row].min(), -losses[row].mean()))
-    names = " | ".join(
-        f"{one.name} ({len(one.classes)} reports) | ahead of the default" for one in found
-    )
-    lines = [f"| way | worst | mean | {' | '.join(heads)} |", f"|---|---|---|{'---|---|' * len(found)}"]
+    heads = [f"{one.name} ({len(one.classes)} reports) | ahead of the default" for one in found]
+    lines = [
+        f"| way | worst | mean | {' | '.join(heads)} |",
+        f"|---|---|---|{'---|---|' * len(found)}",
+    ]
     for row in order:
         cells = [f"{one.figure(row)} | {one.lead(row, 0).signed_markdown}" for one in found]
         name = f"**{tried[row]} (default)**" if row == 0 else str(tried[row])
-        lines.append(
-            f"| {name} | {losses[row].min():+.3f} | {losses[row].mean():+.3f} | {' | '.join(cells)} |"
-        )
+        worst, mean = losses[row].min(), losses[row].mean()
+        lines.append(f"| {name} | {worst:+.3f} | {mean:+.3f} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -47,14 +47,14 @@ def read_for_search(text: str | bytes, *, whole: bool = False) -> tuple[Reading,
     return reading, reading.searched
 
 
-def read_and_choose(text: str) -> tuple[Report, str]:
-    """A report with the words that are searched: all of them, where it affirms nothing.
+def read_and_choose(text: str) -> tuple[Reading, str]:
+    """What is read in a report, and the words that are searched; all, where it affirms nothing.
 
     Raises:
         ReportError: as :func:`read_report` does.
     """
     reading, words = read_for_search(text, whole=not affirms(text))
-    return reading.report, words.text
+    return reading, words.text
 
 
 def affirms(text: str) -> bool:

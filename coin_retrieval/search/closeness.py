@@ -13,8 +13,8 @@ from coin_retrieval.archive.closeness import TextCloseness
 from coin_retrieval.archive.manifest import ArchiveManifest
 from coin_retrieval.encoding.sentences import SentenceEncoder
 from coin_retrieval.errors import MissingDependencyError, ModelError
-from coin_retrieval.reports.lexicons import load_sites
 from coin_retrieval.search.plan import WordsPlan
+from coin_retrieval.search.site import SitePlan
 from coin_retrieval.search.text_closeness import TextJudge
 from coin_retrieval.types import Embeddings
 from coin_retrieval.wordings.known import known_sentences
@@ -138,37 +138,40 @@ class ReportJudge:
             return None
         return TextJudge(self._block, known, unheard=self._unheard)
 
-    def judge(self, words: WordsPlan) -> Closeness:
-        """Whether the archive can hold a close match of a report."""
+    def judge(self, words: WordsPlan, site: SitePlan | None = None) -> Closeness:
+        """Whether the archive can hold a close match of a report.
+
+        Args:
+            site: what the archive has of the report's site.
+        """
         sentence = None
         if self.texts is not None:
             with suppress(ModelError, MissingDependencyError):
                 sentence = self.sentences.embed([words.searched])
-        return self.verdict(words.report.site, sentence)
+        return self.verdict(site, sentence)
 
-    def verdict(self, site: str, sentence: Embeddings | None) -> Closeness:
-        """The same of what was read and embedded already.
-
-        Args:
-            site: that the report names; empty if it names none.
-            sentence: [1 384]; ``None``: by the site alone.
-        """
+    def verdict(self, site: SitePlan | None, sentence: Embeddings | None) -> Closeness:
+        """The same of a sentence [1 384] that is embedded already; ``None``: by the site alone."""
         found = self._by_text(sentence)
-        if not site or not self._lacks(site):
+        if site is None or not site.lacking or self._may_be_unspecified(site, found, sentence):
             return found
         further = found.reasons if found.verdict is Verdict.NO else ()
-        reason = Reason(Because.SITE_LACKING, site)
+        reason = Reason(Because.SITE_LACKING, site.name)
         return replace(found, verdict=Verdict.NO, reasons=(reason, *further))
 
-    def _lacks(self, site: str) -> bool:
-        """Whether the archive has pictures, and none from there."""
-        if self._block is None or not self._block.sites:
+    def _may_be_unspecified(
+        self, site: SitePlan, found: Closeness, sentence: Embeddings | None
+    ) -> bool:
+        """Whether what the report names is seen at many sites, and pictures of no told site exist.
+
+        A neuroendocrine tumour, say, of which the archive has touch smears.
+        """
+        if not site.unspecified_images or found.verdict is not Verdict.YES:
             return False
-        # a pleural effusion is a serous fluid, and the other way round may be one
-        parts = load_sites().sites
-        whole = parts[site].part_of if site in parts else ""
-        kin = {site, whole, *(part for part, of in parts.items() if of.part_of == site)}
-        return not kin & {held.casefold() for held in self._block.sites}
+        judge = self.texts
+        if judge is None or sentence is None:
+            return False
+        return judge.site_of(judge.likest_inside(sentence)) in site.unspecified
 
     def _by_text(self, sentence: Embeddings | None) -> Closeness:
         judge, block = self.texts, self._block
@@ -178,8 +181,8 @@ class ReportJudge:
         if found.verdict is Verdict.YES:
             return found if block.labelled else _open(found, Because.UNLABELLED)
         likest = judge.likest_outside(sentence)
-        site = judge.site_of(likest) if likest else ""
-        if block.unworded and (not site or site in block.sites):
+        seen = judge.site_of(likest) if likest else ""
+        if block.unworded and (not seen or seen in block.sites):
             return _open(found, Because.UNDESCRIBED)
         named = (Reason(Because.LABEL_LACKING, likest),) if likest else ()
         return replace(found, reasons=(*named, *found.reasons))

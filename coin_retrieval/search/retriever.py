@@ -262,7 +262,7 @@ class Retriever:
         if plan.words is None:
             return judged(support.score, plan.closeness) if support else NOT_MEASURED
         with watch.stage("encode"):
-            return self.reports.judge(plan.words)
+            return self.reports.judge(plan.words, plan.site)
 
     def _require_own(self, plan: SearchPlan) -> None:
         drawn_by = plan.generator

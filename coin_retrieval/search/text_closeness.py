@@ -135,6 +135,10 @@ class TextJudge:
         """See :func:`scores`, float64 [n]."""
         return scores(self.asked(sentences), self.inside, self.outside)
 
+    def likest_inside(self, sentence: Embeddings) -> str:
+        """What a report [1 384] reads most like of all that the archive holds."""
+        return next(iter(by_entity(self.asked(sentence), self.inside)))
+
     def likest_outside(self, sentence: Embeddings) -> str:
         """What a report [1 384] reads most like among all that the archive lacks.
 

@@ -105,8 +105,8 @@ def _judged(retriever: Retriever, question: Question, mode: SearchMode) -> Close
 
 def _of_report(retriever: Retriever, report: str, mode: SearchMode) -> Closeness:
     query = Query(report=report, mode=mode, as_written=not affirms(report))
-    words = retriever.plan(query).words
-    found = retriever.reports.judge(words) if words else None
+    plan = retriever.plan(query)
+    found = retriever.reports.judge(plan.words, plan.site) if plan.words else None
     if found is None or found.score is None:
         raise UnsupportedError(
             "this archive cannot judge reports",

@@ -6,7 +6,8 @@ never there. Thresholds are set anew for what is left, as a build would.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -23,7 +24,9 @@ from coin_retrieval.metrics.separation import auroc, share
 from coin_retrieval.progress import Progress, counted, silent
 from coin_retrieval.reports.plain import read_and_choose
 from coin_retrieval.search.closeness import Closeness, ReportJudge, judged
+from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
+from coin_retrieval.search.site import plan_site
 from coin_retrieval.types import CaseRecord, ImageId, ImageRecord, Origin
 from coin_retrieval.wordings.known import known_sentences
 from coin_retrieval.wordings.labelled_reports import LabelledReport
@@ -102,7 +105,6 @@ def leave_out_reports(
     cases, images = _records(retriever)
     texts = [*(report.report for report in reports), *elsewhere]
     read = [read_and_choose(text) for text in texts]
-    sites = [report.site for report, _ in read]
     sentences = embedder.embed([words for _, words in read])
     held = {label: site for image in images if (label := str(getattr(image, by)))
             for site in [cases[image.case_id].site]}  # fmt: skip
@@ -111,12 +113,16 @@ def leave_out_reports(
     for place, report in enumerate(reports):
         of_label.get(report.label, foreign).append(place)
 
-    def judged_by(left: Iterable[ImageRecord], places: Sequence[int], *unheard: str) -> Verdicts:
+    def judged_by(left: Sequence[ImageRecord], places: Sequence[int], *unheard: str) -> Verdicts:
         block = text_closeness(holdings_of(cases, left), known_sentences(), embedder)
         if block is None:
             return []
         judge = ReportJudge(block, block.threshold, embedder, unheard=unheard)
-        return [judge.verdict(sites[n], sentences[n : n + 1]) for n in places]
+        sites = Counter(cases[image.case_id].site for image in left)
+        return [
+            judge.verdict(plan_site(read[n][0], Query(), sites), sentences[n : n + 1])
+            for n in places
+        ]
 
     asked = [_Asked("elsewhere", ELSEWHERE, judged_by(images, foreign))]
     for label in counted(list(of_label), "labels", on):

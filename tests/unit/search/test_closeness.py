@@ -10,7 +10,10 @@ import pytest
 from coin_retrieval.archive.closeness import TextCloseness
 from coin_retrieval.calibrating.text_closeness import Holdings, text_closeness
 from coin_retrieval.encoding.sentences import SentenceEncoder
+from coin_retrieval.reports.plain import read_and_choose
 from coin_retrieval.search.closeness import Because, Closeness, ReportJudge, Verdict, judged
+from coin_retrieval.search.query import Query
+from coin_retrieval.search.site import plan_site
 from coin_retrieval.search.text_closeness import packed, unpacked
 from coin_retrieval.wordings.captions import load_lexicon
 from coin_retrieval.wordings.known import known_sentences
@@ -45,10 +48,13 @@ def block_of(
 
 
 def verdict(
-    block: TextCloseness, sentences: SentenceEncoder, text: str, site: str = ""
+    block: TextCloseness, sentences: SentenceEncoder, text: str, *, elsewhere: int = 1
 ) -> Closeness:
+    """``elsewhere``: how many pictures have no told site."""
     judge = ReportJudge(block, block.threshold, sentences)
-    return judge.verdict(site, sentences.embed([text]))
+    reading, words = read_and_choose(text)
+    site = plan_site(reading, Query(), dict.fromkeys(block.sites, 1) | {"unspecified": elsewhere})
+    return judge.verdict(site, sentences.embed([words]))
 
 
 @pytest.mark.parametrize(
@@ -80,8 +86,8 @@ def test_what_it_lacks_is_not_and_the_reason_names_what_the_report_reads_like(
 ) -> None:
     found = verdict(block_of([*BLOOD, *CERVIX], sentences), sentences, report)
     assert found.verdict is Verdict.NO
-    assert found.reasons[0].because is Because.LABEL_LACKING
-    assert likest in found.reasons[0].named
+    reason = next(one for one in found.reasons if one.because is Because.LABEL_LACKING)
+    assert likest in reason.named
 
 
 def test_a_label_that_is_taken_out_is_missed_and_the_others_are_not(
@@ -96,18 +102,27 @@ def test_a_label_that_is_taken_out_is_missed_and_the_others_are_not(
 
 def test_a_site_that_is_lacking_weighs_most(sentences: SentenceEncoder) -> None:
     block = block_of(CERVIX, sentences)
-    found = verdict(block, sentences, "HSIL", site="anus")
+    found = verdict(block, sentences, "Anal smear: HSIL")
     assert found.verdict is Verdict.NO
     assert (found.reasons[0].because, found.reasons[0].named) == (Because.SITE_LACKING, "anus")
-    assert verdict(block, sentences, "HSIL", site="cervix").verdict is Verdict.YES
+    assert verdict(block, sentences, "Cervical smear: HSIL").verdict is Verdict.YES
 
 
 def test_a_part_of_a_site_is_not_lacking_where_the_whole_is_there(
     sentences: SentenceEncoder,
 ) -> None:
     block = block_of(CERVIX, sentences, sites=["serous fluid"])
-    found = verdict(block, sentences, "HSIL", site="pleural effusion")
-    assert found.verdict is Verdict.YES
+    found = verdict(block, sentences, "Pleural effusion: HSIL")
+    assert found.reasons[0].because is not Because.SITE_LACKING
+
+
+def test_what_is_seen_at_many_sites_may_be_among_pictures_without_one(
+    sentences: SentenceEncoder,
+) -> None:
+    block = block_of([*CERVIX, "neuroendocrine tumour"], sentences, sites=["cervix"])
+    report = "Pancreas, touch smear: neuroendocrine tumour, well differentiated"
+    assert verdict(block, sentences, report).verdict is Verdict.YES
+    assert verdict(block, sentences, report, elsewhere=0).verdict is Verdict.NO
 
 
 def test_where_a_label_is_described_by_no_report_the_unlike_is_not_judged(
@@ -137,7 +152,7 @@ def test_without_labels_only_what_lies_beyond_the_sites_can_be_told(
 def test_of_labels_that_nobody_describes_nothing_is_said(sentences: SentenceEncoder) -> None:
     assert text_closeness(Holdings(frozenset({"x7"})), known_sentences(), sentences) is None
     nothing = ReportJudge(None, None, sentences)
-    assert nothing.verdict("cervix", None).reasons[0].because is Because.NOT_MEASURED
+    assert nothing.verdict(None, None).reasons[0].because is Because.NOT_MEASURED
 
 
 def test_an_archives_own_reports_describe_a_label_that_the_program_does_not_know(
