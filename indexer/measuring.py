@@ -9,7 +9,7 @@ from coin_retrieval.calibrating.text_closeness import measure_closeness
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.stores.base import VectorStore
-from coin_retrieval.types import Origin
+from coin_retrieval.types import Origin, content_digest
 from indexer.neighbours import measure_neighbours, real_mean
 from indexer.recall import measure_recall, own_texts
 
@@ -23,6 +23,7 @@ _MEASURED = (
     "measured_recall",
     "measured_images",
 )
+_JUDGED_BY = ("finding", "diagnosis", "site")
 _DRIFT = 0.1
 """The share of its images by which an archive may have grown or shrunk since it was measured."""
 
@@ -34,18 +35,22 @@ def measures(
     encoder: Encoder | None,
     before: ArchiveManifest | None,
 ) -> dict[str, Any]:
-    """The fields of a manifest that are measured; what reports are judged by is, every time.
+    """The fields of a manifest that are measured.
 
     Args:
         encoder: by which texts are embedded; ``None``, where none is at hand, measures with
             pictures alone, and only what was never measured.
         before: the manifest of the version before, if it is in the same space: what it says is kept
-            while the archive is nearly as large as it was then and its index of the same kind.
+            while the archive is nearly as large as it was then and its index of the same kind; what
+            reports are judged by, while it also has the same labels and sites.
     """
     images = len(store)
+    labels = content_digest({name: sorted(catalog.values(name)) for name in _JUDGED_BY})
     if before is not None and _holds(before, store, unread=encoder is None):
         kept = {name: getattr(before, name) for name in _MEASURED}
-        return kept | {"closeness": measure_closeness(catalog)}
+        if labels == before.measured_labels and images >= ALWAYS_BELOW:
+            return kept | {"closeness": before.closeness, "measured_labels": labels}
+        return kept | {"closeness": measure_closeness(catalog), "measured_labels": labels}
     real = catalog.mask({"origin": [Origin.REAL.value]})
     asked = real if real.any() else catalog.alive()
     texts = own_texts(encoder, catalog)
@@ -56,6 +61,7 @@ def measures(
         "similarity_scale": neighbours.scale,
         "measured_recall": measure_recall(store, texts),
         "measured_images": images,
+        "measured_labels": labels,
         "closeness": measure_closeness(catalog),
     }
 

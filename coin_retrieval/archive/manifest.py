@@ -133,8 +133,9 @@ class ArchiveManifest(_Part):
     ``own_neighbours`` how close the archive's own pictures are to other cases; archives of schema 1
     have neither, and one case has no neighbours. ``similarity_scale`` says what a similarity means
     here; before schema 4 nobody measured it. All of it was measured, on a sample, when the archive
-    had ``measured_images`` images. ``closeness`` is by what reports are judged; there is none
-    before schema 4, or where no report is known of anything that it holds. ``calibration`` is what
+    had ``measured_images`` images, and labels and sites of the digest ``measured_labels``.
+    ``closeness`` is by what reports are judged; there is none before schema 4, and none of an
+    archive of which the program knows no report that it holds. ``calibration`` is what
     ``coin calibrate`` found.
 
     ``pseudonym_key`` is the fingerprint of the key that patients and slides were hashed with, never
@@ -162,6 +163,7 @@ class ArchiveManifest(_Part):
     own_neighbours: CloseMatch | None = None
     similarity_scale: SimilarityScale | None = None
     measured_images: int = 0
+    measured_labels: str = ""
     closeness: TextCloseness | None = None
     calibration: Calibration | None = None
     pseudonym_key: str = ""

@@ -25,6 +25,7 @@ from coin_retrieval.factory import open_archive
 from coin_retrieval.named_settings import read_store
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
 from coin_retrieval.types import ImageId
+from indexer import measuring
 from indexer.building import BuildReport, BuildSettings, add
 from indexer.history import history, rollback
 from indexer.removing import compact, remove
@@ -526,3 +527,29 @@ def _found(root: Path, trace: bytes) -> bool:
         trace in os.fsencode(path) or (path.is_file() and trace in path.read_bytes())
         for path in root.rglob("*")
     )
+
+
+class TestMeasuring:
+    """What is measured is measured on samples, and again only when enough has changed."""
+
+    @pytest.fixture(autouse=True)
+    def large(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(measuring, "ALWAYS_BELOW", 5)
+
+    def test_it_is_kept_while_the_archive_is_nearly_as_large(
+        self, root: Path, cases: Path, tmp_path: Path
+    ) -> None:
+        first = add_to(root, table_of(tmp_path / "m.csv", ["n"], first=50)).manifest
+        assert (first.measured_images, first.counts.images) == (10, 11)
+        second = add_to(root, table_of(tmp_path / "o.csv", ["o"], first=60)).manifest
+        assert (second.measured_images, second.counts.images) == (12, 12)
+        assert second.real_mean != first.real_mean
+
+    def test_what_reports_are_judged_by_is_measured_where_labels_come_along(
+        self, root: Path, cases: Path, tmp_path: Path
+    ) -> None:
+        before = build_archive(root, cases).manifest
+        same = add_to(root, table_of(tmp_path / "m.csv", ["n"], first=50, site="cervix")).manifest
+        assert same.measured_labels == before.measured_labels
+        other = add_to(root, table_of(tmp_path / "o.csv", ["o"], first=60, site="urine")).manifest
+        assert other.measured_labels != before.measured_labels
