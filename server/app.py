@@ -16,10 +16,12 @@ from server.access.accounts import Accounts
 from server.access.settings import AccessSettings
 from server.archive_view import ArchiveSummary
 from server.audit.chain import AuditLog
+from server.cds.clients import CdsClients
 from server.error_answers import answer_errors
 from server.layers.access import Access
 from server.layers.audit_trail import AuditTrail
 from server.layers.body_cap import BodyCap
+from server.layers.cds_origins import CdsOrigins
 from server.layers.head import Head
 from server.layers.own_origin import LOOPBACK, OwnOrigin
 from server.layers.request_log import RequestLog
@@ -29,7 +31,19 @@ from server.loading import Loading
 from server.metrics import Metrics
 from server.queues import Queues
 from server.refusals import describe_refusals
-from server.routes import archive, cases, health, images, page, prototypes, search, session, stream
+from server.routes import (
+    archive,
+    cases,
+    cds_hooks,
+    fhir,
+    health,
+    images,
+    page,
+    prototypes,
+    search,
+    session,
+    stream,
+)
 from server.services import Services
 
 log = logging.getLogger("coin.server")
@@ -53,6 +67,7 @@ def create_app(
     hosts: Collection[str] = LOOPBACK,
     access: AccessSettings | None = None,
     audit: AuditLog | None = None,
+    cds: CdsClients | None = None,
     on_failure: Callable[[Exception], None] | None = None,
 ) -> FastAPI:
     """A server that answers at once and can search as soon as ``load()`` has returned.
@@ -61,6 +76,7 @@ def create_app(
         load: opens the archive and loads the models, in a thread of its own, once.
         limits: caps of this process.
         access: who may ask; the default lets everybody who reaches the server.
+        cds: health records that may call CDS Hooks.
         audit: what happened is written to it; the caller closes it.
         hosts: names under which it may be asked; the port does not matter.
         on_failure: told when loading failed; the default writes it to the log.
@@ -74,7 +90,7 @@ def create_app(
         queues = Queues(caps)
         metrics.watch(queues)
         loading = Loading(load, on_failure or _log_failure, look_every_s=caps.look_every_s)
-        parts = Services(caps, loading, queues, ArchiveSummary(), accounts, metrics, audit)
+        parts = Services(caps, loading, queues, ArchiveSummary(), accounts, metrics, audit, cds)
         app.state.services = parts
         loading.start()
         async with anyio.create_task_group() as group:
@@ -95,7 +111,9 @@ def create_app(
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    for room in (search, stream, prototypes, images, cases, archive, session, health, page):
+    for room in (
+        search, stream, fhir, cds_hooks, prototypes, images, cases, archive, session, health, page,
+    ):  # fmt: skip
         app.include_router(room.router)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
     answer_errors(app)
@@ -105,6 +123,8 @@ def create_app(
     app.add_middleware(Access, accounts=accounts)
     app.add_middleware(AuditTrail, log=audit)
     app.add_middleware(OwnOrigin, hosts=hosts)
+    if cds is not None and cds.origins:
+        app.add_middleware(CdsOrigins, origins=cds.origins)
     app.add_middleware(RequestLog, metrics=metrics)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Head)

@@ -99,6 +99,9 @@ def serve(
     audit_key: Annotated[
         Path | None, typer.Option(help="The log's key; default: the file key in its folder.")
     ] = None,
+    cds_clients: Annotated[
+        Path | None, typer.Option(help="Health records that may call CDS Hooks (YAML).")
+    ] = None,
     log_format: Annotated[LogFormat, typer.Option(help="Of the lines on stderr.")] = LogFormat.TEXT,
     trusted_hosts: Annotated[
         list[str] | None,
@@ -162,14 +165,22 @@ def serve(
         )
 
     from server.audit.chain import AuditLog, read_key
+    from server.cds.clients import read_clients
     from server.serving import serve_until_stopped
 
     limits, log = environment.limits, None
+    cds = None if cds_clients is None else read_clients(cds_clients)
     if audit is not None:
         key = read_key(audit_key or audit / KEY_NAME)
         log = AuditLog(audit, key=key, keep_days=limits.audit_days)
     failure = serve_until_stopped(
-        load, network=network, access=access, limits=limits, audit=log, log_format=log_format
+        load,
+        network=network,
+        access=access,
+        limits=limits,
+        audit=log,
+        cds=cds,
+        log_format=log_format,
     )
     if failure is not None:
         if isinstance(failure, CoinError):

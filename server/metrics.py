@@ -8,8 +8,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.types import Scope
 
 from server.audit.events import told
+from server.cds.models import REASONS
 from server.queues import Queues
 
+_REASONS = frozenset(reason.code for reason in REASONS)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
@@ -37,6 +39,9 @@ class Metrics:
             "coin_closeness_score", "Closeness of the nearest cases.", ["mode"],
             buckets=tuple(step / 20 for step in range(-4, 21)), registry=registry,
         )  # fmt: skip
+        self._cards = Counter(
+            "coin_cds_cards", "What became of cards.", ["outcome", "reason"], registry=registry
+        )
         self._queued = Gauge(
             "coin_queue_held", "Requests at work or waiting.", ["queue"], registry=registry
         )
@@ -65,6 +70,10 @@ class Metrics:
             self._closeness.labels(event.mode).observe(event.score)
         for stage, milliseconds in event.timings_ms:
             self._stages.labels(stage).observe(milliseconds / 1000)
+
+    def card(self, outcome: str, reason: str) -> None:
+        """Count what became of a card of CDS Hooks."""
+        self._cards.labels(outcome, reason if reason in _REASONS else "").inc()
 
     def state(self, *, version: str, problems: list[str]) -> None:
         """The state that /readyz would tell."""

@@ -12,11 +12,14 @@ from coin_retrieval.search.retriever import Retriever
 from server.access.accounts import Accounts
 from server.archive_view import ArchiveSummary
 from server.audit.chain import AuditLog
+from server.cds.clients import CdsClients
 from server.errors import MediaTypeError
 from server.limits import ServerLimits
 from server.loading import Loading
 from server.metrics import Metrics
 from server.queues import Queues
+
+FHIR_JSON = "application/fhir+json"
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Services:
     accounts: Accounts | None
     metrics: Metrics
     audit: AuditLog | None
+    cds: CdsClients | None
 
 
 async def services(request: Request) -> Services:
@@ -48,6 +52,11 @@ async def ready_retriever(
 async def json_only(request: Request) -> None:
     """Refuse a body that does not call itself JSON."""
     _require(request, "application/json")
+
+
+async def fhir_only(request: Request) -> None:
+    """Refuse a body that does not call itself FHIR in JSON."""
+    _require(request, FHIR_JSON)
 
 
 async def form_only(request: Request) -> None:

@@ -14,6 +14,7 @@ from coin_retrieval.search.retriever import Retriever
 from server.access.settings import AccessSettings
 from server.app import create_app
 from server.audit.chain import AuditLog
+from server.cds.clients import CdsClients
 from server.connections import bounded
 from server.limits import ServerLimits
 from server.logs import LogFormat, log_to_stderr
@@ -30,6 +31,7 @@ def serve_until_stopped(
     access: AccessSettings,
     limits: ServerLimits,
     audit: AuditLog | None = None,
+    cds: CdsClients | None = None,
     log_format: LogFormat = LogFormat.TEXT,
 ) -> Exception | None:
     """Serve until a signal comes; returns what went wrong if the models could not be loaded.
@@ -55,6 +57,7 @@ def serve_until_stopped(
             hosts=network.hosts,
             access=access,
             audit=audit,
+            cds=cds,
         ),
         root_path=network.root_path,
         proxy_headers=bool(network.trusted_proxies),

@@ -14,8 +14,8 @@ READ = (PLAIN, HTML, PDF)
 _XHTML = "application/xhtml+xml"
 _MAX_PAGES = 20
 _BLOCKS = frozenset({
-    "p", "div", "br", "tr", "li", "ul", "ol", "table", "thead", "tbody", "h1", "h2", "h3", "h4", "h5",
-    "h6", "dt", "dd", "dl", "section", "article", "pre", "hr",
+    "p", "div", "br", "tr", "li", "ul", "ol", "table", "thead", "tbody", "section", "article",
+    "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "dl", "pre", "hr",
 })  # fmt: skip
 _CELLS = frozenset({"td", "th"})
 _UNSEEN = frozenset({"script", "style", "head", "title", "template", "noscript"})

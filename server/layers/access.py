@@ -19,7 +19,7 @@ COOKIE = "coin_session"
 CSRF_HEADER = "x-csrf-token"
 _OPEN = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz"})
 """The page without anything on it, its reference, and the probes."""
-_OPEN_BELOW = ("/static/", "/v1/session")
+_OPEN_BELOW = ("/static/", "/v1/session", "/cds-services")
 _ADMIN = frozenset({"/metrics"})
 _QUESTIONS = ("/v1/search", "/v1/generate")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

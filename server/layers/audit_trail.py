@@ -29,7 +29,7 @@ class AuditTrail:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         audit = self._log
-        if scope["type"] != "http" or audit is None or "/v1/" not in scope["path"]:
+        if scope["type"] != "http" or audit is None or not _concerns(scope["path"]):
             await self._app(scope, receive, send)
             return
         withheld = False
@@ -56,6 +56,10 @@ class AuditTrail:
                 remedy="tell the operator",
             )
             await ProblemResponse(refused)(scope, receive, send)
+
+
+def _concerns(path: str) -> bool:
+    return "/v1/" in path or "/cds-services/" in path
 
 
 async def write_down(scope: Scope, audit: AuditLog, status: int) -> None:

@@ -15,6 +15,8 @@ from server.layers.request_log import note
 from server.limits import ServerLimits
 from server.problems import ProblemResponse, problem_of
 
+_LARGE = ("multipart/form-data", "application/fhir+json")
+"""They carry pictures and attached documents."""
 _DRAINED_BYTES = 4 * 1024 * 1024
 """A refused body up to this is read and thrown away: a connection that is closed while its client
 still sends is reset, and the client never sees why it was refused."""
@@ -29,7 +31,7 @@ class BodySignal(HTTPException):
 
 
 class BodyCap:
-    """ASGI layer: at most ``upload_bytes`` of form data, ``json_bytes`` of anything else.
+    """ASGI layer: at most ``upload_bytes`` of form data or FHIR, ``json_bytes`` of anything else.
 
     A declared length is refused at once; an undeclared (chunked) body as soon as it passes the cap.
     All requests together may hold ``bytes_in_flight``: who comes then is told to ask again.
@@ -46,8 +48,8 @@ class BodyCap:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        form = headers.get("content-type", "").lower().startswith("multipart/form-data")
-        cap = self._limits.upload_bytes if form else self._limits.json_bytes
+        large = headers.get("content-type", "").lower().startswith(_LARGE)
+        cap = self._limits.upload_bytes if large else self._limits.json_bytes
         length = headers.get("content-length", "")
         declared = int(length) if length.isdecimal() else 0
         refused = self._refusal(declared, cap)

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.errors import ForeignRequestError, kind_of
+from server.layers.cds_origins import ALLOWED
 from server.layers.request_log import note
 from server.problems import ProblemResponse, problem_of
 
@@ -36,14 +37,15 @@ class OwnOrigin:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] == "http" and scope["path"] not in _PROBES:
-            refused = self._refusal(scope["method"], Headers(scope=scope))
+            named = bool(scope.get(ALLOWED))
+            refused = self._refusal(scope["method"], Headers(scope=scope), named=named)
             if refused is not None:
                 note(scope, kind_of(refused))
                 await ProblemResponse(problem_of(refused))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _refusal(self, method: str, headers: Headers) -> ForeignRequestError | None:
+    def _refusal(self, method: str, headers: Headers, *, named: bool) -> ForeignRequestError | None:
         hosts = headers.getlist("host")
         host = hosts[0].lower() if len(hosts) == 1 else ""
         if "*" not in self._hosts and _without_port(host) not in self._hosts:
@@ -60,7 +62,7 @@ class OwnOrigin:
         else:
             foreign = site not in ("", "same-origin", "none")
             foreign |= bool(origin) and origin.lower().partition("://")[2] != host
-        if foreign:
+        if foreign and not named:
             return ForeignRequestError(
                 "asked by a page of another site",
                 value=origin or site,
