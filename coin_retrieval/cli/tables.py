@@ -13,6 +13,7 @@ from coin_retrieval.presenting.answer import (
     CaseAnswer,
     PrototypeAnswer,
     QueryAnswer,
+    RivalAnswer,
     SearchAnswer,
     ShareAnswer,
     SupportAnswer,
@@ -23,15 +24,22 @@ from coin_retrieval.presenting.phrases import (
     DEMONSTRATION_BANNER,
     FOOTER,
     NO_DIAGNOSIS,
+    RIVALS_TITLE,
+    STANDING_KEY,
+    difference_words,
+    near_words,
     percent,
     repeats_words,
+    repetition_words,
 )
 from coin_retrieval.presenting.reading_answer import SiteAnswer
+from coin_retrieval.presenting.summary import Sentence
 
 REAL = "real"
 _MANY_IMAGES = 1
 
 _VALUES_SHOWN = 12
+_DIFFERENCES_SHOWN = 4
 _BAR_CHARACTERS = 21
 
 
@@ -61,32 +69,62 @@ def show_answer(
 
 
 def show_search(console: Console, answer: SearchAnswer, *, demonstration: bool) -> None:
-    """A table of the cases, and below it what a reader must know of them."""
+    """What matters most, then a table of the cases, then all else that a reader must know."""
+    if demonstration:
+        console.print(f"[bold yellow]{DEMONSTRATION_BANNER}[/]")
+    for sentence in answer.summary:
+        if sentence.level != "detail":
+            show_sentence(console, sentence)
+    if answer.query.site is not None and not answer.query.site.lacking:
+        show_site(console, answer.query.site)
     table = Table(title=f"Nearest cases, mode {answer.query.mode}", title_justify="left")
     table.add_column("#", justify="right")
-    table.add_column("similarity", justify="right")
+    table.add_column("closer than", justify="right")
     for name in ("diagnosis", "finding", "site", "case"):
         table.add_column(name, overflow="fold")
     for rank, case in enumerate(answer.cases, start=1):
-        table.add_row(str(rank), f"{case.similarity:.3f}", *map(escape, _cells(case)))
-    if answer.support is not None:
-        show_closeness(console, answer.support)
+        table.add_row(str(rank), near_words(case), *map(escape, _cells(case, answer.cases)))
     console.print(table)
+    if any(case.standing is not None for case in answer.cases):
+        console.print(STANDING_KEY, style="dim", highlight=False)
     if answer.support is not None:
         show_shares(console, answer.support)
-    if demonstration:
-        console.print(f"[bold yellow]{DEMONSTRATION_BANNER}[/]")
-    elif any(image.origin != REAL for case in answer.cases for image in case.images):
+    show_rivals(console, answer.rivals)
+    if not demonstration and any(
+        image.origin != REAL for case in answer.cases for image in case.images
+    ):
         console.print("[bold yellow]Pictures marked generated or translated are no patient's.[/]")
     show_prototypes(console, answer.prototypes)
     show_searched(console, answer.query)
-    if answer.query.site is not None:
-        show_site(console, answer.query.site)
     show_dropped(console, answer.query.dropped_text)
-    for notice in answer.notices:
-        console.print(f"[bold yellow]Notice:[/] {escape(notice)}")
+    for sentence in answer.summary:
+        if sentence.level == "detail":
+            show_sentence(console, sentence)
     show_timings(console, answer.timings_ms)
     console.print(FOOTER, style="dim")
+
+
+def show_sentence(console: Console, sentence: Sentence) -> None:
+    """One sentence of the summary, as loud as it weighs."""
+    style = {"warning": "bold red", "note": "bold", "detail": "dim"}[sentence.level]
+    console.print(sentence.text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_rivals(console: Console, rivals: Sequence[RivalAnswer]) -> None:
+    """What it looks like and is not, perhaps: each diagnosis, its nearest cases, what differs."""
+    if not rivals:
+        return
+    table = Table(title=RIVALS_TITLE, title_justify="left")
+    for name in ("diagnosis", "of the nearest", "its nearest cases", "differs from the first"):
+        table.add_column(name, overflow="fold")
+    for rival in rivals:
+        table.add_row(
+            escape(rival.diagnosis),
+            str(rival.count) if rival.count else "none",
+            escape("\n".join(f"{case.case_id} ({near_words(case)})" for case in rival.cases)),
+            escape("\n".join(map(difference_words, rival.differs[:_DIFFERENCES_SHOWN]))),
+        )
+    console.print(table)
 
 
 def show_explanations(console: Console, cases: Sequence[CaseAnswer]) -> None:
@@ -94,12 +132,6 @@ def show_explanations(console: Console, cases: Sequence[CaseAnswer]) -> None:
     for place, case in enumerate(cases, start=1):
         console.print(f"{place}. {case.case_id}: ", end="", markup=False, highlight=False)
         console.print(explanation(case.images[0]), markup=False, highlight=False)
-
-
-def show_closeness(console: Console, support: SupportAnswer) -> None:
-    """Whether any case is close: a warning stands before the cases."""
-    style = "bold red" if support.close is False else "dim" if support.close is None else ""
-    console.print(support.closeness, style=style, highlight=False)
 
 
 def show_shares(console: Console, support: SupportAnswer) -> None:
@@ -196,7 +228,7 @@ def _bar(share: ShareAnswer) -> str:
     return f"{line[:mark]}●{line[mark + 1 :]}"
 
 
-def _cells(case: CaseAnswer) -> tuple[str, str, str, str]:
+def _cells(case: CaseAnswer, cases: Sequence[CaseAnswer]) -> tuple[str, str, str, str]:
     others = sorted({*case.diagnoses} - {case.diagnosis, ""})
     diagnosis = case.diagnosis or "–"
     if others:
@@ -209,4 +241,6 @@ def _cells(case: CaseAnswer) -> tuple[str, str, str, str]:
     if case.near_duplicates:
         repeats = [repeat.diagnosis for repeat in case.near_duplicates]
         case_id += f"; {repeats_words(repeats, case.diagnosis)}"
+    if case.repeats:
+        case_id += f"; {repetition_words(case, cases)}"
     return diagnosis, case.finding or "–", case.site or "–", case_id

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from coin_retrieval.presenting.phrases import (
     CAUTION,
-    closeness,
     one_label_words,
     scope_words,
     shares_heading,
 )
 from coin_retrieval.presenting.reading_answer import ReadingAnswer, reading_fields
+from coin_retrieval.presenting.summary import Sentence, closeness_words, summary_of
 from coin_retrieval.search.plan import PublicPlan
 from coin_retrieval.search.query import Query
 
@@ -175,7 +175,6 @@ class SupportAnswer(_Answer):
     )
     not_real: int = Field(description="nearest cases without a real picture: never counted")
     shares: list[ShareAnswer] = Field(description="largest first; they sum to 1")
-    closeness: str = Field(description="close, score and threshold in words")
     heading: str = Field(description="what the shares rest on, in words")
     caution: str = Field(description="to be shown with the shares", examples=[CAUTION])
 
@@ -216,9 +215,29 @@ class RivalAnswer(_Answer):
     )
 
 
+class ReasonAnswer(_Answer):
+    """What a verdict of closeness rests on."""
+
+    because: str = Field(examples=["site lacking"])
+    named: str = Field(description="the site or entity that it is about; empty where none")
+
+
+class ClosenessAnswer(_Answer):
+    """Whether the archive holds a close match."""
+
+    verdict: str = Field(description="yes, no or not judged", examples=["yes"])
+    reasons: list[ReasonAnswer] = Field(description="the weightiest first")
+    words: str
+
+
 class SearchAnswer(_Answer):
     """Prototypes and the nearest real cases. Decision support, never a diagnosis by itself."""
 
+    summary: list[Sentence] = Field(
+        description="the answer in a few sentences, the weightiest first; warnings and notes are "
+        "to be read before the cases"
+    )
+    closeness: ClosenessAnswer
     query: QueryAnswer
     prototypes: list[PrototypeAnswer]
     own: list[OwnCaseAnswer] = Field(
@@ -259,6 +278,15 @@ def to_answer(
     """A search result in its JSON shape; the two callables say where pictures can be had."""
     repeated = result.support.repeated if result.support else {}
     return SearchAnswer(
+        summary=summary_of(result),
+        closeness=ClosenessAnswer(
+            verdict=result.closeness.verdict.value,
+            reasons=[
+                ReasonAnswer(because=reason.because.value, named=reason.named)
+                for reason in result.closeness.reasons
+            ],
+            words=closeness_words(result.closeness),
+        ),
         query=QueryAnswer(
             asked=result.plan.query, mode=result.mode.value, **reading_fields(result.plan)
         ),
@@ -330,7 +358,6 @@ def to_support_answer(support: Support) -> SupportAnswer:
             )
             for share in support.shares
         ],
-        closeness=closeness(support),
         heading=shares_heading(support),
         caution=CAUTION,
     )

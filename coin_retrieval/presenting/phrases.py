@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coin_retrieval.presenting.answer import CaseAnswer, ShareAnswer, SupportAnswer
+    from coin_retrieval.presenting.answer import (
+        CaseAnswer,
+        DifferenceAnswer,
+        PrototypeAnswer,
+        ShareAnswer,
+        SupportAnswer,
+    )
     from coin_retrieval.search.result import Scope
     from coin_retrieval.search.site import SitePlan
     from coin_retrieval.search.support import OneLabel, Support
@@ -20,28 +26,12 @@ CAUTION = (
     "Decision support, not a diagnosis: a share says how the nearest cases of this archive are "
     "distributed, not how likely a diagnosis is for this patient."
 )
+STANDING_KEY = (
+    "Closer than: so many of this archive’s own neighbouring pictures are less alike than the case "
+    "is to what was asked."
+)
+RIVALS_TITLE = "Looks alike, but may be something else"
 NO_DIAGNOSIS = "no diagnosis given"
-
-
-def closeness(support: Support) -> str:
-    """Whether any case is close, and how often that is said wrongly."""
-    if support.close is None or support.threshold is None or support.false_alarm_rate is None:
-        return (
-            f"Whether these cases are close was not judged (score {support.score:.3f}): no "
-            "threshold serves such a query. coin calibrate measures one for reports and pictures; "
-            "marked cases, exclusions and a picture beside a report have none."
-        )
-    if support.close:
-        return (
-            f"Close cases found: score {support.score:.3f}, at least {support.threshold:.3f}. "
-            "The archive holds similar pictures; whether they are the same entity is for the "
-            "reader to judge."
-        )
-    return (
-        f"{NO_CLOSE_MATCH} Score {support.score:.3f}, below {support.threshold:.3f}: the archive "
-        "may hold nothing like this, and these cases may mislead. "
-        f"Of queries that do have a match, {percent(support.false_alarm_rate)} are told this too."
-    )
 
 
 def percent(share: float) -> str:
@@ -89,9 +79,29 @@ def scope_words(scope: Scope, *, exact: bool) -> str:
     return f"Approximate search of {searched}: of the nearest it finds {found}, as was measured."
 
 
-def standing_words(standing: float) -> str:
-    """How near a case is, on the archive's own scale."""
-    return f"closer than {percent(standing)} of neighbours here"
+def near_words(case: CaseAnswer) -> str:
+    """How near a case is, on the archive's own scale where it has one."""
+    if case.standing is None:
+        return f"similarity {case.similarity:.2f}"
+    return percent(case.standing)
+
+
+def standing_words(case: CaseAnswer) -> str:
+    """The same as a sentence."""
+    near = near_words(case)
+    return near if case.standing is None else f"closer than {near} of neighbours here"
+
+
+def refused_words(prototype: PrototypeAnswer) -> str:
+    """Of a drawing that does not count."""
+    return f"looks like {prototype.shows}: not counted"
+
+
+def difference_words(difference: DifferenceAnswer) -> str:
+    """In what most cases of a rival differ from most of the leading diagnosis."""
+    here = f"{difference.value} ({difference.count} of {difference.of})"
+    there = f"{difference.leading} ({difference.leading_count} of {difference.leading_of})"
+    return f"{difference.attribute}: {here}, there {there}"
 
 
 def one_label_words(found: OneLabel) -> str:

@@ -21,9 +21,10 @@ from coin_retrieval.presenting.phrases import (
     BANNER,
     DEMONSTRATION_BANNER,
     FOOTER,
-    NO_CLOSE_MATCH,
+    refused_words,
     repeats_words,
     share_words,
+    standing_words,
 )
 from coin_retrieval.presenting.sheet_page import GREY, INK, SYNTHETIC, WARNING, Page, Tile
 from coin_retrieval.types import Origin, RgbImage, SearchMode
@@ -81,6 +82,12 @@ def draw_sheet(
     if answer.prototypes:
         page.banner(BANNER)
         page.tiles([_prototype_tile(one, pictures) for one in answer.prototypes])
+    for sentence in answer.summary:
+        if sentence.level == "warning":
+            page.banner(sentence.text, WARNING)
+        else:
+            page.text(sentence.text, 18, INK if sentence.level == "note" else GREY, limit=4)
+    page.space(10)
     if answer.support is not None:
         _support(page, answer.support)
     shown = answer.cases[:CASES_SHOWN]
@@ -98,11 +105,7 @@ def draw_sheet(
 
 
 def _support(page: Page, support: SupportAnswer) -> None:
-    """A warning where no case is close; then every diagnosis with its n and interval."""
-    if support.close is False:
-        page.banner(NO_CLOSE_MATCH, WARNING)
-    page.text(support.closeness, 18, INK if support.close else GREY, limit=4)
-    page.space(10)
+    """Every diagnosis with its n and interval."""
     page.text(support.heading, 20)
     for share in support.shares[:_SHARES_SHOWN]:
         page.text(share_words(share, support), 18)
@@ -131,14 +134,17 @@ def _cases_heading(cases: Sequence[CaseAnswer]) -> str:
 
 def _prototype_tile(prototype: PrototypeAnswer, pictures: AnswerPictures) -> Tile:
     image = decode_image(pictures.prototype(prototype), name="the prototype")
-    return Tile(image, "synthetic", [(f"seed {prototype.seed}", 17, GREY)])
+    caption = [(f"seed {prototype.seed}", 17, GREY)]
+    if prototype.passed is False:
+        caption.insert(0, (refused_words(prototype), 17, WARNING))
+    return Tile(image, "synthetic", caption)
 
 
 def _case_tile(rank: int, case: CaseAnswer, image: RgbImage) -> Tile:
     others = {*case.diagnoses} - {case.diagnosis, ""}
     caption = [
         (f"{rank}.  {case.diagnosis or 'no diagnosis given'}", 22, INK),
-        (f"similarity {case.similarity:.3f}", 18, INK),
+        (standing_words(case), 18, INK),
     ]
     if case.finding and case.finding.casefold() != case.diagnosis.casefold():
         caption.append((case.finding, 18, INK))

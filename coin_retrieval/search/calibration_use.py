@@ -8,7 +8,7 @@ from coin_retrieval.archive.calibration import Calibration
 from coin_retrieval.archive.manifest import ArchiveManifest
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
 
-AGAIN = "run coin calibrate"
+AGAIN = "it should be calibrated again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,9 @@ def calibration_use(manifest: ArchiveManifest, drawer: PrototypeDrawer | None) -
     if drawer is not None and drawn_by and drawn_by != drawer.identity:
         name = calibration.generator_name or drawn_by[:12]
         why_not = f"this archive was calibrated with another generator ({name})"
-        return CalibrationUse(None, why_not, (f"{why_not}; that calibration is not used: {AGAIN}",))
+        return CalibrationUse(
+            None, why_not, (f"{why_not}; that calibration is not used, and {AGAIN}",)
+        )
     return CalibrationUse(calibration, "", images_notice(manifest))
 
 
@@ -45,5 +47,5 @@ def images_notice(manifest: ArchiveManifest) -> tuple[str, ...]:
         return ()
     return (
         f"this archive was calibrated on {calibration.images:,} images and now holds "
-        f"{manifest.counts.images:,}: {AGAIN} again",
+        f"{manifest.counts.images:,}: {AGAIN}",
     )

@@ -1,6 +1,7 @@
 // The page: asks the server's HTTP API and shows what it answers. No framework, nothing from elsewhere.
 
 import { ask, here, Refusal } from "./api.js";
+import { nearness, prototypeWords, repetition, showOwn, showRivals, showSummary } from "./answer.js";
 import { $, counted, el, joined, number, words } from "./dom.js";
 import { logIn } from "./login.js";
 import { clearMarks, markButtons, marked, showMarks } from "./marks.js";
@@ -212,6 +213,7 @@ function question() {
     unlike: $("unlike").value.trim(),
     diversity: $("varied").checked ? VARIED : 0,
     near_duplicates: $("near-duplicates").checked,
+    rivals: true,
     ...marked(),
   };
 }
@@ -285,7 +287,9 @@ function showAnswer(answer, asked) {
   const noun = onlyReal ? "real case" : "archive case";
   $("cases-title").textContent = cases.length ? `Nearest ${noun}s` : "No cases";
   showSupport(answer.support);
-  $("notices").replaceChildren(...answer.notices.map((notice) => el("p", { className: "notice" }, notice)));
+  showSummary(answer.summary);
+  showOwn(answer.own, smallCard);
+  showRivals(answer.rivals, smallCard);
   $("cases-facts").textContent = joined(
     `${counted(cases.length, "case")}, ${$("varied").checked ? "different ones preferred" : "nearest first"}`,
     ...Object.entries(asked).map(([name, value]) => `${words(name)}: ${value}`),
@@ -294,15 +298,15 @@ function showAnswer(answer, asked) {
     moved(),
     `${(timings.total / 1000).toFixed(1)} s`,
   );
-  $("case-list").replaceChildren(...cases.map(caseCard));
+  $("case-list").replaceChildren(...cases.map((found, place) => caseCard(found, place, cases)));
   $("no-cases").hidden = cases.length > 0;
   $("timing-list").replaceChildren(...Object.entries(timings).map(([stage, ms]) =>
     el("div", {}, el("dt", {}, stage), el("dd", {}, `${number(Math.round(ms))} ms`))));
   showMarks();
   show("answer");
-  const warning = answer.support?.close === false ? "No close match. " : "";
+  const [first] = answer.summary;
   $("announce").textContent = cases.length
-    ? `${warning}${cases.length} cases found. Nearest: ${cases[0].diagnosis || "no diagnosis"}, similarity ${cases[0].similarity.toFixed(2)}.`
+    ? `${first ? `${first.text} ` : ""}${cases.length} cases found. Nearest: ${cases[0].diagnosis || "no diagnosis"}.`
     : "No case fits these filters.";
   bringIntoView();
 }
@@ -324,14 +328,32 @@ function repeatsLine({ near_duplicates: repeats, diagnosis }) {
 }
 
 function prototypeCard(prototype) {
-  const button = el("button", { type: "button", className: "prototype" },
-    el("img", { src: here(prototype.path), alt: `Synthetic prototype, seed ${prototype.seed}` }),
-    el("small", {}, el("b", {}, "Synthetic"), ` seed ${prototype.seed}`));
+  const failed = prototype.passed === false;
+  const button = el("button", { type: "button", className: `prototype${failed ? " refused" : ""}` },
+    el("img", { src: here(prototype.path), alt: `Synthetic prototype, seed ${prototype.seed}${failed ? ", not counted" : ""}` }),
+    el("small", {}, el("b", {}, "Synthetic"), ` seed ${prototype.seed}`),
+    prototypeWords(prototype));
   button.addEventListener("click", () => viewPrototype(prototype));
   return el("li", {}, button);
 }
 
-function caseCard(found, index) {
+function smallCard(found, note) {
+  const [best] = found.images;
+  const title = found.diagnosis || found.finding || "No diagnosis";
+  const button = el("button", { type: "button", className: "picture" },
+    el("img", {
+      src: `${here(best.uri)}?size=${CARD_PX}`,
+      alt: `Case ${found.case_id}: ${joined(title, found.site)}. Open larger.`,
+      loading: "lazy",
+    }));
+  button.addEventListener("click", () => viewCase(found, best));
+  return el("li", { className: "small" }, button,
+    note ? el("p", { className: "hint" }, note) : nearness(found),
+    note ? el("p", {}, title) : null,
+    el("p", { className: "id" }, found.case_id));
+}
+
+function caseCard(found, index, cases) {
   const [best] = found.images;
   const title = found.diagnosis || found.finding || "No diagnosis";
   const others = found.diagnoses.filter((name) => name && name !== found.diagnosis);
@@ -350,22 +372,15 @@ function caseCard(found, index) {
   return el("li", {}, el("article", { className: "case" },
     button,
     el("div", { className: "text" },
-      similarityBar(found.similarity),
+      nearness(found),
       el("h4", {}, title),
       found.finding && found.finding !== title ? el("p", { className: "finding" }, found.finding) : null,
       others.length ? el("p", { className: "also" }, `Also in this case: ${others.join(", ")}`) : null,
+      repetition(found, cases),
       repeatsLine(found),
       el("p", { className: "place" }, joined(found.site, found.specimen, found.stain)),
       el("p", { className: "id" }, found.case_id)),
     markButtons(found.case_id)));
-}
-
-function similarityBar(similarity) {
-  const fill = el("i");
-  fill.style.width = `${Math.max(0, similarity) * 100}%`;
-  return el("div", { className: "similarity", title: "Cosine similarity to the query; 1 is identical" },
-    el("div", { className: "bar", ariaHidden: "true" }, fill),
-    el("span", { ariaLabel: `similarity ${similarity.toFixed(3)}` }, similarity.toFixed(3)));
 }
 
 // ---------------------------------------------------------------- the larger picture
@@ -460,7 +475,7 @@ function viewImage() {
   $("viewer-subtitle").textContent = image.finding === image.diagnosis ? "" : image.finding;
   facts([
     ["Case", found.case_id],
-    ["Similarity", image.similarity === undefined ? "" : image.similarity.toFixed(3)],
+    ["Similarity", image.similarity === undefined ? "" : image.similarity.toFixed(2)],
     ["Site", found.site],
     ["Specimen", found.specimen],
     ["Stain", found.stain],

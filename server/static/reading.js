@@ -45,8 +45,9 @@ function codeUnits(text, start, end) {
 }
 
 function showSite(site, again) {
-  $("site").hidden = !site;
-  if (!site) return;
+  // what the archive lacks stands in the summary, before all else
+  $("site").hidden = !site || site.lacking;
+  if (!site || site.lacking) return;
   $("site-words").textContent = site.words;
   const buttons = [];
   if (site.how !== "asked" && !site.lacking) {

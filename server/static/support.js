@@ -6,17 +6,7 @@ const SHOWN = 6;
 
 export function showSupport(support) {
   $("support").hidden = !support;
-  $("no-match").hidden = support?.close !== false;
-  $("closeness").hidden = !support || support.close === false;
   if (!support) return;
-  if (support.close === false) {
-    const [problem, ...rest] = support.closeness.split(". ");
-    $("no-match-problem").textContent = `${problem}.`;
-    $("no-match-detail").textContent = rest.join(". ");
-  } else {
-    $("closeness").textContent = support.closeness;
-    $("closeness").classList.toggle("judged", support.close === true);
-  }
   $("support").classList.toggle("doubtful", support.close === false);
   $("support-title").textContent = support.shares.length
     ? `Diagnoses of ${counted(support.counted, independent(support))}${support.close === false ? ", none of them close" : ""}`

@@ -211,7 +211,7 @@ def test_a_calibration_with_another_generator_is_told_and_not_used(
     assert retriever.planner.fusion == FusionSettings()
     (notice,) = result.notices
     assert "another generator (tiny)" in notice
-    assert "coin calibrate" in notice
+    assert "should be calibrated again" in notice
     assert result.closeness.threshold == 0.99, "what a report says is judged whatever draws"
 
 

@@ -161,9 +161,11 @@ def test_support_has_shares_with_their_n_and_intervals(client: TestClient) -> No
 
 
 def test_closeness_is_not_claimed_where_nothing_was_calibrated(client: TestClient) -> None:
-    support = ask(client)["support"]
-    assert (support["close"], support["threshold"]) == (None, None)
-    assert "coin calibrate" in support["closeness"]
+    answer = ask(client)
+    assert (answer["support"]["close"], answer["support"]["threshold"]) == (None, None)
+    assert answer["closeness"]["verdict"] == "not judged"
+    told = [one for one in answer["summary"] if "not judged" in one["text"]]
+    assert [one["level"] for one in told] == ["detail"]
 
 
 def test_where_nothing_was_found_there_is_no_support(client: TestClient) -> None:

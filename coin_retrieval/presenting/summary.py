@@ -1,0 +1,123 @@
+"""An answer in a few sentences, the weightiest first: the same ones wherever an answer shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from coin_retrieval.presenting.phrases import (
+    NO_CLOSE_MATCH,
+    counted,
+    one_label_words,
+    percent,
+    scope_words,
+    site_words,
+)
+
+if TYPE_CHECKING:
+    from coin_retrieval.search.closeness import Closeness
+    from coin_retrieval.search.result import SearchResult
+    from coin_retrieval.search.support import Support
+
+Level = Literal["warning", "note", "detail"]
+
+
+class Sentence(BaseModel):
+    """One sentence: a warning and a note stand before the cases, a detail behind them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    level: Level = Field(examples=["note"])
+    text: str = Field(examples=["LSIL in 7 of 10 patients (72 %, 95 % interval 40 % to 90 %)."])
+
+
+def summary_of(result: SearchResult) -> list[Sentence]:
+    """What a reader must know of a search, in the order in which it matters."""
+    found = [Sentence(level=level, text=text) for level, text in _sentences(result)]
+    order: list[Level] = ["warning", "note", "detail"]
+    return sorted(found, key=lambda sentence: order.index(sentence.level))
+
+
+def closeness_words(closeness: Closeness) -> str:
+    """Whether the archive holds anything close, and why."""
+    first = closeness.reasons[0]
+    reason = _REASONS[first.because.value].format(named=f" ({first.named})" if first.named else "")
+    if closeness.close is None:
+        return f"Whether these cases are close was not judged: {reason}."
+    if closeness.close:
+        return (
+            "Close cases found: the archive holds similar pictures. Whether they are the same "
+            "entity is for the reader to judge."
+        )
+    told = ""
+    if first.because.value == "below threshold" and closeness.false_alarm_rate is not None:
+        rate = percent(closeness.false_alarm_rate)
+        told = f" Of questions that do have a match, {rate} are told this too."
+    return f"{NO_CLOSE_MATCH} {reason[0].upper()}{reason[1:]}: these cases may mislead.{told}"
+
+
+_REASONS = {
+    "site lacking": "the archive has no picture of the site that the report names{named}",
+    "label lacking": "the report reads most like something that the archive does not hold{named}",
+    "below threshold": "the archive may hold nothing like this",
+    "above threshold": "the archive holds similar pictures",
+    "undescribed": "the archive has diagnoses that no known report describes",
+    "unlabelled": "the archive’s pictures have no labels to compare a report with",
+    "not measured": "what close means for a question like this was never measured here",
+}
+
+
+def _sentences(result: SearchResult) -> Iterator[tuple[Level, str]]:
+    site, closeness = result.plan.site, result.closeness
+    because = closeness.reasons[0].because.value
+    if site is not None and site.lacking and because != "site lacking":
+        yield "warning", site_words(site)
+    if closeness.close is False:
+        yield "warning", closeness_words(closeness)
+    support = result.support
+    if support is not None and support.one_label is not None:
+        yield "warning", one_label_words(support.one_label)
+    if support is not None:
+        yield "note", lead_words(support)
+    for case in result.own:
+        yield "note", _own_words(result, case.case.case_id)
+    refused = sorted({v.shows for v in result.verdicts if v.passed is False})
+    if refused:
+        count = sum(verdict.passed is False for verdict in result.verdicts)
+        yield (
+            "note",
+            f"{count} of {counted(len(result.verdicts), 'drawing')} show something else "
+            f"({', '.join(refused)}) and do not count.",
+        )
+    for notice in result.notices:
+        yield "note", f"{notice[0].upper()}{notice[1:]}."
+    if closeness.close is not False:
+        yield "detail", closeness_words(closeness)
+    yield "detail", scope_words(result.scope, exact=result.exact)
+
+
+def lead_words(support: Support) -> str:
+    """What most of the evidence says, never without its n and its interval."""
+    if not support.shares:
+        return (
+            "The nearest cases are the query’s own: they are no evidence."
+            if support.nearest
+            else "No real case is among the nearest: drawn pictures are no evidence."
+        )
+    first = support.shares[0]
+    return (
+        f"{first.diagnosis or 'No diagnosis is given'} in {first.count} of "
+        f"{counted(support.counted, support.unit)} ({percent(first.share)}, 95 % interval "
+        f"{percent(first.low)} to {percent(first.high)})."
+    )
+
+
+def _own_words(result: SearchResult, case_id: str) -> str:
+    if case_id in result.plan.query.liked:
+        return f"Case {case_id} was marked as liked: it is neither listed nor counted."
+    return (
+        f"This picture, or part of it, is in the archive (case {case_id}): that case is neither "
+        "listed nor counted."
+    )
