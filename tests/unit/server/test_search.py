@@ -160,12 +160,25 @@ def test_support_has_shares_with_their_n_and_intervals(client: TestClient) -> No
     assert "not a diagnosis" in support["caution"]
 
 
-def test_closeness_is_not_claimed_where_nothing_was_calibrated(client: TestClient) -> None:
+def test_where_nothing_close_is_held_that_is_said_before_all_else(client: TestClient) -> None:
     answer = ask(client)
-    assert (answer["support"]["close"], answer["support"]["threshold"]) == (None, None)
+    assert answer["closeness"]["verdict"] == "no"
+    first = answer["summary"][0]
+    assert (first["level"], first["text"]) == ("warning", answer["closeness"]["words"])
+    assert answer["closeness"]["reasons"]
+
+
+def test_where_closeness_was_never_measured_nothing_is_claimed(client: TestClient) -> None:
+    answer = ask(client, report="", liked=["C-3"])
     assert answer["closeness"]["verdict"] == "not judged"
     told = [one for one in answer["summary"] if "not judged" in one["text"]]
     assert [one["level"] for one in told] == ["detail"]
+
+
+def test_a_summary_names_no_command_and_tells_what_was_searched(client: TestClient) -> None:
+    texts = " ".join(one["text"] for one in ask(client)["summary"])
+    assert "coin" not in texts
+    assert "Exact search of all of the archive’s 6 pictures" in texts
 
 
 def test_where_nothing_was_found_there_is_no_support(client: TestClient) -> None:
