@@ -225,8 +225,10 @@ def open_archive(path: Path, *, version: str | None = None) -> Archive:
         catalogs.append(
             open_catalog(manifest.catalog, here, segment.catalog, alive=alive, row_order=order)
         )
-    joined = JoinedStore(stores, dim=dim), JoinedCatalog(catalogs)
-    return Archive(path, manifest, *joined, hold(folder))
+    joined = JoinedStore(stores, dim=dim)
+    if manifest.measured_recall is not None:
+        joined.widen(manifest.measured_recall.width)
+    return Archive(path, manifest, joined, JoinedCatalog(catalogs), hold(folder))
 
 
 def open_records(path: Path, manifest: ArchiveManifest) -> Catalog:

@@ -48,6 +48,8 @@ def measures(
     labels = content_digest({name: sorted(catalog.values(name)) for name in _JUDGED_BY})
     if before is not None and _holds(before, store, unread=encoder is None):
         kept = {name: getattr(before, name) for name in _MEASURED}
+        if before.measured_recall is not None:
+            store.widen(before.measured_recall.width)
         if labels == before.measured_labels and images >= ALWAYS_BELOW:
             return kept | {"closeness": before.closeness, "measured_labels": labels}
         return kept | {"closeness": measure_closeness(catalog), "measured_labels": labels}

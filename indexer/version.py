@@ -117,6 +117,7 @@ def publish_version(
             for origin in (Origin.GENERATED, Origin.TRANSLATED)
         }
         images = len(opened.store)
+        measured = measures(opened.store, opened.catalog, encoder=encoder, before=content.before)
         manifest = ArchiveManifest(
             version=version,
             program=f"coin-retrieval {__version__}",
@@ -135,7 +136,7 @@ def publish_version(
             files=sealed,
             calibration=content.calibration,
             pseudonym_key=content.pseudonym_key,
-            **measures(opened.store, opened.catalog, encoder=encoder, before=content.before),
+            **measured,
         )
     write_manifest(manifest, staged / MANIFEST)
     publish(layout, staged, version)

@@ -67,11 +67,13 @@ class MeasuredRecall(_Part):
 
     Queries were archive pictures and, where the encoder reads text, the archive's own texts:
     graph and list indexes find texts' neighbours less well (they lie outside the pictures' cloud).
+    ``width`` is how many times as widely as its settings say the index is searched to find so much.
     """
 
     k: int
     images: float = Field(ge=0, le=1)
     texts: float | None = Field(default=None, ge=0, le=1)
+    width: float = Field(default=1, ge=1)
 
 
 class FileSeal(_Part):

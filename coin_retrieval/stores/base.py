@@ -128,6 +128,9 @@ class VectorStore(Closing):
     def nearest(self, queries: Embeddings, k: int) -> list[list[Hit]]:
         """What an exact search finds."""
 
+    def widen(self, times: float) -> None:
+        """Search so many times as widely as the settings say, if it approximates."""
+
     def close(self) -> None:
         """Release files and connections."""
 

@@ -52,6 +52,7 @@ class FaissStore(VectorStore):
         self._row_ids = row_ids
         self._index = index
         self._alive = alive
+        self._width = 1.0
         self._alive_count = len(row_ids) if alive is None else int(np.count_nonzero(alive))
         count = len(row_ids) * self.dim
         self._vectors: Embeddings = (
@@ -155,6 +156,10 @@ class FaissStore(VectorStore):
         """What a scan of all rows finds."""
         return self._hits(*self._scan(queries, k, self._alive))
 
+    def widen(self, times: float) -> None:
+        """Look into so many times as many lists, or keep so many times as many candidates."""
+        self._width = times
+
     def _search(self, queries: Embeddings, k: int, mask: RowMask | None) -> list[list[Hit]]:
         if mask is None:
             mask = self._alive
@@ -217,11 +222,12 @@ class FaissStore(VectorStore):
         assert self._index is not None  # noqa: S101
         lists = int(self._index.nlist)
         wanted = self._settings.probes if isinstance(self._settings, IvfIndex) else None
-        return min(round(wider * (wanted or max(8, round(lists * _PROBED_SHARE)))), lists)
+        probes = wanted or max(8, round(lists * _PROBED_SHARE))
+        return min(round(self._width * wider * probes), lists)
 
     def _ef(self) -> int:
         wanted = self._settings if isinstance(self._settings, HnswIndex) else HnswIndex()
-        return wanted.ef
+        return round(self._width * wanted.ef)
 
 
 def _selector(mask: RowMask | None) -> Any:

@@ -92,6 +92,11 @@ class JoinedStore(VectorStore):
         """What exact searches of all find."""
         return _merged([s.nearest(queries, min(k, len(s))) for s in self._stores if len(s)], k)
 
+    def widen(self, times: float) -> None:
+        """Widen all."""
+        for store in self._stores:
+            store.widen(times)
+
     def close(self) -> None:
         """Close all."""
         for store in self._stores:

@@ -112,6 +112,12 @@ class StoreSuite:
         if full.exact:
             assert recall == 1.0
 
+    def test_searched_more_widely_it_finds_no_less(self, full: VectorStore) -> None:
+        queries = random_units(30, seed=14)
+        before = full.recall(queries)
+        full.widen(4)
+        assert full.recall(queries) >= before
+
     @pytest.mark.parametrize("allowed_count", [1, 3, 30, ROWS])
     def test_a_filter_gives_exactly_the_nearest_of_the_allowed(
         self, full: VectorStore, ids: ImageIds, rows: Embeddings, allowed_count: int

@@ -388,6 +388,18 @@ def test_recall_is_measured_for_an_approximate_index_and_not_for_an_exact_one(
     assert graph.measured_recall.texts is None, "histograms read no text"
 
 
+def test_an_index_is_searched_as_widely_as_its_recall_needs(root: Path, tmp_path: Path) -> None:
+    # pictures are each other's neighbours at random, and the graph has next to no links
+    folder = write_pictures(tmp_path / "many", 400)
+    manifest = build_archive(root, folder, store="hnsw?m=2&ef_construction=2&ef=1").manifest
+    recall = manifest.measured_recall
+    assert recall is not None
+    assert recall.width > 1
+    assert recall.images >= 0.98 or recall.width == 16
+    with open_archive(root) as archive:
+        assert archive.store.kind == manifest.index_kind == f"hnsw (2 links, ef {recall.width:.0f})"
+
+
 def test_an_archive_that_cannot_be_written_is_a_clear_error_and_loses_nothing(
     root: Path, pictures: Path
 ) -> None:
