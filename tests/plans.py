@@ -21,6 +21,7 @@ def plan_of(
         words=_words(report, mode, dropped_text),
         unlike=None,
         image=None,
+        language=None,
         site=None,
         where={},
         fusion=FusionSettings(),

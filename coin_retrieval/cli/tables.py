@@ -96,6 +96,7 @@ def show_search(console: Console, answer: SearchAnswer, *, demonstration: bool) 
         console.print("[bold yellow]Pictures marked generated or translated are no patient's.[/]")
     show_prototypes(console, answer.prototypes)
     show_searched(console, answer.query)
+    show_spelling(console, answer.query)
     show_dropped(console, answer.query.dropped_text)
     for sentence in answer.summary:
         if sentence.level == "detail":
@@ -166,6 +167,17 @@ def show_no_match(
         known = ", ".join(f"{value} ({n})" for value, n in list(counts.items())[:_VALUES_SHOWN])
         more = f" and {len(counts) - _VALUES_SHOWN} more" if len(counts) > _VALUES_SHOWN else ""
         console.print(f"  {field} is one of: {known}{more}", markup=False, highlight=False)
+
+
+def show_spelling(console: Console, query: QueryAnswer) -> None:
+    """Words that were read as others, and those that may be meant otherwise."""
+    for one in query.corrections:
+        console.print(f"Read as {one.text}: {one.written}", markup=False, highlight=False)
+    for offer in query.offers:
+        meant = " or ".join(offer.meant)
+        console.print(
+            f"Not changed: {offer.text}; {meant} may be meant.", markup=False, highlight=False
+        )
 
 
 def show_site(console: Console, site: SiteAnswer) -> None:

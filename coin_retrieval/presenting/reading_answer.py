@@ -50,10 +50,22 @@ class SiteAnswer(_Answer):
     words: str = Field(description="all of this in words")
 
 
+class CorrectionAnswer(SpanAnswer):
+    """A word of the report that was read as this one."""
+
+    written: str = Field(description="as it stands in the report that was given")
+
+
+class OfferAnswer(SpanAnswer):
+    """A word that stays as it is."""
+
+    meant: list[str] = Field(description="what may have been meant by it")
+
+
 class ReadingAnswer(_Answer):
     """A report as it was understood; all empty where a picture was searched alone."""
 
-    report: str = Field(description="the report as it was read")
+    report: str = Field(description="the report as it was read, misspelt words corrected")
     searched: str = Field(description="what of it was searched")
     kept: list[SpanAnswer] = Field(description="the parts of the report that make up searched")
     left_out: list[LeftOutAnswer] = Field(description="the parts that were not searched, and why")
@@ -61,12 +73,17 @@ class ReadingAnswer(_Answer):
         description="parts that were to be searched, and that no model could read"
     )
     dropped_text: str = Field(description="unread as one text")
+    corrections: list[CorrectionAnswer] = Field(description="misspelt words, as they were read")
+    offers: list[OfferAnswer] = Field(description="words that may be misspelt and were not changed")
+    language: str = Field(description="the report's, if it is told and not English")
+    words: int = Field(description="of the report, abbreviations not counted")
+    unknown: list[SpanAnswer] = Field(description="words that no model has met")
     site: SiteAnswer | None = Field(description="null: neither report nor question tells one")
 
 
 def reading_fields(plan: SearchPlan) -> dict[str, Any]:
     """The fields of :class:`ReadingAnswer`."""
-    words = plan.words
+    words, language = plan.words, plan.language
     return {
         "report": words.report.text if words else "",
         "searched": words.searched if words else "",
@@ -74,6 +91,17 @@ def reading_fields(plan: SearchPlan) -> dict[str, Any]:
         "left_out": [_left_out(left) for left in words.left_out] if words else [],
         "unread": [_span(span) for span in words.unread] if words else [],
         "dropped_text": words.dropped_text if words else "",
+        "corrections": [
+            CorrectionAnswer(**_span(one.span).model_dump(), written=one.written)
+            for one in (language.corrections if language else ())
+        ],
+        "offers": [
+            OfferAnswer(**_span(one.span).model_dump(), meant=list(one.meant))
+            for one in (language.offers if language else ())
+        ],
+        "language": language.language if language else "",
+        "words": language.words if language else 0,
+        "unknown": [_span(span) for span in language.unknown] if language else [],
         "site": _site(plan.site) if plan.site else None,
     }
 

@@ -33,6 +33,8 @@ class Because(StrEnum):
 
     SITE_LACKING = "site lacking"
     """The archive has no picture of the site that the report names."""
+    WORDS_UNKNOWN = "words unknown"
+    """The report is in another language, or in words that no model has met."""
     LABEL_LACKING = "label lacking"
     """The report reads most like something that the archive does not hold."""
     BELOW_THRESHOLD = "below threshold"

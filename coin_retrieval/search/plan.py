@@ -13,6 +13,7 @@ from coin_retrieval.archive.calibration import CloseMatch
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.reports.searched.affirmed import LeftOut
 from coin_retrieval.reports.words import Span
+from coin_retrieval.search.language.understanding import Understanding
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.site import SitePlan
 from coin_retrieval.types import (
@@ -46,7 +47,8 @@ class WordsPlan:
     ``searched`` is what is embedded and drawn, made of the report's ``kept`` parts; ``left_out`` is
     what it denies, what is past, of another person, about the specimen or advice, and why. ``mode``
     is text, prototype or fused; ``drawing`` is ``None`` where nothing is drawn. ``unread`` are the
-    parts that are searched and that no model of this mode can read.
+    parts that are searched and that no model of this mode can read. Places are the report's, its
+    misspelt words corrected as :attr:`SearchPlan.language` tells.
     """
 
     report: Report
@@ -79,7 +81,8 @@ class SearchPlan:
     same for what is not looked for. ``image`` is a picture to search with. ``fusion`` has weights
     and corrections; ``calibrated`` says whether the archive's calibration chose them, and
     ``uncalibrated_because`` why not. ``closeness`` is the threshold of a close match, ``None``
-    where nobody measured one for such a query. ``site`` is the report's, ``where`` the filter with
+    where nobody measured one for such a query. ``language`` tells how far the report's words are
+    known and which were corrected. ``site`` is the report's, ``where`` the filter with
     it. ``notices`` are for the reader.
     """
 
@@ -90,6 +93,7 @@ class SearchPlan:
     words: WordsPlan | None
     unlike: WordsPlan | None
     image: RgbImage | None
+    language: Understanding | None
     site: SitePlan | None
     where: Mapping[str, Sequence[str]]
     fusion: FusionSettings
@@ -132,6 +136,8 @@ class SearchPlan:
                 field: sorted(_digest_of(value) for value in values)
                 for field, values in self.where.items()
             },
+            unknown=len(self.language.unknown) if self.language else 0,
+            corrected=len(self.language.corrections) if self.language else 0,
             site=_public_site(self.site) if self.site else None,
             prototypes=tuple(p.digest for p in drawing.pictures) if drawing else (),
             seeds=tuple(p.seed for p in drawing.pictures) if drawing else (),
@@ -178,6 +184,8 @@ class PublicPlan(BaseModel):
     unlike: str | None = Field(description="digest of what is not looked for")
     image: str | None = Field(description="digest of the picture's pixels")
     where: dict[str, list[str]] = Field(description="the filter, its values as digests")
+    unknown: int = Field(description="how many of its words are unknown")
+    corrected: int = Field(description="how many of its words were read as others")
     site: PublicSite | None = Field(description="of the report; null: it tells none")
     prototypes: tuple[str, ...] = Field(description="ids of the pictures that stand for the report")
     seeds: tuple[int, ...] = Field(description="their seeds")

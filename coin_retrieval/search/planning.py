@@ -14,10 +14,12 @@ from coin_retrieval.errors import InputError, UnsupportedError
 from coin_retrieval.limits import DEFAULT_PROTOTYPES
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
 from coin_retrieval.prototypes.gate import NAME
+from coin_retrieval.reports.normalise import tidy
 from coin_retrieval.reports.plain import read_for_search
 from coin_retrieval.reports.searched.affirmed import Affirmed
 from coin_retrieval.search.calibration_use import CalibrationUse, calibration_use
 from coin_retrieval.search.closeness import report_threshold
+from coin_retrieval.search.language.understanding import Understanding, understand
 from coin_retrieval.search.plan import ArchiveIdentity, DrawingPlan, SearchPlan, WordsPlan
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.site import SITE, SitePlan, filter_of, plan_site
@@ -110,9 +112,10 @@ class Planner:
         alone = not query.report and (image is not None or bool(query.liked))
         check_query(query, image)
         mode = query.mode or (SearchMode.IMAGE if alone else self._default_mode())
-        words, site = None, None
+        words, site, language = None, None, None
         if mode is not SearchMode.IMAGE:
-            reading, searched = read_for_search(query.report, whole=query.as_written)
+            language = understand(tidy(query.report), as_written=query.as_written)
+            reading, searched = read_for_search(language.text, whole=query.as_written)
             words = self._words(reading.report, searched, mode, query)
             site = plan_site(reading, query, self._sites)
         return SearchPlan(
@@ -123,18 +126,20 @@ class Planner:
             words=words,
             unlike=self._unlike(query) if query.unlike else None,
             image=image,
+            language=language,
             site=site,
             where=filter_of(query, site),
             fusion=self.fusion,
             calibrated=self.calibration is not None,
             uncalibrated_because=self._use.why_not,
             closeness=self.closeness(mode) if is_plain(query, image) else None,
-            notices=(*_of_site(site), *self._use.notices),
+            notices=(*_of_site(site), *_of_language(language), *self._use.notices),
         )
 
     def without_drawings(self, plan: SearchPlan) -> SearchPlan:
         """The same search by the report's text alone."""
-        reading, searched = read_for_search(plan.query.report, whole=plan.query.as_written)
+        text = plan.language.text if plan.language else plan.query.report
+        reading, searched = read_for_search(text, whole=plan.query.as_written)
         words = self._words(reading.report, searched, SearchMode.TEXT, plan.query)
         closeness = self.closeness(SearchMode.TEXT) if is_plain(plan.query, plan.image) else None
         return replace(plan, mode=SearchMode.TEXT, words=words, closeness=closeness)
@@ -218,6 +223,19 @@ def _of_site(site: SitePlan | None) -> tuple[str, ...]:
     return (
         f"This archive has no pictures of the site {site.name}. All its sites were searched: the "
         "cases below are of other sites, and may mislead.",
+    )
+
+
+def _of_language(language: Understanding | None) -> tuple[str, ...]:
+    """That a report is not understood, and why."""
+    if language is None or language.is_understood:
+        return ()
+    unknown = f"{len(language.unknown)} of {language.words} words are unknown"
+    if not language.language:
+        return (f"This report is hardly understood: {unknown}. The cases below may mislead.",)
+    return (
+        f"This report seems to be in {language.language}, and English alone is understood: "
+        f"{unknown}. The cases below may mislead.",
     )
 
 

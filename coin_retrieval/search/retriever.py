@@ -32,8 +32,11 @@ from coin_retrieval.ranking.standing import standing_of
 from coin_retrieval.ranking.whitening import whitening_of_store
 from coin_retrieval.search.closeness import (
     NOT_MEASURED,
+    Because,
     Closeness,
+    Reason,
     ReportJudge,
+    Verdict,
     judged,
     report_threshold,
 )
@@ -262,7 +265,11 @@ class Retriever:
         if plan.words is None:
             return judged(support.score, plan.closeness) if support else NOT_MEASURED
         with watch.stage("encode"):
-            return self.reports.judge(plan.words, plan.site)
+            verdict = self.reports.judge(plan.words, plan.site)
+        if plan.language is None or plan.language.is_understood:
+            return verdict
+        unknown = Reason(Because.WORDS_UNKNOWN, plan.language.language)
+        return replace(verdict, verdict=Verdict.NO, reasons=(unknown, *verdict.reasons))
 
     def _require_own(self, plan: SearchPlan) -> None:
         drawn_by = plan.generator

@@ -36,6 +36,11 @@ def test_a_report_is_answered_with_prototypes_and_all_cases_that_were_asked_for(
         "left_out": [],
         "unread": [],
         "dropped_text": "",
+        "corrections": [],
+        "offers": [],
+        "language": "",
+        "words": 8,
+        "unknown": [],
         "site": None,
     }
     assert [p["seed"] for p in answer["prototypes"]] == [0, 1]
