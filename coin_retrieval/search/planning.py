@@ -22,7 +22,7 @@ from coin_retrieval.search.closeness import report_threshold
 from coin_retrieval.search.language.understanding import Understanding, understand
 from coin_retrieval.search.plan import ArchiveIdentity, DrawingPlan, SearchPlan, WordsPlan
 from coin_retrieval.search.query import Query
-from coin_retrieval.search.site import SITE, SitePlan, filter_of, plan_site
+from coin_retrieval.search.site import SITE, filter_of, plan_site
 from coin_retrieval.types import Report, RgbImage, SearchMode
 
 
@@ -133,7 +133,7 @@ class Planner:
             calibrated=self.calibration is not None,
             uncalibrated_because=self._use.why_not,
             closeness=self.closeness(mode) if is_plain(query, image) else None,
-            notices=(*_of_site(site), *_of_language(language), *self._use.notices),
+            notices=(*_of_language(language), *self._use.notices),
         )
 
     def without_drawings(self, plan: SearchPlan) -> SearchPlan:
@@ -216,26 +216,16 @@ class Planner:
         )
 
 
-def _of_site(site: SitePlan | None) -> tuple[str, ...]:
-    """What must be told first: that the archive has nothing of the report's site."""
-    if site is None or not site.lacking:
-        return ()
-    return (
-        f"This archive has no pictures of the site {site.name}. All its sites were searched: the "
-        "cases below are of other sites, and may mislead.",
-    )
-
-
 def _of_language(language: Understanding | None) -> tuple[str, ...]:
     """That a report is not understood, and why."""
     if language is None or language.is_understood:
         return ()
     unknown = f"{len(language.unknown)} of {language.words} words are unknown"
     if not language.language:
-        return (f"This report is hardly understood: {unknown}. The cases below may mislead.",)
+        return (f"This report is hardly understood: {unknown}",)
     return (
         f"This report seems to be in {language.language}, and English alone is understood: "
-        f"{unknown}. The cases below may mislead.",
+        f"{unknown}",
     )
 
 

@@ -106,7 +106,8 @@ def test_only_the_reports_site_is_found(retriever: Retriever) -> None:
     assert {found.case.site for found in result.cases} == {"urine"}
 
 
-def test_a_lacking_site_is_the_first_notice_of_an_answer(retriever: Retriever) -> None:
+def test_where_a_site_is_lacking_all_sites_are_found(retriever: Retriever) -> None:
     result = retriever.search(Query(report="Parotid FNA: cells.", mode=SearchMode.TEXT, k=50))
-    assert "no pictures of the site salivary gland" in result.notices[0]
+    assert result.plan.site
+    assert result.plan.site.lacking
     assert len({found.case.site for found in result.cases}) > 1

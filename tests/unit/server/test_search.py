@@ -39,7 +39,7 @@ def test_a_report_is_answered_with_prototypes_and_all_cases_that_were_asked_for(
         "corrections": [],
         "offers": [],
         "language": "",
-        "words": 8,
+        "words": 10,
         "unknown": [],
         "site": None,
     }
