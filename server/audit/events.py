@@ -50,7 +50,7 @@ def of_search(answer: SearchAnswer) -> Event:
         plan=answer.plan.digest,
         mode=answer.query.mode,
         cases=tuple(case.case_id for case in answer.cases),
-        close=support.close if support else None,
+        close={"yes": True, "no": False}.get(answer.closeness.verdict),
         score=support.score if support else None,
         drawn=bool(answer.prototypes),
         timings_ms=tuple(answer.timings_ms.items()),

@@ -105,11 +105,12 @@ def _card(answer: SearchAnswer, page: str) -> Card:
     support = answer.support
     if not answer.cases or support is None:
         summary = "No similar reference case was found"
-    elif support.close is False:
+    elif answer.closeness.verdict == "no":
         summary = "No reference case is close to what the report describes"
     else:
         summary = f"{len(answer.cases)} similar reference cases"
-    said = [] if support is None else [support.closeness, *_shares(support), support.caution]
+    said = [answer.closeness.words]
+    said += [] if support is None else [*_shares(support), support.caution]
     return Card(
         uuid=str(uuid.uuid4()),
         summary=summary,
