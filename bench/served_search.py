@@ -42,7 +42,7 @@ def main() -> None:
     options.add_argument("--processes", type=int, default=20)
     asked = options.parse_args()
     server = subprocess.Popen(  # noqa: S603 - our own
-        command("server.cli", asked.archive, "--port", "0"), stderr=subprocess.PIPE, text=True
+        command("server.cli.main", asked.archive, "--port", "0"), stderr=subprocess.PIPE, text=True
     )
     try:
         lines = iter(server.stderr.readline, "") if server.stderr else iter(())

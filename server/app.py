@@ -17,7 +17,6 @@ from server.access.settings import AccessSettings
 from server.archive_view import ArchiveSummary
 from server.audit.chain import AuditLog
 from server.cds.clients import CdsClients
-from server.error_answers import answer_errors
 from server.layers.access import Access
 from server.layers.audit_trail import AuditTrail
 from server.layers.body_cap import BodyCap
@@ -30,7 +29,6 @@ from server.limits import ServerLimits
 from server.loading import Loading
 from server.metrics import Metrics
 from server.queues import Queues
-from server.refusals import describe_refusals
 from server.routes import (
     archive,
     cases,
@@ -45,6 +43,8 @@ from server.routes import (
     stream,
 )
 from server.services import Services
+from server.wire.error_answers import answer_errors
+from server.wire.refusals import describe_refusals
 
 log = logging.getLogger("coin.server")
 FLUSH_S = 1.0

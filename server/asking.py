@@ -15,8 +15,8 @@ from coin_retrieval.search.plan import SearchPlan
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from server.access.principals import LOCAL, principal_of
-from server.schemas import search_answer
 from server.services import Services
+from server.wire.schemas import search_answer
 
 
 def caller_of(request: Request) -> str:

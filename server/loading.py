@@ -16,8 +16,8 @@ from coin_retrieval.factory import open_archive
 from coin_retrieval.limits import MAX_SEED
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
-from server.errors import NotReadyError, kind_of
 from server.leases import Leased
+from server.wire.errors import NotReadyError, kind_of
 
 log = logging.getLogger("coin.server")
 

@@ -13,8 +13,8 @@ from anyio.to_thread import run_sync
 from fastapi import Request
 
 from coin_retrieval.progress import Progress, silent
-from server.errors import BusyError, ClientGoneError, TooLateError
 from server.limits import ServerLimits
+from server.wire.errors import BusyError, ClientGoneError, TooLateError
 
 Answer = TypeVar("Answer")
 

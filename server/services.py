@@ -13,11 +13,11 @@ from server.access.accounts import Accounts
 from server.archive_view import ArchiveSummary
 from server.audit.chain import AuditLog
 from server.cds.clients import CdsClients
-from server.errors import MediaTypeError
 from server.limits import ServerLimits
 from server.loading import Loading
 from server.metrics import Metrics
 from server.queues import Queues
+from server.wire.errors import MediaTypeError
 
 FHIR_JSON = "application/fhir+json"
 

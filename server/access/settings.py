@@ -8,7 +8,7 @@ from typing import Any, Self
 from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
 
 from coin_retrieval.config import Settings
-from server.options import with_options
+from server.http.options import with_options
 
 
 class AccessSettings(Settings):

@@ -16,7 +16,7 @@ from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, TypeAdapter, Vali
 
 from coin_retrieval.errors import ServerError, SettingsError
 from server.access.principals import Principal, Role
-from server.errors import UnauthenticatedError
+from server.wire.errors import UnauthenticatedError
 
 ALGORITHMS = ("ES384", "RS384", "ES256", "RS256")
 _REQUIRED = ("iss", "aud", "exp", "iat", "jti")

@@ -11,9 +11,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from coin_retrieval.errors import CoinError
 from server.access.accounts import Accounts
 from server.access.principals import LOCAL, Principal, Role
-from server.errors import ForbiddenError, RequestError, TooOftenError, UnauthenticatedError, kind_of
 from server.layers.request_log import note
-from server.problems import ProblemResponse, problem_of
+from server.wire.errors import (
+    ForbiddenError,
+    RequestError,
+    TooOftenError,
+    UnauthenticatedError,
+    kind_of,
+)
+from server.wire.problems import ProblemResponse, problem_of
 
 COOKIE = "coin_session"
 CSRF_HEADER = "x-csrf-token"

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from server.audit.chain import AuditLog
 from server.audit.events import told
 from server.layers.request_log import note, request_id, route_of
-from server.problems import ProblemResponse, problem
+from server.wire.problems import ProblemResponse, problem
 
 log = logging.getLogger("coin.server")
 

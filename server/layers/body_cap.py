@@ -10,10 +10,10 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.errors import BodySizeError, BusyError, RequestError, kind_of
 from server.layers.request_log import note
 from server.limits import ServerLimits
-from server.problems import ProblemResponse, problem_of
+from server.wire.errors import BodySizeError, BusyError, RequestError, kind_of
+from server.wire.problems import ProblemResponse, problem_of
 
 _LARGE = ("multipart/form-data", "application/fhir+json")
 """They carry pictures and attached documents."""

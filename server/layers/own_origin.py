@@ -12,10 +12,10 @@ from collections.abc import Collection
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.errors import ForeignRequestError, kind_of
 from server.layers.cds_origins import ALLOWED
 from server.layers.request_log import note
-from server.problems import ProblemResponse, problem_of
+from server.wire.errors import ForeignRequestError, kind_of
+from server.wire.problems import ProblemResponse, problem_of
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _PROBES = frozenset({"/healthz", "/readyz"})

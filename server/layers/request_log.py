@@ -14,7 +14,7 @@ import uuid
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.metrics import Metrics
-from server.problems import ProblemResponse, problem
+from server.wire.problems import ProblemResponse, problem
 
 log = logging.getLogger("coin.server")
 

@@ -7,8 +7,8 @@ from functools import partial
 from fastapi import APIRouter, Request
 
 from coin_retrieval.presenting.views import ArchiveView
-from server.refusals import refusals
 from server.services import RetrieverHere, ServicesHere
+from server.wire.refusals import refusals
 
 router = APIRouter(prefix="/v1", tags=["archive"])
 

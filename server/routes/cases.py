@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request
 from coin_retrieval.archive import Archive
 from coin_retrieval.presenting.views import CaseView
 from server.audit.events import Event, tell
-from server.refusals import refusals
-from server.schemas import case_view
 from server.services import RetrieverHere, ServicesHere
+from server.wire.refusals import refusals
+from server.wire.schemas import case_view
 
 router = APIRouter(prefix="/v1", tags=["archive"])
 

@@ -15,9 +15,9 @@ from server.access.principals import LOCAL
 from server.asking import Asked
 from server.audit.events import of_search, tell
 from server.cds.models import SERVICE, Card, Cards, Feedback, HookRequest, Link, Services, Source
-from server.errors import UnauthenticatedError
-from server.refusals import refusals
 from server.services import RetrieverHere, ServicesHere, json_only
+from server.wire.errors import UnauthenticatedError
+from server.wire.refusals import refusals
 
 router = APIRouter(prefix="/cds-services", tags=["cds-hooks"])
 

@@ -12,8 +12,8 @@ from coin_retrieval.reports.fhir import FhirReading, read_diagnostic_report
 from coin_retrieval.search.query import Query as Question
 from server.asking import Asked
 from server.audit.events import of_search, tell
-from server.refusals import refusals
 from server.services import FHIR_JSON, RetrieverHere, ServicesHere, fhir_only
+from server.wire.refusals import refusals
 
 router = APIRouter(prefix="/v1", tags=["search"])
 

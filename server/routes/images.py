@@ -20,9 +20,9 @@ from coin_retrieval.images import (
 from coin_retrieval.types import ImageId, ImageRecord
 from server.audit.events import Event, tell
 from server.limits import MAX_SIZE_PX
-from server.pictures import ServedPicture, quoted, tags_known
-from server.refusals import refusals
 from server.services import RetrieverHere, ServicesHere
+from server.wire.pictures import ServedPicture, quoted, tags_known
+from server.wire.refusals import refusals
 
 router = APIRouter(prefix="/v1", tags=["archive"])
 

@@ -13,10 +13,10 @@ from coin_retrieval.prototypes.prototype import Drawing
 from coin_retrieval.prototypes.shared import drawing_for
 from coin_retrieval.search.retriever import Retriever
 from server.asking import caller_of
-from server.pictures import ServedPicture, quoted, tags_known
-from server.refusals import refusals
-from server.schemas import GenerateRequest, generate_answer
 from server.services import RetrieverHere, ServicesHere, json_only
+from server.wire.pictures import ServedPicture, quoted, tags_known
+from server.wire.refusals import refusals
+from server.wire.schemas import GenerateRequest, generate_answer
 
 router = APIRouter(prefix="/v1", tags=["prototypes"])
 

@@ -10,9 +10,9 @@ from coin_retrieval.presenting.answer import SearchAnswer
 from coin_retrieval.search.query import Query
 from server.asking import Asked
 from server.audit.events import of_search, tell
-from server.questions import PictureQuery
-from server.refusals import refusals
 from server.services import RetrieverHere, ServicesHere, form_only, json_only
+from server.wire.questions import PictureQuery
+from server.wire.refusals import refusals
 
 router = APIRouter(prefix="/v1", tags=["search"])
 

@@ -15,10 +15,10 @@ from server.access.accounts import Accounts
 from server.access.login import BEGUN_FOR_S
 from server.access.principals import LOCAL, Principal
 from server.access.sessions import Session
-from server.errors import ForbiddenError, TooOftenError, UnauthenticatedError
 from server.layers.access import COOKIE, CSRF_HEADER, session_cookie
-from server.refusals import refusals
 from server.services import ServicesHere, json_only
+from server.wire.errors import ForbiddenError, TooOftenError, UnauthenticatedError
+from server.wire.refusals import refusals
 
 router = APIRouter(prefix="/v1/session", tags=["session"])
 

@@ -23,9 +23,9 @@ from coin_retrieval.types import SearchMode
 from server.asking import Asked
 from server.audit.events import of_search, tell
 from server.layers.audit_trail import write_down
-from server.problems import problem_of
-from server.refusals import refusals
 from server.services import RetrieverHere, ServicesHere, json_only
+from server.wire.problems import problem_of
+from server.wire.refusals import refusals
 
 router = APIRouter(prefix="/v1", tags=["search"])
 log = logging.getLogger("coin.server")

@@ -38,7 +38,7 @@ class Server:
         self._listening = threading.Event()
         self.address = ""
         self._process = subprocess.Popen(
-            command("server.cli", str(archive), "--port", "0", *options),
+            command("server.cli.main", str(archive), "--port", "0", *options),
             env=environment(cache),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -191,7 +191,7 @@ def test_a_server_that_is_told_to_stop_while_it_loads_ends_well(served_files: An
 def refused(cache: Path, *arguments: str) -> str:
     """What coin-serve prints when it refuses to start."""
     done = subprocess.run(
-        command("server.cli", *arguments),
+        command("server.cli.main", *arguments),
         env=environment(cache),
         capture_output=True,
         text=True,

@@ -6,7 +6,7 @@ import pytest
 
 from coin_retrieval.console.environment import read_environment
 from coin_retrieval.errors import SettingsError
-from server.cli import ServeEnvironment
+from server.cli.main import ServeEnvironment
 from server.limits import ServerLimits
 
 

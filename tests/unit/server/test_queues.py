@@ -11,9 +11,9 @@ import anyio.to_thread
 import pytest
 from fastapi import Request
 
-from server.errors import BusyError, ClientGoneError
 from server.limits import ServerLimits
 from server.queues import Queue, Queues
+from server.wire.errors import BusyError, ClientGoneError
 
 PATIENCE_S = 20
 

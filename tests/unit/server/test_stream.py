@@ -20,7 +20,7 @@ from coin_retrieval.prototypes.shared import SharedPrototyper
 from coin_retrieval.search.retriever import Retriever
 from server.app import create_app
 from server.audit.chain import AuditLog, audit_files, records
-from server.serving import listen
+from server.http.serving import listen
 
 MakeRetriever = Callable[[Path, Prototyper | None], Retriever]
 

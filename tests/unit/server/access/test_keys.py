@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from coin_retrieval.errors import InputError, NotFoundError, SettingsError
 from server.access.keys import KeyFile
 from server.access.principals import Principal, Role
-from server.cli import app
+from server.cli.main import app
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from server.access.settings import AccessSettings
 from server.app import create_app
 from server.audit.chain import AuditLog, audit_files, read_key, records
 from server.audit.verify import verify
-from server.cli import app as command
-from server.logs import JsonLines
+from server.cli.main import app as command
+from server.http.logs import JsonLines
 
 MakeRetriever = Callable[[Path, Prototyper | None], Retriever]
 QUESTION = {"report": REPORT, "mode": "text", "k": 2}

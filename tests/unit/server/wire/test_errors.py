@@ -8,8 +8,8 @@ import math
 import pytest
 
 from coin_retrieval import errors as coin
-from server.errors import BodySizeError, RequestError, kind_of, status_of
-from server.problems import problem_of, shown
+from server.wire.errors import BodySizeError, RequestError, kind_of, status_of
+from server.wire.problems import problem_of, shown
 
 
 def every(kind: type[coin.CoinError]) -> list[type[coin.CoinError]]:

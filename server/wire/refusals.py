@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from coin_retrieval.presenting.views import Problem
-from server.problems import MEDIA_TYPE
+from server.wire.problems import MEDIA_TYPE
 
 _WHY = {
     400: "malformed, or a value out of range",

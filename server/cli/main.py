@@ -15,11 +15,11 @@ from coin_retrieval.console.errors import CoinGroup, run, show_error
 from coin_retrieval.errors import CoinError
 from coin_retrieval.setting_forms import ENCODER_FORMS, GENERATOR_FORMS
 from server.access.settings import AccessSettings
-from server.audit_cli import KEY_NAME, audit_app
-from server.keys_cli import keys_app
+from server.cli.audit import KEY_NAME, audit_app
+from server.cli.keys import keys_app
+from server.http.logs import LogFormat
+from server.http.network import NetworkSettings
 from server.limits import ServerLimits
-from server.logs import LogFormat
-from server.network import NetworkSettings
 
 if TYPE_CHECKING:
     from coin_retrieval.search.retriever import Retriever
@@ -166,7 +166,7 @@ def serve(
 
     from server.audit.chain import AuditLog, read_key
     from server.cds.clients import read_clients
-    from server.serving import serve_until_stopped
+    from server.http.serving import serve_until_stopped
 
     limits, log = environment.limits, None
     cds = None if cds_clients is None else read_clients(cds_clients)

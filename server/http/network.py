@@ -10,8 +10,8 @@ from pydantic import Field
 
 from coin_retrieval.config import Settings
 from coin_retrieval.errors import SettingsError
+from server.http.options import with_options
 from server.layers.own_origin import LOOPBACK
-from server.options import with_options
 
 
 class NetworkSettings(Settings):

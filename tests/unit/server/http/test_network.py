@@ -6,7 +6,7 @@ import pytest
 
 from coin_retrieval.errors import SettingsError
 from server.access.settings import AccessSettings
-from server.network import NetworkSettings
+from server.http.network import NetworkSettings
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])

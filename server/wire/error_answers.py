@@ -9,10 +9,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from coin_retrieval.errors import CoinError
-from server.errors import RequestError, kind_of, status_of
 from server.layers.body_cap import BodySignal
 from server.layers.request_log import note
-from server.problems import ProblemResponse, problem, problem_of
+from server.wire.errors import RequestError, kind_of, status_of
+from server.wire.problems import ProblemResponse, problem, problem_of
 
 _HTTP_KINDS = {
     400: ("malformed", "send well-formed JSON, or multipart form data, as /docs shows"),

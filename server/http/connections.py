@@ -15,7 +15,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.limits import ServerLimits
-from server.problems import MEDIA_TYPE, problem
+from server.wire.problems import MEDIA_TYPE, problem
 
 if TYPE_CHECKING:
     from uvicorn.config import Config

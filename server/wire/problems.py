@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from coin_retrieval import errors as coin
 from coin_retrieval.errors import CoinError
-from server.errors import kind_of, status_of
+from server.wire.errors import kind_of, status_of
 
 MEDIA_TYPE = "application/problem+json"
 SHOWN_CHARACTERS = 120

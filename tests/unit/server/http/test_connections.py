@@ -13,9 +13,9 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from server.connections import bounded
+from server.http.connections import bounded
+from server.http.serving import listen
 from server.limits import ServerLimits
-from server.serving import listen
 
 PATIENCE_S = 20
 LIMITS = ServerLimits(connections=4, headers_s=0.3, body_s=0.6, unread_s=0.3)

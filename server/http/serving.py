@@ -15,10 +15,10 @@ from server.access.settings import AccessSettings
 from server.app import create_app
 from server.audit.chain import AuditLog
 from server.cds.clients import CdsClients
-from server.connections import bounded
+from server.http.connections import bounded
+from server.http.logs import LogFormat, log_to_stderr
+from server.http.network import NetworkSettings
 from server.limits import ServerLimits
-from server.logs import LogFormat, log_to_stderr
-from server.network import NetworkSettings
 
 KEEP_ALIVE_S = 30
 BACKLOG = 512

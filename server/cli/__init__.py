@@ -1,0 +1,1 @@
+"""``coin-serve``: options in, a running server out."""

@@ -1,0 +1,1 @@
+"""Sockets, connections, names, and the server around the application."""
