@@ -11,12 +11,17 @@ export function showReading(query, again) {
 }
 
 function showParts(query) {
-  const whole = !query.left_out.length && !query.unread.length;
+  const { corrections, offers } = query;
+  const whole = ![query.left_out, query.unread, corrections, offers].some((list) => list.length);
   $("reading").hidden = whole;
   if (whole) return;
   $("reading-text").replaceChildren(...parts(query));
   $("reading-reasons").replaceChildren(...query.left_out.map((part) =>
     el("li", {}, el("q", {}, part.text), ` ${part.why}${part.cue && part.cue !== part.text ? ` (“${part.cue}”)` : ""}`)));
+  $("reading-why").hidden = !query.left_out.length;
+  $("reading-spelling").replaceChildren(
+    ...corrections.map((one) => el("li", {}, "Read as ", el("b", {}, one.text), `: ${one.written}`)),
+    ...offers.map((one) => el("li", {}, "Not changed: ", el("b", {}, one.text), `; ${one.meant.join(" or ")} may be meant`)));
   $("reading-unread").hidden = !query.unread.length;
 }
 
