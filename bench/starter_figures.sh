@@ -53,7 +53,21 @@ for seed in 0 1000 2000; do
         --seed "$seed" --out "$OUT/retrieval-red-seed$seed"
 done
 step vision "$RUN/coin" evaluate retrieval "$OUT/vision-blood" --modes image,prototype --out "$OUT/vision"
-step close-match "$RUN/coin" evaluate close-match "$OUT/val-blood" --out "$OUT/close-match"
+# Closeness: blood only, and an archive of many sites; each label and site taken out and asked for
+step archive-mixed "$RUN/coin-index" build "$OUT/val-mixed" "$BLOOD" "$RED" "$CERVIX" "$FIELDS" \
+    "$DATA/sites/cases.csv" --where split=val
+for part in blood mixed; do
+    step "close-match-$part" "$RUN/coin" evaluate close-match "$OUT/val-$part" \
+        --leave-one-label-out --out "$OUT/close-match-$part"
+    step "close-match-$part-pictures" "$RUN/coin" evaluate close-match "$OUT/val-$part" \
+        --leave-one-label-out --mode image --out "$OUT/close-match-$part-pictures"
+done
+
+# Reports that try the program; defaults that must lose neither at home nor away
+step trying "$RUN/python" bench/trying.py "$OUT/val-mixed" --out "$OUT/trying"
+away=neutrophil,lymphocyte,monocyte,eosinophil
+step travel "$RUN/python" bench/travel.py "$OUT/val-blood" "$OUT/val-cervix" "$OUT/val-away:$away" \
+    "$OUT/val-away-wide:$away" --out "$OUT/travel"
 
 # Pictures: as many as the real ones, of the same findings; beside them, those of an untrained network
 step untrained "$RUN/python" bench/untrained.py "$OUT/untrained"

@@ -193,7 +193,7 @@ class FusionSettings(Settings):
     """
 
     method: FusionMethod = "mean"
-    text_weight: float = Field(default=0.8, ge=0, le=1)
+    text_weight: float = Field(default=0.7, ge=0, le=1)
     image_weight: float = Field(default=0.5, ge=0, le=1)
     means: ModalityMeans | None = None
     centring: bool = False
