@@ -176,8 +176,8 @@ class FusionSettings(Settings):
     """How a report's embedding, its prototypes', a picture and marked cases become one query.
 
     ``text_weight`` is the text's share in fused mode; the prototypes divide the rest evenly.
-    ``image_weight`` is a picture's share where a report is given with it. The default leans on the
-    text, because a weak generator loses to it (docs/results.md).
+    ``image_weight`` is a picture's share where a report is given with it. The default is
+    one that loses neither at home nor in another laboratory (docs/results.md).
 
     ``method`` ``mean`` searches once with the weighted mean vector; ``rrf`` searches with every
     vector and merges the rankings; ``max`` searches with the text beside each prototype, and a
@@ -193,7 +193,7 @@ class FusionSettings(Settings):
     """
 
     method: FusionMethod = "mean"
-    text_weight: float = Field(default=0.7, ge=0, le=1)
+    text_weight: float = Field(default=0.6, ge=0, le=1)
     image_weight: float = Field(default=0.5, ge=0, le=1)
     means: ModalityMeans | None = None
     centring: bool = False
