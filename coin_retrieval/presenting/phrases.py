@@ -30,6 +30,7 @@ STANDING_KEY = (
     "Closer than: so many of this archive’s own neighbouring pictures are less alike than the case "
     "is to what was asked."
 )
+_LEAST = 0.005
 RIVALS_TITLE = "Looks alike, but may be something else"
 NO_DIAGNOSIS = "no diagnosis given"
 
@@ -88,8 +89,11 @@ def near_words(case: CaseAnswer) -> str:
 
 def standing_words(case: CaseAnswer) -> str:
     """The same as a sentence."""
-    near = near_words(case)
-    return near if case.standing is None else f"closer than {near} of neighbours here"
+    if case.standing is None:
+        return near_words(case)
+    if case.standing < _LEAST:
+        return "farther than neighbours here"
+    return f"closer than {near_words(case)} of neighbours here"
 
 
 def refused_words(prototype: PrototypeAnswer) -> str:

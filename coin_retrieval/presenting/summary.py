@@ -13,7 +13,6 @@ from coin_retrieval.presenting.phrases import (
     one_label_words,
     percent,
     scope_words,
-    site_words,
 )
 
 if TYPE_CHECKING:
@@ -72,9 +71,11 @@ _REASONS = {
 
 def _sentences(result: SearchResult) -> Iterator[tuple[Level, str]]:
     site, closeness = result.plan.site, result.closeness
-    because = closeness.reasons[0].because.value
-    if site is not None and site.lacking and because != "site lacking":
-        yield "warning", site_words(site)
+    notices = list(result.notices)
+    if site is not None and site.lacking:
+        told = notices.pop(0)  # the plan tells it first; closeness says it, too, where it knows
+        if closeness.reasons[0].because.value != "site lacking":
+            yield "warning", told
     if closeness.close is False:
         yield "warning", closeness_words(closeness)
     support = result.support
@@ -92,8 +93,8 @@ def _sentences(result: SearchResult) -> Iterator[tuple[Level, str]]:
             f"{count} of {counted(len(result.verdicts), 'drawing')} show something else "
             f"({', '.join(refused)}) and do not count.",
         )
-    for notice in result.notices:
-        yield "note", f"{notice[0].upper()}{notice[1:]}."
+    for notice in notices:
+        yield "note", f"{notice[0].upper()}{notice[1:].removesuffix('.')}."
     if closeness.close is not False:
         yield "detail", closeness_words(closeness)
     yield "detail", scope_words(result.scope, exact=result.exact)
@@ -108,9 +109,11 @@ def lead_words(support: Support) -> str:
             else "No real case is among the nearest: drawn pictures are no evidence."
         )
     first = support.shares[0]
+    told_apart = support.unit == "case" and support.counted != support.nearest
+    noun = "independent case" if told_apart else support.unit
     return (
         f"{first.diagnosis or 'No diagnosis is given'} in {first.count} of "
-        f"{counted(support.counted, support.unit)} ({percent(first.share)}, 95 % interval "
+        f"{counted(support.counted, noun)} ({percent(first.share)}, 95 % interval "
         f"{percent(first.low)} to {percent(first.high)})."
     )
 

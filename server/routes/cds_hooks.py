@@ -109,12 +109,13 @@ def _card(answer: SearchAnswer, page: str) -> Card:
         summary = "No reference case is close to what the report describes"
     else:
         summary = f"{len(answer.cases)} similar reference cases"
-    said = [answer.closeness.words]
-    said += [] if support is None else [*_shares(support), support.caution]
+    said = [sentence.text for sentence in answer.summary]
+    if support is not None:
+        said += [*_shares(support), support.caution]
     return Card(
         uuid=str(uuid.uuid4()),
         summary=summary,
-        detail="\n".join([*said, *answer.notices]),
+        detail="\n".join(said),
         source=Source(label="COIN Retrieval: reference and decision support, not a diagnosis"),
         links=(Link(label="Search the reference cases", url=page),),
     )

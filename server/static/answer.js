@@ -3,6 +3,7 @@
 import { $, counted, el, percent } from "./dom.js";
 
 const PLACES = 4;
+const LEAST = 0.005;
 
 export function showSummary(sentences) {
   const of = (...levels) => sentences
@@ -16,7 +17,8 @@ export function nearness({ standing, similarity }) {
   const share = standing ?? Math.max(0, similarity);
   const fill = el("i");
   fill.style.width = `${share * 100}%`;
-  const text = standing === null ? `similarity ${similarity.toFixed(2)}` : `closer than ${percent(standing)}`;
+  const text = standing === null ? `similarity ${similarity.toFixed(2)}`
+    : standing < LEAST ? "farther than neighbours here" : `closer than ${percent(standing)}`;
   return el("div", {
     className: "similarity",
     title: standing === null

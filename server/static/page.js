@@ -282,7 +282,12 @@ function showAnswer(answer, asked) {
   const { query, prototypes, cases, timings_ms: timings } = answer;
   showReading(query, search);
   $("prototype-room").hidden = prototypes.length === 0;
-  $("prototype-list").replaceChildren(...prototypes.map(prototypeCard));
+  const refused = prototypes.filter(({ passed }) => passed === false);
+  $("prototype-list").replaceChildren(...prototypes.filter((one) => !refused.includes(one)).map(prototypeCard));
+  $("refused").hidden = refused.length === 0;
+  $("refused").open = refused.length === prototypes.length;
+  $("refused-title").textContent = `${counted(refused.length, "drawing")} that ${refused.length === 1 ? "shows" : "show"} something else: not counted`;
+  $("refused-list").replaceChildren(...refused.map(prototypeCard));
   const onlyReal = cases.every((found) => found.images.every((image) => image.origin === "real"));
   const noun = onlyReal ? "real case" : "archive case";
   $("cases-title").textContent = cases.length ? `Nearest ${noun}s` : "No cases";

@@ -186,38 +186,58 @@ def test_diagnoses_stand_with_their_n_and_interval_and_a_caution(page: Page) -> 
     assert rows
     assert all(" of 5 cases" in row and " to " in row for row in rows)
     expect(page.locator("#caution")).to_contain_text("not a diagnosis")
-    expect(page.locator("#closeness")).to_contain_text("not judged")
-    expect(page.locator("#no-match")).to_be_hidden()
+    expect(page.locator("#summary li").first).to_be_visible()
+    expect(page.locator("#details")).to_contain_text("search of")
 
 
-def test_no_close_match_is_a_warning_with_its_false_alarms(page: Page) -> None:
+def test_what_matters_most_stands_first_and_warns(page: Page) -> None:
+    search_report(page, mode="text")
+    page.evaluate(
+        "import('./static/answer.js').then(({ showSummary }) => showSummary(["
+        "{ level: 'warning', text: 'No close match. The archive may hold nothing like this.' },"
+        "{ level: 'note', text: 'NILM in 1 of 1 case.' },"
+        "{ level: 'detail', text: 'Exact search.' }]))"
+    )
+    expect(page.locator("#summary li")).to_have_count(2)
+    expect(page.locator("#summary li").first).to_have_class("warning")
+    expect(page.locator("#summary li").first).to_contain_text("No close match")
+    expect(page.locator("#details")).to_have_text("Exact search.")
+
+
+def test_nearest_cases_that_are_not_real_are_not_counted(page: Page) -> None:
     search_report(page, mode="text")
     page.evaluate(
         "import('./static/support.js').then(({ showSupport }) => showSupport({ close: false,"
-        " score: 0.2, threshold: 0.5, false_alarm_rate: 0.05, cases: 1, not_real: 2,"
-        " shares: [{ diagnosis: 'NILM', cases: 1, share: 1, low: 0.2, high: 1 }],"
-        " closeness: 'No close match. Score 0.200. Of queries, 5 % are told this too.',"
+        " counted: 1, unit: 'patient', nearest: 1, not_real: 2,"
+        " shares: [{ diagnosis: 'NILM', count: 1, share: 1, low: 0.2, high: 1 }],"
         " heading: '', caution: 'Not a diagnosis.' }))"
     )
-    expect(page.locator("#no-match-problem")).to_have_text("No close match.")
-    expect(page.locator("#no-match-detail")).to_contain_text("5 %")
     expect(page.locator("#support-title")).to_contain_text("none of them close")
+    expect(page.locator(".share .n")).to_have_text("1 of 1 patient")
     expect(page.locator("#share-key")).to_contain_text("2 nearest cases not real")
+
+
+def test_rivals_stand_side_by_side_and_open_larger(page: Page) -> None:
+    search_report(page, mode="text")
+    rivals = page.locator(".rival")
+    expect(rivals.first).to_contain_text("The others are compared with these")
+    assert rivals.count() > 1
+    rivals.last.locator(".picture").first.click()
+    expect(page.locator("#viewer")).to_be_visible()
 
 
 def test_marked_cases_are_searched_with_and_can_be_cleared(page: Page) -> None:
     search_report(page, mode="text")
     last = page.locator("#case-list li").last
     wanted = last.locator(".id").inner_text()
-    before = float(last.locator(".similarity").inner_text())
     last.locator(".mark.liked").click()
     page.locator("#case-list li").first.locator(".mark.disliked").click()
     expect(page.locator("#marks-text")).to_have_text("More like 1 case, not like 1 case")
     page.locator("#marks-search").click()
     expect(page.locator("#cases-facts")).to_contain_text("marks")
-    pressed = page.locator(".case:has(.mark.liked[aria-pressed=true])")
-    expect(pressed.locator(".id")).to_have_text(wanted)
-    assert float(pressed.locator(".similarity").inner_text()) > before
+    expect(page.locator("#own .id")).to_have_text(wanted)
+    expect(page.locator("#own")).to_contain_text("You marked it")
+    expect(page.locator("#case-list .id", has_text=wanted)).to_have_count(0)
     page.locator("#marks-clear").click()
     expect(page.locator("#marks")).to_be_hidden()
 

@@ -162,11 +162,15 @@ def test_text_mode_draws_nothing(archive: Path, cache: Path) -> None:
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_picture_of_the_archive_finds_its_own_case_first(archive: Path, pictures: Path) -> None:
+def test_a_picture_of_the_archive_is_told_so_and_its_case_does_not_count(
+    archive: Path, pictures: Path
+) -> None:
     found = answer("search", archive, "--image", pictures / "3.png", "-k", 2)
     assert found["query"]["mode"] == "image"
-    assert found["cases"][0]["case_id"] == "C"
-    assert found["cases"][0]["similarity"] == pytest.approx(1, abs=1e-3)
+    (own,) = found["own"]
+    assert (own["case"]["case_id"], own["because"]) == ("C", "picture")
+    assert own["case"]["similarity"] == pytest.approx(1, abs=1e-3)
+    assert "C" not in {case["case_id"] for case in found["cases"]}
     assert len(found["cases"]) == 2
 
 
@@ -179,7 +183,11 @@ def test_marks_exclusions_and_diversity_are_taken_from_the_command_line(archive:
         "--near-duplicates",
     )  # fmt: skip
     before, after = (
-        {case["case_id"]: case["similarity"] for case in found["cases"]} for found in (plain, moved)
+        {
+            case["case_id"]: case["similarity"]
+            for case in (*found["cases"], *(own["case"] for own in found["own"]))
+        }
+        for found in (plain, moved)
     )
     assert after["D"] - after["A"] > before["D"] - before["A"]
     assert moved["support"]["close"] is None
@@ -228,7 +236,7 @@ def test_the_site_of_the_report_is_searched_in_the_open(archive: Path) -> None:
 @pytest.mark.usefixtures("cache")
 def test_the_table_tells_what_a_reader_must_know(archive: Path) -> None:
     shown = coin("search", archive, "--report", REPORT, "--prototypes", 1).stdout
-    for part in ("similarity", "HSIL", "SYNTHETIC", "not a diagnosis", "total"):
+    for part in ("closer than", "HSIL", "SYNTHETIC", "not a diagnosis", "total"):
         assert part in shown
 
 
