@@ -132,8 +132,8 @@ def _values(cases: Iterable[CaseMatch]) -> dict[str, Counter[str]]:
     found: dict[str, Counter[str]] = {}
     for case in cases:
         image = case.matches[0].image
+        # a finding is the diagnosis in other words: that it differs tells nothing
         told = dict(image.attributes) | {name: getattr(case.case, name) for name in _OF_CASE}
-        told["finding"] = "" if image.finding == image.diagnosis else image.finding
         for attribute, value in told.items():
             if value and attribute not in _UNTELLING:
                 found.setdefault(attribute, Counter())[value] += 1

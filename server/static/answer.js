@@ -13,12 +13,13 @@ export function showSummary(sentences) {
   $("details").replaceChildren(...of("detail"));
 }
 
-export function nearness({ standing, similarity }) {
+export function nearness({ standing, similarity }, brief = false) {
   const share = standing ?? Math.max(0, similarity);
   const fill = el("i");
   fill.style.width = `${share * 100}%`;
   const text = standing === null ? `similarity ${similarity.toFixed(2)}`
-    : standing < LEAST ? "farther than neighbours here" : `closer than ${percent(standing)}`;
+    : brief ? percent(standing)
+      : standing < LEAST ? "farther than neighbours here" : `closer than ${percent(standing)}`;
   return el("div", {
     className: "similarity",
     title: standing === null

@@ -353,7 +353,7 @@ function smallCard(found, note) {
     }));
   button.addEventListener("click", () => viewCase(found, best));
   return el("li", { className: "small" }, button,
-    note ? el("p", { className: "hint" }, note) : nearness(found),
+    note ? el("p", { className: "hint" }, note) : nearness(found, true),
     note ? el("p", {}, title) : null,
     el("p", { className: "id" }, found.case_id));
 }
