@@ -13,6 +13,7 @@ from coin_retrieval.presenting.phrases import (
     one_label_words,
     percent,
     scope_words,
+    site_words,
 )
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def _sentences(result: SearchResult) -> Iterator[tuple[Level, str]]:
     site, closeness = result.plan.site, result.closeness
     notices = list(result.notices)
     if site is not None and site.lacking:
-        told = notices.pop(0)  # the plan tells it first; closeness says it, too, where it knows
+        # the plan tells it, where a report named the site; closeness does too, where it was judged
+        told = notices.pop(0) if notices and site.name in notices[0] else site_words(site)
         if closeness.reasons[0].because.value != "site lacking":
             yield "warning", told
     if closeness.close is False:
