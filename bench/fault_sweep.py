@@ -1,6 +1,6 @@
 """Every write fails once: does any leave an archive that is not whole?
 
-    python bench/fault_sweep.py [--every 1]
+    python bench/fault_sweep.py [--every 1] [--change rollback]
 
 For build, add, remove, purge, compact and rollback of a small archive, the n-th call that writes
 fails with ENOSPC or EIO, or the process is killed there, for every n. Then the archive must be the
@@ -32,7 +32,8 @@ Change = Callable[[Path], object]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="only every n-th call")
-    every = parser.parse_args().every
+    parser.add_argument("--change", help="only this change")
+    options = parser.parse_args()
     shim = os.environ.get("COIN_FAULT_SHIM")
     if shim is None:
         with tempfile.TemporaryDirectory() as folder:
@@ -48,14 +49,16 @@ def main() -> None:
             again = [sys.executable, *sys.argv]
             sys.exit(subprocess.run(again, env=environment, check=False).returncode)  # noqa: S603
     with tempfile.TemporaryDirectory() as folder:
-        sys.exit(_sweep(Path(folder), ctypes.CDLL(shim), every))
+        sys.exit(_sweep(Path(folder), ctypes.CDLL(shim), options.every, options.change))
 
 
-def _sweep(folder: Path, shim: ctypes.CDLL, every: int) -> int:
+def _sweep(folder: Path, shim: ctypes.CDLL, every: int, only: str | None) -> int:
     print(f"{'change':<10}{'calls':>7}{'tried':>7}{'before':>8}{'after':>7}{'told':>6}{'wrong':>7}")
     wrong_in_all = 0
     started = time.process_time()
     for name, base, change in _changes(folder):
+        if only not in (None, name):
+            continue
         before = _content(base) if base.exists() else None
         whole = folder / "whole"
         _copied(base, whole)

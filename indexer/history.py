@@ -40,6 +40,8 @@ def history(root: Path) -> list[KeptVersion]:
     current = layout.published().name
     kept = []
     for folder in sorted(version_folders(layout), reverse=True):
+        if int(folder.name) > int(current):
+            continue  # its builder died before it was published
         try:
             manifest = read_manifest(folder / MANIFEST)
         except ArchiveError:

@@ -473,6 +473,11 @@ class TestGoingBack:
         assert content(root) == latest
         sound(root)
 
+    def test_a_version_that_was_never_published_is_not_told(self, root: Path, cases: Path) -> None:
+        remove(root, ["c3"])
+        (root / "CURRENT").write_text("000001\n")
+        assert [kept.manifest.version for kept in history(root)] == ["000001"]
+
     def test_a_version_that_is_not_kept_is_refused(self, root: Path, cases: Path) -> None:
         with pytest.raises(NotFoundError, match="coin-index history"):
             rollback(root)
