@@ -150,10 +150,12 @@ def test_a_prototype_says_what_it_was_drawn_from(page: Page) -> None:
     expect(page.locator("#viewer-why")).to_be_hidden()
 
 
-def test_a_chosen_picture_finds_its_case_first(page: Page, tmp_path: Path) -> None:
+def test_a_picture_of_the_archive_is_told_so_and_its_case_stands_apart(page: Page, tmp_path: Path) -> None:
     choose_picture(page, tmp_path)
     search(page)
-    expect(page.locator(".case .id").first).to_have_text("C-3")
+    expect(page.locator("#own .id")).to_have_text("C-3")
+    expect(page.locator("#summary")).to_contain_text("neither listed nor counted")
+    expect(page.locator("#case-list .id", has_text="C-3")).to_have_count(0)
     expect(page.locator("#prototype-room")).to_be_hidden()
 
 
@@ -164,7 +166,7 @@ def test_a_found_picture_can_be_searched_with(page: Page) -> None:
     expect_pictures(page.locator("#viewer-picture"), 1)
     page.locator("#viewer-similar").click()
     expect(page.locator("#cases-facts")).to_contain_text("picture")
-    expect(page.locator(".case .id").first).to_have_text(found)
+    expect(page.locator("#own .id")).to_have_text(found)
 
 
 def test_the_keyboard_alone_searches(page: Page) -> None:
