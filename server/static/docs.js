@@ -63,8 +63,10 @@ function curl(method, path, content) {
   const address = `'${location.origin}${path}'`;
   if (method === "get") return `curl ${address}`;
   if (content["multipart/form-data"]) return `curl ${address} -F image=@cell.png -F k=10 -F 'where={"site": "cervix"}'`;
-  const body = JSON.stringify(example(content["application/json"].schema), null, 2);
-  return `curl ${address} -H 'Content-Type: application/json' -d '${body.replaceAll("'", "'\\''")}'`;
+  const [kind] = Object.keys(content);
+  if (!kind) return `curl -X ${method.toUpperCase()} ${address}`;
+  const body = JSON.stringify(example(content[kind].schema), null, 2);
+  return `curl ${address} -H 'Content-Type: ${kind}' -d '${body.replaceAll("'", "'\\''")}'`;
 }
 
 function endpoint(path, method, operation) {
