@@ -60,7 +60,7 @@ def closeness_words(closeness: Closeness) -> str:
 
 _REASONS = {
     "site lacking": "the archive has no picture of the site that the report names{named}",
-    "words unknown": "the report is not understood{named}; English in known words is",
+    "words unknown": "the report is not understood{named}; only English in known words is",
     "label lacking": "the report reads most like something that the archive does not hold{named}",
     "below threshold": "the archive may hold nothing like this",
     "above threshold": "the archive holds similar pictures",

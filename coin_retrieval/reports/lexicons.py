@@ -7,14 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coin_retrieval.errors import SettingsError
 from coin_retrieval.reports.words import PhraseBook
 
 FOLDER = Path(__file__).with_name("lexicon")
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 M = TypeVar("M", bound=BaseModel)
 Phrases = tuple[str, ...]
@@ -182,8 +180,12 @@ def load_yaml(path: Path, model: type[M]) -> M:
     Raises:
         SettingsError: the file cannot be read, is no YAML, or does not fit the model.
     """
+    # only where a report is read: a client of a server reads none
+    import yaml
+
     try:
-        return model.model_validate(yaml.load(path.read_bytes(), Loader=_Loader))  # noqa: S506
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        return model.model_validate(yaml.load(path.read_bytes(), Loader=loader))  # noqa: S506
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise SettingsError(
             f"{path.name} cannot be used ({error})",

@@ -52,7 +52,7 @@ def read_closely(text: str | bytes) -> Reading:
     tokens = tokenize(tidied)
     layout = lay_out(tidied, tokens)
     sections = layout.number(tokens)
-    parts = [layout.sections[n].part for n in sections] if layout.sections else []
+    parts = [layout.sections[n].part for n in sections]
     contexts = Contexts(tokens, sections)
     header = [part is SectionKind.HEADER for part in parts]
     aside = {

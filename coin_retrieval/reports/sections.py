@@ -67,6 +67,8 @@ class Layout:
 def lay_out(text: str, tokens: Sequence[Token]) -> Layout:
     """The sections of a tidied report, in order, and what is found and concluded."""
     sections = _split_bodies(text, _end_histories(text, _labelled(text, tokens)))
+    # a report that is nothing but a label says that
+    sections = sections or [Section(SectionKind.BODY, 0, len(text))]
     conclusions = [s for s in sections if s.part is SectionKind.CONCLUSION]
     findings = [s for s in sections if s.part is SectionKind.FINDINGS]
     # what is found stands before the conclusion; else after it, or in the comment

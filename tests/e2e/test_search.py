@@ -115,7 +115,9 @@ def answer(*arguments: object) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("cache")
 def test_the_json_answer_has_the_promised_shape(archive: Path) -> None:
-    found = answer("search", archive, "--report", REPORT, "--prototypes", 2, "--seed", 3)
+    found = answer(
+        "search", archive, "--report", REPORT, "--prototypes", 2, "--seed", 3, "--all-sites"
+    )
     assert found["query"]["report"] == REPORT
     assert (found["query"]["mode"], found["query"]["dropped_text"]) == ("fused", "")
     assert [p["seed"] for p in found["prototypes"]] == [3, 4]
@@ -176,9 +178,10 @@ def test_a_picture_of_the_archive_is_told_so_and_its_case_does_not_count(
 
 @pytest.mark.usefixtures("cache")
 def test_marks_exclusions_and_diversity_are_taken_from_the_command_line(archive: Path) -> None:
-    plain = answer("search", archive, "--report", REPORT, "--mode", "text")
+    asked = ("search", archive, "--report", REPORT, "--mode", "text", "--all-sites")
+    plain = answer(*asked)
     moved = answer(
-        "search", archive, "--report", REPORT, "--mode", "text", "--like", "D",
+        *asked, "--like", "D",
         "--unlike-case", "A", "--unlike", "pale squamous cells", "--diversity", 0.5,
         "--near-duplicates",
     )  # fmt: skip
@@ -197,7 +200,9 @@ def test_marks_exclusions_and_diversity_are_taken_from_the_command_line(archive:
 def test_liked_cases_alone_and_a_picture_with_a_report_are_searched_with(
     archive: Path, pictures: Path
 ) -> None:
-    assert answer("search", archive, "--like", "C")["cases"][0]["case_id"] == "C"
+    liked = answer("search", archive, "--like", "C")
+    assert [own["case"]["case_id"] for own in liked["own"]] == ["C"]
+    assert liked["cases"]
     both = answer(
         "search", archive, "--image", pictures / "3.png", "--report", REPORT, "--mode", "text"
     )

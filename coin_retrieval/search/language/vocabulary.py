@@ -14,11 +14,6 @@ from coin_retrieval.reports.lexicons import load_sites
 from coin_retrieval.reports.terminology import category_book
 from coin_retrieval.reports.words import fold
 from coin_retrieval.starter import minilm
-from coin_retrieval.wordings.captions import (
-    load_lexicon,
-    reports_from_elsewhere,
-    whole_reports,
-)
 
 WORD = re.compile(r"[^\W\d_]+")
 _TERM = 4
@@ -71,6 +66,13 @@ def _stems(key: str) -> Iterator[str]:
 
 
 def _of_wordings() -> Iterator[str]:
+    # only where a word is asked about: a client of a server reads no tables
+    from coin_retrieval.wordings.captions import (
+        load_lexicon,
+        reports_from_elsewhere,
+        whole_reports,
+    )
+
     texts = chain(
         chain.from_iterable(whole_reports().values()),
         reports_from_elsewhere(),

@@ -200,7 +200,7 @@ def test_more_folds_than_queries_are_refused_before_anything_is_drawn(
     coin: Coin, archive: Path, queries: Path, tmp_path: Path
 ) -> None:
     ran = coin(
-        "calibrate", archive, "--queries", queries, "--folds", 9, "--prototypes", 1, "--json"
+        "calibrate", archive, "--queries", queries, "--folds", 50, "--prototypes", 1, "--json"
     )
     assert ran.exit_code == 2
     assert "fewer --folds" in json.loads(ran.stdout)["error"]["remedy"]
