@@ -265,7 +265,9 @@ function showError({ problem, value, expected, remedy }) {
   const given = value === null || value === undefined ? "" : `Given: ${value}. `;
   $("error-problem").textContent = problem;
   $("error-detail").textContent = given + (expected ? `Expected: ${expected}.` : "");
-  $("error-remedy").textContent = remedy ? `What helps: ${remedy}.` : "";
+  // an option of the command line is a tick on this page
+  const helps = remedy?.replace(/ \(--[\w-]+\)/g, "");
+  $("error-remedy").textContent = helps ? `What helps: ${helps}.` : "";
   show("error");
   bringIntoView();
 }
