@@ -152,10 +152,10 @@ def _write(root: Path, images: int) -> None:
     from coin_retrieval.archive.publish import staging
     from coin_retrieval.types import CaseRecord, FileState, ImageId, ImageRecord
     from indexer.changing import changing, clean_up
-    from indexer.contents import EmbeddedContents
-    from indexer.journal import Journal
-    from indexer.new_segments import NewSegments
-    from indexer.version import VersionContent, publish_version
+    from indexer.embedding.contents import EmbeddedContents
+    from indexer.versions.journal import Journal
+    from indexer.versions.new_segments import NewSegments
+    from indexer.versions.version import VersionContent, publish_version
 
     settings, encoder = _settings(), _stub()
     random = np.random.default_rng(0)

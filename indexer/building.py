@@ -30,17 +30,17 @@ from coin_retrieval.types import ImageRecord
 from indexer import MAX_SKIPPED
 from indexer.cases_wanted import CasesWanted
 from indexer.changing import changing, clean_up
-from indexer.contents import EmbeddedContents
-from indexer.embedding import IndexedRow, RowEmbedder, SkippedRow
-from indexer.indexing import Indexed, Indexing
-from indexer.journal import Journal
+from indexer.embedding.contents import EmbeddedContents
+from indexer.embedding.embedding import IndexedRow, RowEmbedder, SkippedRow
+from indexer.embedding.indexing import Indexed, Indexing
+from indexer.embedding.pictures import PictureReader
+from indexer.embedding.skipped import skipped_line, skipped_still
 from indexer.losses import refuse_losses, refuse_skips
-from indexer.new_segments import NewSegments
-from indexer.pictures import PictureReader
 from indexer.rows import SourceRow, SourceRows
-from indexer.segments_before import ArchiveBefore, open_before, open_pools
-from indexer.skipped import skipped_line, skipped_still
-from indexer.version import VersionContent, portable, publish_version, write_lines
+from indexer.versions.journal import Journal
+from indexer.versions.new_segments import NewSegments
+from indexer.versions.segments_before import ArchiveBefore, open_before, open_pools
+from indexer.versions.version import VersionContent, portable, publish_version, write_lines
 
 _ROWS_AT_ONCE = 500
 

@@ -19,7 +19,7 @@ from coin_retrieval.archive.thumbnails import sweep_thumbnails
 from coin_retrieval.catalog.joined import JoinedCatalog
 from coin_retrieval.errors import ArchiveError, InputError
 from coin_retrieval.types import RowMask
-from indexer.segments_before import open_segment
+from indexer.versions.segments_before import open_segment
 
 _OWN = frozenset({"CURRENT", "versions", "segments", "thumbnails", "work", "lock", "runs"})
 

@@ -7,7 +7,7 @@ import time
 import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from coin_retrieval.setting_forms import CATALOG_FORMS, ENCODER_FORMS, STORE_FOR
 from indexer import MAX_SKIPPED, THREADS
 from indexer import add as add_to_archive
 from indexer import build as build_archive
+
+if TYPE_CHECKING:
+    from indexer.building import BuildReport
 
 app = typer.Typer(
     cls=CoinGroup,
@@ -110,10 +113,8 @@ def build(
     from coin_retrieval.console.bars import showing
     from coin_retrieval.console.environment import read_environment
     from coin_retrieval.console.inputs import parse_where
-    from coin_retrieval.console.session import print_json
     from coin_retrieval.named_settings import STARTER
     from indexer.sources.columns import parse_columns
-    from indexer.tables import report_object, show_report
 
     # a torn TIFF says so on every tag
     warnings.filterwarnings("ignore", module="PIL")
@@ -137,11 +138,7 @@ def build(
             rehash=rehash,
             on=on,
         )
-    elapsed_s = time.perf_counter() - started
-    if as_json:
-        print_json(report_object(report, archive, elapsed_s=elapsed_s))
-    else:
-        show_report(report, archive, elapsed_s=elapsed_s)
+    _show_built(report, archive, started=started, as_json=as_json)
 
 
 @app.command()
@@ -164,9 +161,7 @@ def add(
     """
     from coin_retrieval.console.bars import showing
     from coin_retrieval.console.inputs import parse_where
-    from coin_retrieval.console.session import print_json
     from indexer.sources.columns import parse_columns
-    from indexer.tables import report_object, show_report
 
     warnings.filterwarnings("ignore", module="PIL")
     started = time.perf_counter()
@@ -183,11 +178,7 @@ def add(
             rehash=rehash,
             on=on,
         )
-    elapsed_s = time.perf_counter() - started
-    if as_json:
-        print_json(report_object(report, archive, elapsed_s=elapsed_s))
-    else:
-        show_report(report, archive, elapsed_s=elapsed_s)
+    _show_built(report, archive, started=started, as_json=as_json)
 
 
 @app.command()
@@ -220,7 +211,7 @@ def remove(
     """
     from coin_retrieval.console.inputs import parse_where
     from coin_retrieval.console.session import print_json, working
-    from indexer.change_tables import read_case_ids, removal_object, show_removal
+    from indexer.showing.change_tables import read_case_ids, removal_object, show_removal
 
     named = [*(cases or []), *(read_case_ids(file) if file else [])]
     with working("removing"):
@@ -239,7 +230,7 @@ def remove(
 def compact(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
     """Write ARCHIVE's segments anew, as few as may be, without what was removed."""
     from coin_retrieval.console.session import print_json, working
-    from indexer.change_tables import show_version, version_object
+    from indexer.showing.change_tables import show_version, version_object
 
     with working("compacting"):
         from indexer.removing import compact as compact_archive
@@ -255,8 +246,8 @@ def compact(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
 def history(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
     """The versions that ARCHIVE keeps, the newest first: how each came to be, and what it holds."""
     from coin_retrieval.console.session import print_json
-    from indexer.change_tables import show_history, version_object
     from indexer.history import history as versions_of
+    from indexer.showing.change_tables import show_history, version_object
 
     versions = versions_of(archive)
     if as_json:
@@ -281,8 +272,8 @@ def rollback(
 ) -> None:
     """Make ARCHIVE what it was in an earlier version: as its next one, so that nothing is lost."""
     from coin_retrieval.console.session import print_json
-    from indexer.change_tables import show_version, version_object
     from indexer.history import rollback as roll_back
+    from indexer.showing.change_tables import show_version, version_object
 
     manifest = roll_back(archive, version)
     if as_json:
@@ -295,7 +286,7 @@ def rollback(
 def info(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
     """What ARCHIVE holds: its manifest, and the fields that searches can be filtered by."""
     from coin_retrieval.console.session import print_json
-    from indexer.tables import info_object, show_info
+    from indexer.showing.tables import info_object, show_info
 
     if as_json:
         print_json(info_object(archive))
@@ -314,7 +305,7 @@ def verify(
 ) -> None:
     """Check ARCHIVE: checksums, ids, vectors, thumbnails, pictures; exit code 1 on an error."""
     from coin_retrieval.console.session import print_json, working
-    from indexer.tables import findings_object, show_findings
+    from indexer.showing.tables import findings_object, show_findings
 
     with working("verifying"):
         from coin_retrieval.archive.verify import verify as verify_archive
@@ -341,7 +332,7 @@ def upgrade(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
     are read without it, too.
     """
     from coin_retrieval.console.session import print_json, working
-    from indexer.tables import show_upgrade, upgrade_object
+    from indexer.showing.tables import show_upgrade, upgrade_object
 
     with working("upgrading"):
         from indexer.upgrading import upgrade as upgrade_archive
@@ -351,6 +342,17 @@ def upgrade(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
         print_json(upgrade_object(report, archive))
     else:
         show_upgrade(report, archive)
+
+
+def _show_built(report: BuildReport, archive: Path, *, started: float, as_json: bool) -> None:
+    from coin_retrieval.console.session import print_json
+    from indexer.showing.tables import report_object, show_report
+
+    elapsed_s = time.perf_counter() - started
+    if as_json:
+        print_json(report_object(report, archive, elapsed_s=elapsed_s))
+    else:
+        show_report(report, archive, elapsed_s=elapsed_s)
 
 
 def _key(file: Path | None) -> bytes:

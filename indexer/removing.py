@@ -21,11 +21,11 @@ from coin_retrieval.errors import ArchiveCorruptError, InputError, NotFoundError
 from coin_retrieval.progress import Progress, silent
 from coin_retrieval.types import ImageRecord, RowMask
 from indexer.changing import changing, clean_up
-from indexer.contents import EmbeddedContents
-from indexer.journal import Journal
-from indexer.new_segments import NewSegments
-from indexer.segments_before import ArchiveBefore, open_before
-from indexer.version import VersionContent, publish_version, write_lines
+from indexer.embedding.contents import EmbeddedContents
+from indexer.versions.journal import Journal
+from indexer.versions.new_segments import NewSegments
+from indexer.versions.segments_before import ArchiveBefore, open_before
+from indexer.versions.version import VersionContent, publish_version, write_lines
 
 WAIT_S = 30.0
 """How long a purge waits for readers of what it deletes."""

@@ -32,7 +32,8 @@ ARCHIVES = Path(__file__).parents[2] / "archives"
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from indexer import upgrading, version
+from indexer import upgrading
+from indexer.versions import version
 version.publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 upgrading.upgrade(Path(sys.argv[1]))
 """

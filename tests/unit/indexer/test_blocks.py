@@ -12,7 +12,8 @@ from coin_retrieval.archive import verify as verifying
 from coin_retrieval.archive.manifest import ArchiveManifest
 from coin_retrieval.factory import open_archive
 from coin_retrieval.stores import base
-from indexer import building, case_drafts, neighbours
+from indexer import building, case_drafts
+from indexer.versions import neighbours
 
 IMAGES = 11
 

@@ -25,11 +25,11 @@ from coin_retrieval.factory import open_archive
 from coin_retrieval.named_settings import read_store
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
 from coin_retrieval.types import ImageId
-from indexer import measuring
 from indexer.building import BuildReport, BuildSettings, add
 from indexer.history import history, rollback
 from indexer.removing import compact, remove
 from indexer.rows import read_sources
+from indexer.versions import measuring
 
 ARCHIVES = Path(__file__).parents[2] / "archives"
 

@@ -10,7 +10,7 @@ from tiny_archives import build_archive, write_picture, write_pictures
 
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
 from coin_retrieval.types import RgbImage
-from indexer import embedding, pictures
+from indexer.embedding import embedding, pictures
 
 
 class _CountingEncoder(HistogramEncoder):

@@ -8,7 +8,7 @@ import pytest
 
 from coin_retrieval.archive import ArchiveLayout
 from coin_retrieval.types import EncoderSpec
-from indexer.journal import Journal
+from indexer.versions.journal import Journal
 
 SPEC = EncoderSpec(name="e", revision="1", dim=8, preprocessing="p", weights="w")
 

@@ -33,8 +33,8 @@ from coin_retrieval.files import Closing
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.stores.joined import JoinedStore
 from coin_retrieval.types import EncoderSpec, Origin, RowMask
-from indexer.measuring import measures
-from indexer.segments_before import open_segment
+from indexer.versions.measuring import measures
+from indexer.versions.segments_before import open_segment
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.types import Origin, content_digest
-from indexer.neighbours import measure_neighbours, real_mean
-from indexer.recall import measure_recall, own_texts
+from indexer.versions.neighbours import measure_neighbours, real_mean
+from indexer.versions.recall import measure_recall, own_texts
 
 ALWAYS_BELOW = 5000
 """Images: measuring fewer takes no time."""

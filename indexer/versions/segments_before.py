@@ -19,7 +19,7 @@ from coin_retrieval.errors import ArchiveCorruptError, ArchiveError
 from coin_retrieval.files import Closing
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.types import EncoderSpec, RowMask
-from indexer.contents import Pool
+from indexer.embedding.contents import Pool
 
 
 @dataclass(slots=True)

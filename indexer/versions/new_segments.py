@@ -12,10 +12,10 @@ from coin_retrieval.archive.manifest import Segment
 from coin_retrieval.config import CatalogSettings, StoreSettings
 from coin_retrieval.files import Closing
 from coin_retrieval.types import CaseRecord, Embeddings, ImageId, ImageRecord, RowMask
-from indexer.contents import EmbeddedContents, Pool
-from indexer.sealed_work import SealedWork
-from indexer.segment_writing import SegmentWriter
-from indexer.segments_before import ArchiveBefore, SegmentBefore
+from indexer.embedding.contents import EmbeddedContents, Pool
+from indexer.versions.sealed_work import SealedWork
+from indexer.versions.segment_writing import SegmentWriter
+from indexer.versions.segments_before import ArchiveBefore, SegmentBefore
 
 _COPIED_AT_ONCE = 2000
 

@@ -11,7 +11,7 @@ from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.files import Closing
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.types import Embeddings, ImageRecord
-from indexer.journal import Journal
+from indexer.versions.journal import Journal
 
 
 class Pool(NamedTuple):

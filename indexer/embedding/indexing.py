@@ -11,11 +11,11 @@ import numpy as np
 from coin_retrieval.archive.uris import to_uri
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.types import CaseRecord, FileState, ImageId, ImageRecord, Origin
-from indexer.contents import EmbeddedContents
-from indexer.embedding import IndexedRow
+from indexer.embedding.contents import EmbeddedContents
+from indexer.embedding.embedding import IndexedRow
 from indexer.identity import ImageNumbers
-from indexer.new_segments import NewSegments
-from indexer.segments_before import ArchiveBefore, SegmentBefore
+from indexer.versions.new_segments import NewSegments
+from indexer.versions.segments_before import ArchiveBefore, SegmentBefore
 
 _OF_IMAGE = ("diagnosis", "finding", "mpp_um", "origin", "attributes", "slide_id")
 

@@ -12,8 +12,8 @@ import numpy as np
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.errors import ModelError
 from coin_retrieval.types import ImageRecord, RgbImage
-from indexer.contents import EmbeddedContents
-from indexer.pictures import PictureReader, ReadPicture, Unreadable
+from indexer.embedding.contents import EmbeddedContents
+from indexer.embedding.pictures import PictureReader, ReadPicture, Unreadable
 from indexer.rows import SourceRow
 
 BATCH_PIXELS = 100_000_000

@@ -15,7 +15,7 @@ from coin_retrieval.archive.publish import flush_folder
 from coin_retrieval.config import CatalogSettings, StoreSettings
 from coin_retrieval.errors import ArchiveCorruptError
 from coin_retrieval.files import replace_file
-from indexer.contents import Pool
+from indexer.embedding.contents import Pool
 
 
 class _Sealed(BaseModel):

@@ -1,0 +1,1 @@
+"""What a version of an archive is made of, and what is measured of it."""
