@@ -45,7 +45,9 @@ class TimmEncoderSettings(Settings):
 
     ``pretrained`` takes the weights that timm publishes under a name; nothing is downloaded unless
     ``allow_download``. ``model_args`` go to ``timm.create_model``; ``image_size_px``, ``mean`` and
-    ``std`` override the model's own preprocessing.
+    ``std`` override the model's own preprocessing. ``pooling`` says what of a transformer's last
+    layer makes the embedding: its class token, the mean of its patches (registers left out), or
+    both side by side; ``None`` is the model's own head.
     """
 
     backend: Literal["timm"] = "timm"
@@ -56,6 +58,7 @@ class TimmEncoderSettings(Settings):
     image_size_px: int | None = Field(default=None, gt=0)
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
+    pooling: Literal["class", "mean", "class+mean"] | None = None
     allow_download: bool = False
     device: str = "auto"
     dtype: Dtype = "auto"

@@ -19,6 +19,7 @@ from coin_retrieval.config import (
     TimmEncoderSettings,
 )
 from coin_retrieval.errors import SettingsError
+from coin_retrieval.known_models import known_models
 from coin_retrieval.setting_forms import (
     CATALOG_FORMS,
     ENCODER_FORMS,
@@ -49,6 +50,8 @@ def read_encoder(text: str, *, default: EncoderSettings) -> EncoderSettings:
         return _validate(_ENCODER, _read_file(name) | options, text, ENCODER_FORMS)
     if name == STARTER:
         return _validate(_ENCODER, default.model_dump() | options, text, ENCODER_FORMS)
+    if name in known_models():
+        return _validate(_ENCODER, _known_fields("encoder", name, options), text, ENCODER_FORMS)
     backend, _, model = name.partition(":")
     if backend == "timm" and model:
         fields = _timm_fields(model, options)
@@ -68,6 +71,10 @@ def read_generator(text: str, *, default: GeneratorSettings) -> GeneratorSetting
     name, options = _split(text)
     if name == STARTER:
         fields = default.model_dump()
+    elif name in known_models() and not Path(name).is_dir():
+        return _validate(
+            _GENERATOR, _known_fields("generator", name, options), text, GENERATOR_FORMS
+        )
     elif name.endswith(_FILES):
         fields = {"backend": "diffusers"} | _read_file(name)
     elif name:
@@ -75,6 +82,34 @@ def read_generator(text: str, *, default: GeneratorSettings) -> GeneratorSetting
     else:
         raise SettingsError("unknown generator", value=text, expected=GENERATOR_FORMS)
     return _validate(_GENERATOR, fields | options, text, GENERATOR_FORMS)
+
+
+def _known_fields(kind: str, name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """What the list of models says of a name; options win over it.
+
+    Raises:
+        SettingsError: a model of the other kind, or one that cannot be loaded here.
+    """
+    model = known_models()[name]
+    if model.kind != kind:
+        names = [other.name for other in known_models().values() if other.kind == kind]
+        raise SettingsError(
+            f"{name} is no {kind}",
+            value=name,
+            expected=", ".join(names),
+            remedy=f"see {model.card}",
+        )
+    if not model.settings:
+        raise SettingsError(
+            f"{model.title} cannot be loaded", value=name, expected=model.remark, remedy=model.card
+        )
+    fields = dict(model.settings)
+    if "model" in options:  # a directory has its own weights
+        fields.pop("pretrained", None)
+    if fields["backend"] != "timm":
+        return fields | options
+    asked = _timm_fields(fields["model"], options)
+    return fields | asked | {"model_args": fields.get("model_args", {}) | asked["model_args"]}
 
 
 def read_store(text: str) -> StoreSettings:

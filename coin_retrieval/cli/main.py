@@ -11,6 +11,7 @@ from coin_retrieval.cli.calibrate import calibrate
 from coin_retrieval.cli.doctor import doctor
 from coin_retrieval.cli.evaluate.retrieval import evaluate_app
 from coin_retrieval.cli.generate import generate
+from coin_retrieval.cli.models import models_app
 from coin_retrieval.cli.prototypes import prototypes_app
 from coin_retrieval.cli.report import report_app
 from coin_retrieval.cli.search import search
@@ -31,6 +32,7 @@ app.add_typer(prototypes_app, name="prototypes")
 app.add_typer(report_app, name="report")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(train_app, name="train")
+app.add_typer(models_app, name="models")
 app.command()(doctor)
 
 

@@ -16,6 +16,7 @@ from timm.models import get_pretrained_cfg, is_model
 
 from coin_retrieval.config import TimmEncoderSettings
 from coin_retrieval.encoding.base import Encoder
+from coin_retrieval.encoding.pooling import PooledTokens
 from coin_retrieval.encoding.precision import place
 from coin_retrieval.encoding.preprocessing import BatchPreprocessing
 from coin_retrieval.errors import SettingsError, WeightsError
@@ -50,7 +51,10 @@ class TimmEncoder(Encoder):
         with loading():
             loaded = _load(settings)
         config = _data_config(loaded.model, settings)
-        model = loaded.model.eval().to(self._device)
+        model = loaded.model
+        if settings.pooling is not None:
+            model = PooledTokens(model, settings.pooling)
+        model = model.eval().to(self._device)
         dim = _dim(model, config["input_size"], self._device)
         self._model, self._dtype = place(
             model,
@@ -65,9 +69,7 @@ class TimmEncoder(Encoder):
             revision=loaded.revision,
             dim=dim,
             preprocessing=content_digest(config),
-            weights=content_digest(
-                {"model": digest_file(loaded.weights), "arguments": settings.model_args}
-            ),
+            weights=content_digest(_shaping(settings) | {"model": digest_file(loaded.weights)}),
         )
 
     def features(self, images: Sequence[RgbImage], *, batch_size: int = 32) -> Features:
@@ -83,6 +85,12 @@ class TimmEncoder(Encoder):
         batch = self._preprocess(images).to(self._device, self._dtype)
         features: NDArray[np.float32] = self._model(batch).float().cpu().numpy()
         return features
+
+
+def _shaping(settings: TimmEncoderSettings) -> dict[str, Any]:
+    """What shapes the space beside the weights."""
+    pooling = {"pooling": settings.pooling} if settings.pooling else {}
+    return {"arguments": settings.model_args} | pooling
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +126,7 @@ def _load(settings: TimmEncoderSettings) -> _Loaded:
             expected="either checkpoint (a local safetensors file) or pretrained: true",
         )
     if settings.checkpoint is not None:
-        model = _create(settings.model, settings)
+        model = create(settings.model, settings)
         _fill(model, settings.checkpoint)
         return _Loaded(
             settings.model, settings.checkpoint.stem, _headless(model), settings.checkpoint
@@ -143,7 +151,7 @@ def _load_directory(settings: TimmEncoderSettings) -> _Loaded:
             expected=f"{CONFIG} and {WEIGHTS}",
             remedy="save the model with timm.models.save_for_hf",
         )
-    model = _create(f"local-dir:{directory}", settings, pretrained=True)
+    model = create(f"local-dir:{directory}", settings, pretrained=True)
     return _Loaded(name, revision, _headless(model), weights)
 
 
@@ -164,13 +172,20 @@ def _load_published(settings: TimmEncoderSettings) -> _Loaded:
     safetensors_keys(weights)
     # timm's own reader renames and reshapes what was published in another library's format
     overlay = {"file": str(weights)}
-    model = _create(settings.model, settings, pretrained=True, pretrained_cfg_overlay=overlay)
+    model = create(settings.model, settings, pretrained=True, pretrained_cfg_overlay=overlay)
     return _Loaded(settings.model, snapshot.name, _headless(model), weights)
 
 
-def _create(name: str, settings: TimmEncoderSettings, **options: Any) -> torch.nn.Module:
+def create(name: str, settings: TimmEncoderSettings, **options: Any) -> torch.nn.Module:
+    """A network by timm's name, with the settings' arguments.
+
+    Raises:
+        SettingsError: arguments that it does not take.
+        WeightsError: published weights that do not fit them.
+    """
     try:
-        model: torch.nn.Module = timm.create_model(name, **options, **settings.model_args)
+        arguments = {key: _layer(key, value) for key, value in settings.model_args.items()}
+        model: torch.nn.Module = timm.create_model(name, **options, **arguments)
     except (TypeError, RuntimeError, ValueError, AssertionError, KeyError, OSError) as error:
         kind = WeightsError if options.get("pretrained") else SettingsError
         raise kind(
@@ -180,6 +195,13 @@ def _create(name: str, settings: TimmEncoderSettings, **options: Any) -> torch.n
             remedy="correct model_args",
         ) from error
     return model
+
+
+def _layer(argument: str, value: str | float) -> Any:
+    """Layers are named in settings; timm takes some of them as classes only."""
+    if not argument.endswith("_layer") or not isinstance(value, str):
+        return value
+    return getattr(timm.layers, value, None) or getattr(torch.nn, value, value)
 
 
 def _fill(model: torch.nn.Module, checkpoint: Path) -> None:
@@ -234,6 +256,6 @@ def _dim(model: torch.nn.Module, input_size: tuple[int, ...], device: torch.devi
             "the model gives no pooled features",
             value=list(shape),
             expected="one vector a picture",
-            remedy="set model_args: global_pool",
+            remedy="set pooling (class, mean or class+mean), or model_args: global_pool",
         )
     return int(shape[1])

@@ -14,7 +14,7 @@ from coin_retrieval.errors import WeightsError
 from coin_retrieval.files import digest_file
 from coin_retrieval.generation.lora import find_lora
 from coin_retrieval.nets.model_card import ModelCard, read_card
-from coin_retrieval.nets.pretrained import digest_files, safetensors_keys
+from coin_retrieval.nets.pretrained import digest_files, remedy_of, safetensors_keys
 from coin_retrieval.starter import minilm
 from coin_retrieval.types import content_digest
 
@@ -111,7 +111,7 @@ def _directory(settings: DiffusersGeneratorSettings) -> Path:
             f"no such pipeline on this machine ({type(error).__name__})",
             value=settings.model,
             expected="a directory with model_index.json, or a hub id in the local cache",
-            remedy="check the path, or allow the download (allow_download: true)",
+            remedy=remedy_of(settings.model),
         ) from error
 
 

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from coin_retrieval.errors import WeightsError
 from coin_retrieval.files import digest_file
+from coin_retrieval.known_models import model_of_repository
 from coin_retrieval.nets.imports import uncollected_imports
 from coin_retrieval.types import content_digest
 
@@ -115,9 +116,17 @@ def hub_snapshot(repository: str, *, patterns: list[str], allow_download: bool) 
             f"{repository} is not on this machine ({type(error).__name__})",
             value=repository,
             expected="a model in the local hub cache" if not allow_download else "a reachable hub",
-            remedy="allow the download (allow_download: true), or copy the model here and give its "
-            "directory",
+            remedy=remedy_of(repository),
         ) from error
+
+
+def remedy_of(repository: str) -> str:
+    """How to get a repository's files, by its own card if it is one that the program knows."""
+    known = model_of_repository(repository)
+    usual = (
+        "allow the download (allow_download: true), or copy the model here and give its directory"
+    )
+    return usual if known is None else known.how_to_get
 
 
 @contextmanager
