@@ -38,7 +38,7 @@ class PooledTokens(nn.Module):
 
     def forward(self, batch: Tensor) -> Tensor:
         """Features [n dim] of pictures [n 3 h w]; twice the width for ``class+mean``."""
-        tokens = self.network.forward_features(batch)
+        tokens: Tensor = self.network.forward_features(batch)
         first, patches = tokens[:, 0], tokens[:, self.prefix :].mean(dim=1)
         if self.pooling == "class":
             return first
