@@ -10,6 +10,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coin_retrieval.errors import SettingsError
+from coin_retrieval.files import read_yaml
 from coin_retrieval.reports.words import PhraseBook
 
 FOLDER = Path(__file__).with_name("lexicon")
@@ -184,8 +185,7 @@ def load_yaml(path: Path, model: type[M]) -> M:
     import yaml
 
     try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        return model.model_validate(yaml.load(path.read_bytes(), Loader=loader))  # noqa: S506
+        return model.model_validate(read_yaml(path))
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise SettingsError(
             f"{path.name} cannot be used ({error})",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from coin_retrieval.reports.categories import Mention, find_categories
 from coin_retrieval.reports.contexts import Assertion, Contexts, Scope
@@ -48,22 +49,21 @@ def read_closely(text: str | bytes) -> Reading:
     Raises:
         ReportError: empty, longer than 20,000 characters, not UTF-8, or not made of words.
     """
-    tidied = tidy(text)
+    return _read(tidy(text))
+
+
+# one search asks several times what a report says: whether it affirms anything, what is searched
+@lru_cache(maxsize=16)
+def _read(tidied: str) -> Reading:
     tokens = tokenize(tidied)
     layout = lay_out(tidied, tokens)
     sections = layout.number(tokens)
     parts = [layout.sections[n].part for n in sections]
     contexts = Contexts(tokens, sections)
     header = [part is SectionKind.HEADER for part in parts]
-    aside = {
-        because: {
-            place
-            for one in asides(tokens, sections)
-            for place in range(one.start, one.end)
-            if one.because is because
-        }
-        for because in Because
-    }
+    aside: dict[Because, set[int]] = {because: set() for because in Because}
+    for one in asides(tokens, sections):
+        aside[one.because].update(range(one.start, one.end))
     history = [
         part is SectionKind.HISTORY or place in aside[Because.HISTORICAL]
         for place, part in enumerate(parts)

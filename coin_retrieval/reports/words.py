@@ -197,6 +197,20 @@ class PhraseBook(Generic[T]):
                 followers = [f for node in nodes for f in node.next.get(word, ())]
                 waiting.append(((*words, word), followers))
 
+    def words(self) -> set[str]:
+        """Every word of every wording; those in capitals begin with ``=``."""
+        found: set[str] = set()
+        seen: set[int] = set()
+        waiting = [self._root]
+        while waiting:
+            node = waiting.pop()
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            found |= node.next.keys()
+            waiting += [follower for others in node.next.values() for follower in others]
+        return found
+
     def _whole(self, pattern: str) -> str:
         """The pattern with its fragments, and theirs, in place."""
         for _ in range(10):

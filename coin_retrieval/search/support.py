@@ -7,13 +7,14 @@ a diagnosis is for the patient who was asked about.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from coin_retrieval.archive.calibration import PLACES, CloseMatch
 from coin_retrieval.catalog.base import Catalog, Where
 from coin_retrieval.metrics.intervals import wilson
 from coin_retrieval.ranking.case_search import Found
 from coin_retrieval.ranking.evidence import Repetition, Unit, pieces, repetitions, unit_of
+from coin_retrieval.search.closeness import Closeness
 from coin_retrieval.types import CaseMatch, Origin
 
 
@@ -64,6 +65,16 @@ class Support:
     not_real: int = 0
     repeated: Mapping[str, Repetition] = field(default_factory=dict)
     one_label: OneLabel | None = None
+
+    def judged_as(self, verdict: Closeness) -> Support:
+        """The same with this verdict on closeness, and its score where it has one."""
+        return replace(
+            self,
+            close=verdict.close,
+            score=self.score if verdict.score is None else verdict.score,
+            threshold=verdict.threshold,
+            false_alarm_rate=verdict.false_alarm_rate,
+        )
 
 
 def support_of(

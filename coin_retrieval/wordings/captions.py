@@ -16,11 +16,11 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import CaseTableError, InputError
+from coin_retrieval.files import read_yaml
 
 WORDINGS = Path(__file__).parent
 LEXICON = WORDINGS / "lexicon.yaml"
@@ -68,7 +68,7 @@ class Composed:
 @cache
 def load_lexicon(path: Path = LEXICON) -> Lexicon:
     """The lexicon of a YAML file."""
-    return Lexicon.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return Lexicon.model_validate(read_yaml(path))
 
 
 @cache
@@ -216,7 +216,7 @@ def compose_setting(row: CaseRow, random: np.random.Generator) -> Composed:
 
 
 def _read_reports(name: str) -> Mapping[str, tuple[str, ...]]:
-    raw = yaml.safe_load((WORDINGS / name).read_text(encoding="utf-8"))
+    raw = read_yaml(WORDINGS / name)
     return {finding: tuple(reports) for finding, reports in raw.items()}
 
 

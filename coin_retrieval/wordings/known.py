@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from coin_retrieval.errors import WeightsError
+from coin_retrieval.files import read_yaml
 from coin_retrieval.starter import SENTENCES
 from coin_retrieval.types import Embeddings
 from coin_retrieval.wordings.captions import (
@@ -87,7 +87,7 @@ class KnownSentences:
 @cache
 def background_reports() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
     """Site → entity → reports of what cytology sees, beyond the findings of the lexicon."""
-    raw = yaml.safe_load((WORDINGS / "background.yaml").read_text(encoding="utf-8"))
+    raw = read_yaml(WORDINGS / "background.yaml")
     return {site: {e: tuple(texts) for e, texts in of.items()} for site, of in raw.items()}
 
 

@@ -117,7 +117,8 @@ def test_an_archive_calibrated_to_text_is_searched_alike_by_all_whatever_draws(
     assert figures.calibrated == said["plan"]["calibrated"]
     assert {one.mode for one in figures.modes} >= {mode}
     drawn = retriever.planner.prototypes
-    ranking = RetrievalEvaluation(retriever, where={}, k=K).reports(mode, [asked], prototypes=drawn)
+    evaluation = RetrievalEvaluation(retriever, where={}, k=K)
+    (ranking,) = evaluation.reports([mode], [asked], prototypes=drawn)
     shown = [case["images"][0]["finding"] for case in said["cases"]]
     assert ranking.found == [shown]
 

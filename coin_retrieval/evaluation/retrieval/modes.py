@@ -61,12 +61,11 @@ def evaluate(
     chosen = [mode for mode in named if mode]
     evaluation = RetrievalEvaluation(retriever, where=where, by=by, k=k)
     drawn = prototypes or retriever.planner.prototypes
-    rankings = [
-        evaluation.pictures(on=on)
-        if mode is SearchMode.IMAGE
-        else evaluation.reports(mode, reports, prototypes=drawn, seed=seed, on=on)
-        for mode in chosen or [SearchMode.IMAGE, *reversed(retriever.planner.modes)]
-    ]
+    chosen = chosen or [SearchMode.IMAGE, *reversed(retriever.planner.modes)]
+    of_reports = [mode for mode in chosen if mode is not SearchMode.IMAGE]
+    found = [evaluation.pictures(on=on)] if SearchMode.IMAGE in chosen else []
+    found += evaluation.reports(of_reports, reports, prototypes=drawn, seed=seed, on=on)
+    rankings = sorted(found, key=lambda ranking: chosen.index(ranking.mode))
     return RetrievalFigures(
         **measured_on(retriever, k=k, by=by, where=where, seed=seed),
         prototypes=drawn,
@@ -99,38 +98,42 @@ class RetrievalEvaluation:
 
     def reports(
         self,
-        mode: SearchMode,
+        modes: Sequence[SearchMode],
         queries: Iterable[LabelledReport],
         *,
         prototypes: int = 4,
         seed: int = 0,
         on: Progress = silent,
-    ) -> Ranking:
-        """Search with every report that can be answered; a step is a report.
+    ) -> list[Ranking]:
+        """Search with every report that can be answered, in each mode; a step is a report.
 
-        One that affirms nothing is searched as it is written.
+        It is read, embedded and drawn once for all of them. One that affirms nothing is searched as
+        it is written.
 
         Raises:
             InputError: there is none.
             UnsupportedError: the archive cannot be searched in this mode.
         """
+        if not modes:
+            return []
         asked = self._pictures.answerable(queries)
-        found = []
-        for query in counted(asked, mode.value, on):
-            answer = self._retriever.search(
-                Query(
-                    report=query.report,
-                    as_written=not affirms(query.report),
-                    mode=mode,
-                    k=self._depth + bool(query.case_id),
-                    where={field: list(values) for field, values in self._where.items()},
-                    prototypes=prototypes,
-                    seed=seed,
-                )
+        found: dict[SearchMode, list[list[str]]] = {mode: [] for mode in modes}
+        for report in counted(asked, "asking", on):
+            query = Query(
+                report=report.report,
+                as_written=not affirms(report.report),
+                k=self._depth + bool(report.case_id),
+                where={field: list(values) for field, values in self._where.items()},
+                prototypes=prototypes,
+                seed=seed,
             )
-            others = [case for case in answer.cases if case.case.case_id != query.case_id]
-            found.append([self._label(case.matches[0].image) for case in others[: self._depth]])
-        return self._ranking(mode, asked, found)
+            for mode in modes:
+                plan = self._retriever.plan(query.model_copy(update={"mode": mode}))
+                cases = self._retriever.nearest(plan)
+                others = [case for case in cases if case.case.case_id != report.case_id]
+                labels = [self._label(case.matches[0].image) for case in others[: self._depth]]
+                found[mode].append(labels)
+        return [self._ranking(mode, asked, found[mode]) for mode in modes]
 
     def pictures(self, *, on: Progress = silent) -> Ranking:
         """Search with every labelled picture, its own case left out: what the encoder could do."""

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from coin_retrieval.errors import MissingDependencyError, WeightsError
@@ -42,10 +43,14 @@ def field_words() -> Mapping[str, tuple[str, int]]:
 
     They come from the wordings that the models are trained on, and from the reader's lexicons.
     """
-    written: dict[str, Counter[str]] = {}
-    for word in _of_wordings():
-        written.setdefault(fold(word), Counter())[word] += 1
-    found = {key: (words.most_common(1)[0][0], words.total()) for key, words in written.items()}
+    # each word is folded once, however often it is written
+    written: dict[str, list[tuple[int, str]]] = {}
+    for word, times in _of_wordings().items():
+        written.setdefault(fold(word), []).append((times, word))
+    found = {
+        key: (max(words, key=itemgetter(0))[1], sum(times for times, _ in words))
+        for key, words in written.items()
+    }
     # the reader's words are folded already: others are written as they should be
     return {fold(word): (word, _TERM) for word in set(_of_lexicons())} | found
 
@@ -65,7 +70,7 @@ def _stems(key: str) -> Iterator[str]:
                 yield stem[:-1]
 
 
-def _of_wordings() -> Iterator[str]:
+def _of_wordings() -> Counter[str]:
     # only where a word is asked about: a client of a server reads no tables
     from coin_retrieval.wordings.captions import (
         load_lexicon,
@@ -78,13 +83,12 @@ def _of_wordings() -> Iterator[str]:
         reports_from_elsewhere(),
         _strings(load_lexicon().model_dump()),
     )
-    for text in texts:
-        yield from (word.casefold() for word in WORD.findall(text))
+    return Counter(chain.from_iterable(WORD.findall(text.casefold()) for text in texts))
 
 
 def _of_lexicons() -> Iterator[str]:
-    for words, _ in category_book().wordings():
-        yield from (word.removeprefix("=").casefold() for word in words if word.isalpha())
+    for word in category_book().words():
+        yield from [word.removeprefix("=").casefold()] if word.isalpha() else []
     for site in load_sites().sites.values():
         for phrase in (*site.phrases, *site.implied_by):
             yield from (word.casefold() for word in WORD.findall(phrase))

@@ -120,7 +120,7 @@ def test_a_listener_hears_of_every_stage_from_none_to_all(by_words: Retriever) -
     queries = PER_FINDING * len(COLOURS)
     assert heard[0] == ("image", 0, queries)
     assert ("image", queries, queries) in heard
-    assert heard[-3:] == [("text", 0, 2), ("text", 1, 2), ("text", 2, 2)]
+    assert heard[-3:] == [("asking", 0, 2), ("asking", 1, 2), ("asking", 2, 2)]
 
 
 def test_a_filter_that_nothing_fits_is_an_error(by_colour: Retriever) -> None:
@@ -132,7 +132,8 @@ def test_a_filter_that_nothing_fits_is_an_error(by_colour: Retriever) -> None:
 def test_reports_are_judged_by_what_a_search_answers(by_words: Retriever, mode: SearchMode) -> None:
     evaluation = RetrievalEvaluation(by_words, where={}, k=4)
     report = LabelledReport("orange granules", "eosinophil")
-    figures = evaluation.figures(evaluation.reports(mode, [report], prototypes=2, seed=5))
+    (ranking,) = evaluation.reports([mode], [report], prototypes=2, seed=5)
+    figures = evaluation.figures(ranking)
     found = by_words.search(Query(report=report.report, mode=mode, k=4, prototypes=2, seed=5)).cases
     right = sum(case.matches[0].image.finding == "eosinophil" for case in found)
     assert figures.precision == right / 4
@@ -142,8 +143,9 @@ def test_the_case_that_a_report_was_written_for_is_not_found(by_words: Retriever
     evaluation = RetrievalEvaluation(by_words, where={}, k=20)
     everything = LabelledReport("orange granules", "eosinophil")
     own_left_out = LabelledReport("orange granules", "eosinophil", case_id="eosinophil-1")
-    (whole,) = evaluation.reports(SearchMode.TEXT, [everything]).found
-    ranking = evaluation.reports(SearchMode.TEXT, [own_left_out])
+    (ranking,) = evaluation.reports([SearchMode.TEXT], [everything])
+    (whole,) = ranking.found
+    (ranking,) = evaluation.reports([SearchMode.TEXT], [own_left_out])
     assert whole.count("eosinophil") == PER_FINDING - 1
     assert ranking.found[0].count("eosinophil") == PER_FINDING - 2
     assert ranking.findable == [PER_FINDING - 2]
@@ -153,10 +155,11 @@ def test_the_case_that_a_report_was_written_for_is_not_found(by_words: Retriever
 def test_a_report_whose_label_is_not_in_the_archive_is_left_out(by_words: Retriever) -> None:
     evaluation = RetrievalEvaluation(by_words, where={}, k=2)
     asked = [LabelledReport("a", "eosinophil"), LabelledReport("b", "unicorn")]
-    figures = evaluation.figures(evaluation.reports(SearchMode.TEXT, asked))
+    (ranking,) = evaluation.reports([SearchMode.TEXT], asked)
+    figures = evaluation.figures(ranking)
     assert [c.label for c in figures.classes] == ["eosinophil"]
     with pytest.raises(InputError, match="label"):
-        evaluation.reports(SearchMode.TEXT, asked[1:])
+        evaluation.reports([SearchMode.TEXT], asked[1:])
 
 
 def ranking(mode: SearchMode, *found: list[str]) -> Ranking:
