@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -77,7 +76,7 @@ def main() -> None:
     words += ["--queries", queries, "--json"]
     first = run(words)
     runs = [run(words) for _ in range(given.processes)]
-    os.unlink(queries)
+    Path(queries).unlink()
     kept = {name: measuring.quantiles([one[name] for one in runs], digits=1) for name in first}
     result = {
         "command": given.command,
