@@ -257,6 +257,9 @@ class SearchAnswer(_Answer):
         description="for the reader, such as that the archive's calibration does not apply"
     )
     plan: PublicPlan = Field(description="every decision of the search, by which it is replayed")
+    plan_digest: str = Field(
+        default="", description="SHA-256 (hex) of the plan: the same digest, the same search"
+    )
     timings_ms: dict[str, float]
 
 
@@ -331,7 +334,8 @@ def to_answer(
             words=scope_words(result.scope, exact=result.exact),
         ),
         notices=list(result.notices),
-        plan=result.plan.public(),
+        plan=(plan := result.plan.public()),
+        plan_digest=plan.digest,
         timings_ms=_rounded(result.timings_ms),
     )
 

@@ -37,6 +37,7 @@ def page(page: Page, said: list[str], server: Server) -> Page:
     """The page, freshly opened, its archive read."""
     page.goto(f"{server.address}/")
     expect(page.locator("#mode option")).not_to_have_count(0)
+    page.locator("#finer > summary").click()
     said.clear()
     return page
 
@@ -44,6 +45,7 @@ def page(page: Page, said: list[str], server: Server) -> Page:
 def search(page: Page) -> None:
     """Ask, and wait for the answer."""
     page.locator("#go").click()
+    expect(page.locator("#progress")).to_be_hidden()
     expect(page.locator("#answer")).to_be_visible()
 
 
@@ -125,7 +127,7 @@ def test_a_case_opens_larger_with_its_other_images_and_closes_by_key(
     expect_pictures(page.locator("#viewer-picture"), 1)
     title = page.locator("#viewer-title")
     first = title.inner_text()
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
     assert {first, title.inner_text()} == {"LSIL", "HSIL"}
     expect(page.locator("#viewer-report")).to_contain_text("A report of case A-1.")
     page.keyboard.press("Escape")
@@ -197,12 +199,15 @@ def test_diagnoses_stand_with_their_n_and_interval_and_a_caution(page: Page) -> 
 def test_what_matters_most_stands_first_and_warns(page: Page) -> None:
     search_report(page, mode="text")
     page.evaluate(
-        "import('./static/answer.js').then(({ showSummary }) => showSummary(["
+        "import('./static/visit/answer.js').then(({ shown, showAnswer }) =>"
+        " showAnswer({...shown.answer, closeness: { verdict: 'no',"
+        " reasons: [{ because: 'site lacking', named: 'breast' }] }, summary: ["
         "{ level: 'warning', text: 'No close match. The archive may hold nothing like this.' },"
         "{ level: 'note', text: 'NILM in 1 of 1 case.' },"
-        "{ level: 'detail', text: 'Exact search.' }]))"
+        "{ level: 'detail', text: 'Exact search.' }]}, shown))"
     )
-    expect(page.locator("#summary li")).to_have_count(2)
+    expect(page.locator("#summary li")).to_have_count(3)
+    expect(page.locator("#summary li").last).to_contain_text("What helps: use an archive with")
     expect(page.locator("#summary li").first).to_have_class("warning")
     expect(page.locator("#summary li").first).to_contain_text("No close match")
     expect(page.locator("#details")).to_have_text("Exact search.")
@@ -211,7 +216,7 @@ def test_what_matters_most_stands_first_and_warns(page: Page) -> None:
 def test_nearest_cases_that_are_not_real_are_not_counted(page: Page) -> None:
     search_report(page, mode="text")
     page.evaluate(
-        "import('./static/support.js').then(({ showSupport }) => showSupport({ close: false,"
+        "import('./static/visit/support.js').then(({ showSupport }) => showSupport({ close: false,"
         " counted: 1, unit: 'patient', nearest: 1, not_real: 2,"
         " shares: [{ diagnosis: 'NILM', count: 1, share: 1, low: 0.2, high: 1 }],"
         " heading: '', caution: 'Not a diagnosis.' }))"
@@ -236,7 +241,7 @@ def test_marked_cases_are_searched_with_and_can_be_cleared(page: Page) -> None:
     wanted = last.locator(".id").inner_text()
     last.locator(".mark.liked").click()
     page.locator("#case-list li").first.locator(".mark.disliked").click()
-    expect(page.locator("#marks-text")).to_have_text("More like 1 case, not like 1 case")
+    expect(page.locator("#marks-text")).to_have_text("more like 1 case and not like 1 case")
     page.locator("#marks-search").click()
     expect(page.locator("#cases-facts")).to_contain_text("marks")
     expect(page.locator("#own .id")).to_have_text(wanted)
@@ -258,7 +263,7 @@ def test_the_site_of_the_report_is_searched_until_one_click_lifts_it(page: Page)
     search_report(page, "Cervical smear: koilocytes with perinuclear halos.", mode="text")
     expect(page.locator(".case")).to_have_count(1)
     assert page.locator(".case .place").inner_text().startswith("cervix")
-    expect(page.locator("#site-words")).to_contain_text("Searched: cervix, named in the report")
+    expect(page.locator("#chips")).to_contain_text("Searched: cervix, named in the report")
     page.get_by_role("button", name="Search all sites").click()
     expect(page.locator(".case")).to_have_count(5)
     expect(page.get_by_role("button", name="Search only cervix")).to_be_visible()

@@ -84,7 +84,7 @@ def test_nobody_is_let_in_unnamed(visitor: TestClient, method: str, path: str) -
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/docs", "/openapi.json", "/healthz", "/readyz", "/static/page.js"]
+    "path", ["/", "/docs", "/openapi.json", "/healthz", "/readyz", "/static/visit/page.js"]
 )
 def test_what_says_nothing_of_the_archive_is_open(visitor: TestClient, path: str) -> None:
     assert visitor.get(path).status_code == 200

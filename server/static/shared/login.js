@@ -1,7 +1,8 @@
 // Logging in, where the server has accounts: by a key, or at the hospital's identity provider.
 
-import { ask, prove, Refusal } from "./api.js";
+import { ask, json, prove, Refusal } from "./api.js";
 import { $ } from "./dom.js";
+import { t } from "./language.js";
 
 // resolves when somebody is logged in, or at once where there are no accounts
 export async function logIn() {
@@ -10,6 +11,7 @@ export async function logIn() {
   prove(session.csrf);
   $("account").hidden = !session.accounts;
   $("account-name").textContent = session.principal.replace(/^(key|oidc):/, "");
+  return session;
 }
 
 function asked(session) {
@@ -22,19 +24,15 @@ function asked(session) {
       event.preventDefault();
       $("login-problem").textContent = "";
       try {
-        const found = await ask("v1/session", {
-          method: "POST",
-          headers: { "Content-Type": "application/json" },
-          body: JSON.stringify({ key: $("login-key").value.trim() }),
-        });
+        const found = await ask("v1/session", json({ key: $("login-key").value.trim() }));
         $("login-key").value = "";
         dialog.close();
         resolve(found);
       } catch (refusal) {
         if (!(refusal instanceof Refusal)) throw refusal;
         $("login-problem").textContent = refusal.retryAfter
-          ? `Too many attempts. Try again in ${refusal.retryAfter} s.`
-          : "This key is not known, was taken back, or has expired.";
+          ? t("login.often", { n: refusal.retryAfter })
+          : t("login.unknown");
         $("login-key").select();
       }
     };
@@ -46,6 +44,7 @@ $("login").addEventListener("cancel", (event) => event.preventDefault());
 
 $("log-out").addEventListener("click", async () => {
   await ask("v1/session", { method: "DELETE" }).catch(() => null);
-  // what was on the page goes with the login
+  // what was on the page, and what this tab remembers, goes with the login
+  sessionStorage.clear();
   window.location.reload();
 });

@@ -1,4 +1,4 @@
-// Elements and words: what every part of the page uses.
+// Elements: what every part of the page uses.
 
 export const $ = (id) => document.getElementById(id);
 
@@ -8,12 +8,15 @@ export function el(tag, properties = {}, ...children) {
     if (name in node) node[name] = value;
     else node.setAttribute(name, value);
   }
-  node.append(...children.filter((child) => child !== null && child !== ""));
+  node.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+  return node;
+}
+
+export function button(label, act, properties = {}) {
+  const node = el("button", { type: "button", className: "quiet", ...properties }, label);
+  node.addEventListener("click", act);
   return node;
 }
 
 export const words = (name) => name.replaceAll("_", " ");
-export const number = (value) => value.toLocaleString("en");
 export const joined = (...parts) => parts.filter(Boolean).join(" · ");
-export const percent = (share) => `${Math.round(share * 100)} %`;
-export const counted = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;

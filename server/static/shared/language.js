@@ -1,0 +1,68 @@
+// The interface's language: a catalog of messages; numbers and dates as the reader's own place writes them.
+
+const LANGUAGES = { en: "English", de: "Deutsch", zh: "中文" };
+const KEPT = "coin-language";
+
+let messages = {};
+export let language = "en";
+let place = "en";
+let plurals = new Intl.PluralRules("en");
+
+export async function readMessages() {
+  const wanted = [kept(), ...navigator.languages].filter(Boolean);
+  const found = wanted.find((name) => name.slice(0, 2) in LANGUAGES) ?? "en";
+  language = found.slice(0, 2);
+  place = navigator.languages.find((name) => name.startsWith(language)) ?? language;
+  plurals = new Intl.PluralRules(language);
+  messages = await (await fetch(`static/messages/${language}.json`)).json();
+  document.documentElement.lang = language;
+  name(document);
+}
+
+function kept() {
+  try { return localStorage.getItem(KEPT); } catch { return null; }
+}
+
+/** A message; `n` chooses singular or plural, numbers are written as the reader writes them. */
+export function t(key, values = {}) {
+  const message = messages[key];
+  if (message === undefined) return key;
+  const text = typeof message === "string" ? message : message[plurals.select(values.n)] ?? message.other;
+  return text.replace(/\{(\w+)\}/g, (_, name) => {
+    const value = values[name];
+    return typeof value === "number" ? number(value) : value ?? "";
+  });
+}
+
+export const has = (key) => key in messages;
+
+/** Writes every element's message into it: data-t its text, data-t-NAME an attribute. */
+export function name(within) {
+  for (const node of within.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
+  for (const attribute of ["placeholder", "aria-label", "title"]) {
+    for (const node of within.querySelectorAll(`[data-t-${attribute}]`)) {
+      node.setAttribute(attribute, t(node.getAttribute(`data-t-${attribute}`)));
+    }
+  }
+}
+
+export function offerLanguages(select) {
+  for (const [code, label] of Object.entries(LANGUAGES)) {
+    const option = document.createElement("option");
+    Object.assign(option, { value: code, textContent: label, lang: code });
+    select.append(option);
+  }
+  select.value = language;
+  select.addEventListener("change", () => {
+    try { localStorage.setItem(KEPT, select.value); } catch { /* then it holds until the reload only */ }
+    window.location.reload();
+  });
+}
+
+export const number = (value, options) => value.toLocaleString(place, options);
+export const percent = (share) => number(share, { style: "percent" });
+export const seconds = (ms) => number(ms / 1000, {
+  style: "unit", unit: "second", unitDisplay: "short", minimumFractionDigits: 1, maximumFractionDigits: 1,
+});
+export const date = (value) => new Date(value).toLocaleString(place, { dateStyle: "medium", timeStyle: "short" });
+export const list = (parts) => new Intl.ListFormat(place, { type: "conjunction" }).format(parts);

@@ -1,0 +1,92 @@
+// The answer: its parts in the order in which a reader needs them.
+
+import { $, el, joined } from "../shared/dom.js";
+import { list, number, seconds, t } from "../shared/language.js";
+import { openCases, openPrototype } from "../compare/compare.js";
+import { fieldName, modeName } from "./archive.js";
+import { caseCard, prototypeCard, smallCard } from "./cards.js";
+import { showChips } from "./chips.js";
+import { marked, showMarks } from "./marks.js";
+import { showReading } from "./reading.js";
+import { showRivals } from "./rivals.js";
+import { detailsOf, summaryOf } from "./sentences.js";
+import { bringIntoView, frames, show } from "./states.js";
+import { showSupport } from "./support.js";
+
+/** What stands on the page: the answer, the question, and the picture that was searched with. */
+export let shown = null;
+
+/** Shows an answer; `pending` drawings are still being made, `picture` was searched with. */
+export function showAnswer(answer, { asked, picture = null, pending = 0 }) {
+  shown = { answer, asked, picture };
+  const { cases, prototypes } = answer;
+  showSentences(answer, pending);
+  showChips(answer, asked);
+  showReading(answer.query);
+  showPrototypes(prototypes, pending);
+  showSupport(answer.support);
+  showOwn(answer);
+  const onlyReal = cases.every((found) => found.images.every((image) => image.origin === "real"));
+  $("cases-title").textContent = t(!cases.length ? "cases.none" : onlyReal ? "cases.real" : "cases");
+  $("cases-facts").textContent = facts(answer, asked, Boolean(picture));
+  $("case-list").replaceChildren(...cases.map((found, place) =>
+    caseCard(found, place, cases, () => openCases(cases, place, shown))));
+  $("no-cases").hidden = cases.length > 0;
+  showRivals(answer.rivals, shown);
+  $("timing-list").replaceChildren(...Object.entries(answer.timings_ms).map(([stage, ms]) =>
+    el("div", {}, el("dt", { lang: "en" }, stage), el("dd", {}, `${number(Math.round(ms))} ms`))));
+  showMarks();
+  document.querySelector(".keep").hidden = pending > 0;
+  $("kept").textContent = "";
+  $("linked").hidden = $("linked").hidden || pending === 0;
+  show("answer");
+  if (!pending) announce(answer);
+  bringIntoView();
+}
+
+function showSentences(answer, pending) {
+  const line = ({ level, text, lang }) => el("li", { className: level, ...(lang ? { lang } : {}) }, text);
+  $("summary").replaceChildren(
+    ...(pending ? [el("li", { className: "pending" }, t("pending"))] : []),
+    ...summaryOf(answer).map(line));
+  $("details").replaceChildren(...detailsOf(answer).map(line));
+}
+
+function showPrototypes(prototypes, pending) {
+  $("prototype-room").hidden = !prototypes.length && !pending;
+  const refused = prototypes.filter(({ passed }) => passed === false);
+  const card = (one) => prototypeCard(one, () => openPrototype(one, shown));
+  $("prototype-list").replaceChildren(
+    ...prototypes.filter((one) => !refused.includes(one)).map(card), ...frames(pending));
+  $("refused").hidden = refused.length === 0;
+  $("refused").open = refused.length > 0 && refused.length === prototypes.length;
+  $("refused-title").textContent = t("prototypes.refused", { n: refused.length });
+  $("refused-list").replaceChildren(...refused.map(card));
+}
+
+function showOwn({ own }) {
+  $("own").hidden = own.length === 0;
+  const cases = own.map((one) => one.case);
+  $("own-list").replaceChildren(...own.map(({ case: found, because }, place) =>
+    smallCard(found, t(because === "marked" ? "own.marked" : "own.picture"),
+      () => openCases(cases, place, shown))));
+}
+
+function facts({ cases, query, timings_ms: timings }, asked, byPicture) {
+  const { liked, disliked } = marked();
+  const marks = liked.length + disliked.length;
+  return joined(
+    t(asked.diversity > 0 ? "cases.varied" : "cases.nearest", { n: cases.length }),
+    ...Object.entries(asked.where ?? {}).map(([name, value]) => `${fieldName(name)}: ${list([value].flat())}`),
+    modeName(query.mode),
+    byPicture && query.mode !== "image" ? t("cases.with_picture") : "",
+    marks ? t("cases.moved", { n: marks }) : "",
+    seconds(timings.total));
+}
+
+function announce({ cases, ...answer }) {
+  const [first] = summaryOf({ cases, ...answer });
+  $("announce").textContent = cases.length
+    ? `${first ? first.text : ""} ${t("announce", { n: cases.length, diagnosis: cases[0].diagnosis || t("no_diagnosis") })}`
+    : t("cases.none_hint");
+}

@@ -1,0 +1,44 @@
+"""The page's catalogs of messages."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from server.routes.page import STATIC
+
+CATALOGS = {
+    file.stem: json.loads(file.read_text("utf-8")) for file in (STATIC / "messages").glob("*.json")
+}
+TRANSLATED = sorted(set(CATALOGS) - {"en"})
+SCRIPTS = [file.read_text("utf-8") for file in STATIC.rglob("*.js")]
+PAGES = [file.read_text("utf-8") for file in STATIC.glob("*.html")]
+
+
+def places(message: str | dict[str, str]) -> set[str]:
+    texts = [message] if isinstance(message, str) else list(message.values())
+    return {name for text in texts for name in re.findall(r"\{(\w+)\}", text)}
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_every_message_is_translated_with_its_values(language: str) -> None:
+    for key, message in CATALOGS["en"].items():
+        assert places(CATALOGS[language][key]) == places(message), key
+
+
+@pytest.mark.parametrize("language", sorted(CATALOGS))
+def test_every_message_has_a_form_for_any_number(language: str) -> None:
+    assert all(isinstance(m, str) or "other" in m for m in CATALOGS[language].values())
+
+
+def test_the_translations_hold_the_same_messages() -> None:
+    # English sentences of an answer come from the server; the others are made by the page
+    assert len({frozenset(CATALOGS[language]) for language in TRANSLATED}) == 1
+
+
+def test_every_message_that_the_page_names_is_there() -> None:
+    named = {key for page in PAGES for key in re.findall(r'data-t(?:-[a-z-]+)?="([^"]+)"', page)}
+    named |= {key for script in SCRIPTS for key in re.findall(r'\bt\("([^"]+)"', script)}
+    assert named <= set(CATALOGS["de"])
