@@ -5,8 +5,9 @@ Nothing here reads the environment or a file: the three command lines do, and pa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -69,6 +70,36 @@ EncoderSettings = Annotated[
 ]
 
 
+Preset = Literal["reference", "balanced", "fast", "auto"]
+Offload = Literal["none", "model", "group", "auto"]
+
+_FUSED: Mapping[str, Any] = {"fused": True, "offload": "auto"}
+_BALANCED: Mapping[str, Any] = {
+    **_FUSED,
+    "scheduler": "DPMSolverMultistepScheduler",
+    "steps": 20,
+    "guided_share": 0.6,
+}
+GENERATOR_PRESETS: Mapping[Preset, Mapping[str, Any]] = {
+    "reference": _FUSED,
+    "balanced": _BALANCED,
+    "auto": _BALANCED,
+    "fast": {
+        **_FUSED,
+        "adapter": "latent-consistency/lcm-lora-sdxl",
+        "scheduler": "LCMScheduler",
+        "steps": 4,
+        "guidance": 1.0,
+    },
+}
+"""``reference`` draws what the pipeline draws without it, up to rounding; the others trade.
+
+``balanced`` takes a solver of second order (DPM-Solver++, arXiv 2211.01095) and guides the first
+steps alone (arXiv 2404.07724); ``fast`` needs an adapter for few steps, SDXL's by default
+(LCM-LoRA, arXiv 2311.05556). Measured in docs/performance.md.
+"""
+
+
 class DiffusersGeneratorSettings(Settings):
     """Any diffusers text-to-image pipeline, from a directory or a hub id, with an optional LoRA.
 
@@ -76,6 +107,17 @@ class DiffusersGeneratorSettings(Settings):
     :class:`OpenClipEncoderSettings`). ``None`` for steps, guidance or size means the pipeline's own
     default, or what its directory recommends in ``coin.json``. ``chunks`` is how many windows of
     the text encoder's length a long report may fill.
+
+    What makes large pipelines fast; a ``preset`` sets several at once, what is set by hand wins:
+
+    - ``fused``: LoRAs and the attention's projections are merged into the weights, channels last.
+    - ``compiled``: the network's repeated blocks by torch.compile; ``None``, on a GPU in a preset.
+    - ``adapter``: a second LoRA beside ``lora``, such as one for few steps (LCM, Lightning, DMD2).
+    - ``guided_share``: the steps, from the first, that are guided; later ones cost half.
+    - ``tiny_vae``: a small decoder (diffusers' ``AutoencoderTiny``) instead of the pipeline's own.
+    - ``offload``: what of the weights waits in the computer's memory where a GPU has too little;
+      ``auto`` asks the GPU.
+    - ``vae_tiles_from_px``: larger pictures are decoded in tiles.
     """
 
     backend: Literal["diffusers"] = "diffusers"
@@ -83,6 +125,15 @@ class DiffusersGeneratorSettings(Settings):
     lora: str | None = None
     lora_scale: float = 1.0
     text_encoder: Literal["minilm"] | None = None
+    preset: Preset | None = None
+    adapter: str | None = None
+    adapter_scale: float = 1.0
+    fused: bool = False
+    compiled: bool | None = None
+    guided_share: float = Field(default=1.0, gt=0, le=1)
+    tiny_vae: str | None = None
+    offload: Offload = "none"
+    vae_tiles_from_px: int = Field(default=1536, ge=8)
     scheduler: str | None = None
     steps: int | None = Field(default=None, ge=1, le=1000)
     guidance: float | None = Field(default=None, ge=0, le=50)
@@ -93,6 +144,14 @@ class DiffusersGeneratorSettings(Settings):
     allow_download: bool = False
     device: str = "auto"
     dtype: Dtype = "auto"
+
+    def resolved(self) -> Self:
+        """With the preset's values where nothing was set by hand."""
+        if self.preset is None:
+            return self
+        ours = GENERATOR_PRESETS[self.preset]
+        unset = {key: value for key, value in ours.items() if key not in self.model_fields_set}
+        return self.model_copy(update=unset)
 
 
 GeneratorSettings = DiffusersGeneratorSettings

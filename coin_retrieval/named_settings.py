@@ -11,6 +11,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from coin_retrieval.config import (
+    GENERATOR_PRESETS,
     CatalogSettings,
     EncoderSettings,
     GeneratorSettings,
@@ -103,7 +104,9 @@ def _known_fields(kind: str, name: str, options: dict[str, Any]) -> dict[str, An
         raise SettingsError(
             f"{model.title} cannot be loaded", value=name, expected=model.remark, remedy=model.card
         )
-    fields = dict(model.settings)
+    # a preset's steps win over those that the model is usually drawn with
+    preset = GENERATOR_PRESETS.get(options.get("preset", ""), {})
+    fields = {key: value for key, value in model.settings.items() if key not in preset}
     if "model" in options:  # a directory has its own weights
         fields.pop("pretrained", None)
     if fields["backend"] != "timm":

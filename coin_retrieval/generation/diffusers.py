@@ -13,12 +13,17 @@ import numpy as np
 
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.errors import GenerationError, InputError, OutOfMemoryError
+from coin_retrieval.generation.guidance import (
+    guided_tensors,
+    require_guidance,
+    stop_guiding,
+)
 from coin_retrieval.generation.pipeline_files import find_pipeline
 from coin_retrieval.generation.prompts import TokenLimit, Windows, split_windows, unread_tail
 from coin_retrieval.generation.tokenizers import file_limit, token_limit
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.starter import minilm
-from coin_retrieval.types import Provenance, RgbImage, Source, content_digest
+from coin_retrieval.types import Provenance, ReportSource, RgbImage, Source, content_digest
 
 _SD, _SDXL = "StableDiffusionPipeline", "StableDiffusionXLPipeline"
 _SIZE_STEP_PX = 8
@@ -44,9 +49,10 @@ class DiffusersGenerator(Prototyper):
         """
         self._files = find_pipeline(settings)
         self.name = self._files.name
-        self.batch_size = settings.batch_size
-        self._settings = settings
+        self._settings = self._files.settings
+        self.batch_size = self._settings.batch_size
         self._loading = threading.RLock()
+        self._warm = False
 
     def load(self) -> None:
         """Load the pipeline now; see :meth:`.Prototyper.load`.
@@ -58,6 +64,13 @@ class DiffusersGenerator(Prototyper):
         """
         with self._loading:
             _ = self._pipeline, self.identity
+            if self._warm:
+                return
+            self._warm = True
+            if self._settings.guided_share < 1:
+                require_guidance(self._pipeline)
+            if self._compiled:  # at the first picture: nobody waits for it later
+                self._draw([self._plan(ReportSource("cells"))] * self.batch_size, lambda _: None)
 
     @cached_property
     def identity(self) -> str:  # type: ignore[override]
@@ -72,6 +85,13 @@ class DiffusersGenerator(Prototyper):
             from coin_retrieval.generation.pipeline import load_pipeline
 
             return load_pipeline(self._files)
+
+    @property
+    def _compiled(self) -> bool:
+        from coin_retrieval.generation.acceleration import compiles
+        from coin_retrieval.nets.compute import pick_device
+
+        return compiles(self._settings, pick_device(self._settings.device))
 
     @cached_property
     def _parameters(self) -> Any:
@@ -136,14 +156,16 @@ class DiffusersGenerator(Prototyper):
         first = plans[0]
         mixed = any(plan.source != first.source for plan in plans)
         stepped = False
+        share = self._settings.guided_share
 
-        def step_end(_: Any, step: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        def step_end(pipeline: Any, step: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             nonlocal stepped
             stepped = True
             # some schedulers call the network twice a step
             if step + 1 < first.steps:
                 on_step(step + 1)
-            return tensors
+            guided = share == 1 or step + 1 != max(1, round(share * pipeline.num_timesteps))
+            return tensors if guided else stop_guiding(pipeline, tensors)
 
         options = {
             "num_images_per_prompt": 1 if mixed else len(plans),
@@ -155,6 +177,8 @@ class DiffusersGenerator(Prototyper):
             "output_type": "np",
             "callback_on_step_end": step_end,
         }
+        if share < 1:
+            options["callback_on_step_end_tensor_inputs"] = guided_tensors(self._pipeline)
         taken = {name: value for name, value in options.items() if name in self._parameters}
         try:
             with torch.inference_mode():

@@ -8,7 +8,8 @@ loading.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WEIGHTS = "pytorch_lora_weights.safetensors"
-_ADAPTER = "coin_lora"
 _TEXT_ENCODER = "text_encoder"
 _MAX_LISTED = 12
 
@@ -49,7 +49,18 @@ def find_lora(lora: str, *, allow_download: bool) -> Path:
     return named[0]
 
 
-def load_lora(pipeline: Any, file: Path, *, scale: float) -> None:
+def load_loras(pipeline: Any, loras: Sequence[tuple[Path, float]]) -> None:
+    """Stack LoRAs, each a file with its scale; raises as :func:`load_lora`."""
+    names = [f"lora_{number}" for number, _ in enumerate(loras)]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Already found a `peft_config`")
+        for name, (file, _) in zip(names, loras, strict=True):
+            load_lora(pipeline, file, name=name)
+    if names:
+        pipeline.set_adapters(names, adapter_weights=[scale for _, scale in loras])
+
+
+def load_lora(pipeline: Any, file: Path, *, name: str) -> None:
     """``pipeline.load_lora_weights(file)``, refused unless each of its keys reached a layer.
 
     Raises:
@@ -70,7 +81,7 @@ def load_lora(pipeline: Any, file: Path, *, scale: float) -> None:
         pipeline.load_lora_weights(
             str(file.parent),
             weight_name=file.name,
-            adapter_name=_ADAPTER,
+            adapter_name=name,
             use_safetensors=True,
             local_files_only=True,
         )
@@ -82,10 +93,9 @@ def load_lora(pipeline: Any, file: Path, *, scale: float) -> None:
             expected=f"a LoRA trained for {type(pipeline).__name__}",
             remedy="check that it belongs to this base model",
         ) from error
-    injected = _injected(pipeline)
-    _refuse(file, [wanted[name] for name in wanted.keys() - injected], "match no layer")
+    injected = _injected(pipeline, name)
+    _refuse(file, [wanted[key] for key in wanted.keys() - injected], "match no layer")
     _refuse(file, list(injected - wanted.keys()), "are missing beside their counterparts")
-    pipeline.set_adapters([_ADAPTER], adapter_weights=[scale])
 
 
 def _wanted(pipeline: Any, tensors: Mapping[str, Tensor], file: Path) -> dict[str, str]:
@@ -135,14 +145,14 @@ def _peft_names(keys: dict[str, str], module: Any, *, text: bool) -> dict[str, s
     return keys
 
 
-def _injected(pipeline: Any) -> set[str]:
-    """Names of the adapter's tensors in the pipeline, spelled without the adapter's name."""
+def _injected(pipeline: Any, adapter: str) -> set[str]:
+    """Names of an adapter's tensors in the pipeline, spelled without the adapter's name."""
     return {
-        f"{component}.{name.replace(f'.{_ADAPTER}', '')}"
+        f"{component}.{name.replace(f'.{adapter}', '')}"
         for component in pipeline._lora_loadable_modules
         if getattr(pipeline, component, None) is not None
         for name, _ in getattr(pipeline, component).named_parameters()
-        if f".{_ADAPTER}" in name
+        if f".{adapter}." in f"{name}."
     }
 
 

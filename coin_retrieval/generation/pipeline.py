@@ -7,11 +7,12 @@ from typing import Any
 
 import diffusers
 import torch
-from diffusers import DiffusionPipeline, SchedulerMixin
+from diffusers import AutoencoderTiny, DiffusionPipeline, SchedulerMixin
 from transformers import AutoTokenizer
 
 from coin_retrieval.errors import MissingDependencyError, SettingsError, WeightsError
-from coin_retrieval.generation.lora import load_lora
+from coin_retrieval.generation.acceleration import accelerate
+from coin_retrieval.generation.lora import load_loras
 from coin_retrieval.generation.pipeline_files import READER, WEIGHTS, PipelineFiles
 from coin_retrieval.nets.compute import pick_device, pick_dtype
 from coin_retrieval.nets.pretrained import loading, refuse_mismatch, safetensors_keys
@@ -39,9 +40,13 @@ def load_pipeline(files: PipelineFiles) -> Any:
         pipeline = _from_pretrained(files, replaced, dtype=dtype)
         if settings.scheduler is not None:
             pipeline.scheduler = _scheduler(settings.scheduler, pipeline.scheduler)
-        if files.lora is not None:
-            load_lora(pipeline, files.lora, scale=settings.lora_scale)
-    pipeline.to(device)
+        stacked = (files.lora, settings.lora_scale), (files.adapter, settings.adapter_scale)
+        load_loras(pipeline, [(file, scale) for file, scale in stacked if file is not None])
+        if files.tiny_vae is not None:
+            pipeline.vae = AutoencoderTiny.from_pretrained(
+                files.tiny_vae, use_safetensors=True, local_files_only=True, dtype=dtype
+            )
+    accelerate(pipeline, settings, device)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

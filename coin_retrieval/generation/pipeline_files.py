@@ -14,7 +14,12 @@ from coin_retrieval.errors import WeightsError
 from coin_retrieval.files import digest_file
 from coin_retrieval.generation.lora import find_lora
 from coin_retrieval.nets.model_card import ModelCard, read_card
-from coin_retrieval.nets.pretrained import digest_files, remedy_of, safetensors_keys
+from coin_retrieval.nets.pretrained import (
+    digest_files,
+    hub_snapshot,
+    remedy_of,
+    safetensors_keys,
+)
 from coin_retrieval.starter import minilm
 from coin_retrieval.types import content_digest
 
@@ -38,6 +43,8 @@ class PipelineFiles:
     variant: str | None
     lora: Path | None
     read: Mapping[str, Path]
+    adapter: Path | None = None
+    tiny_vae: Path | None = None
 
     @property
     def name(self) -> str:
@@ -67,6 +74,13 @@ class PipelineFiles:
         }
         if self.lora is not None:
             parts |= {"lora": digest_file(self.lora), "lora_scale": self.settings.lora_scale}
+        if self.adapter is not None:
+            scale = self.settings.adapter_scale
+            parts |= {"adapter": digest_file(self.adapter), "adapter_scale": scale}
+        if self.tiny_vae is not None:
+            parts["tiny_vae"] = digest_files({f.name: f for f in sorted(self.tiny_vae.glob("*"))})
+        if self.settings.guided_share < 1:
+            parts["guided_share"] = self.settings.guided_share
         return content_digest(parts)
 
 
@@ -77,19 +91,39 @@ def find_pipeline(settings: DiffusersGeneratorSettings) -> PipelineFiles:
         WeightsError: files that are missing, damaged or in an unsafe format.
         LoraError: no single LoRA file.
     """
+    settings = settings.resolved()
     directory = _directory(settings)
     index = _read_json(directory / INDEX)
     variant = _variant(directory)
-    lora = None
-    if settings.lora is not None:
-        lora = find_lora(settings.lora, allow_download=settings.allow_download)
-        safetensors_keys(lora)
+    lora, adapter = (_lora(settings, name) for name in (settings.lora, settings.adapter))
     replaced = {"text_encoder", "tokenizer"} if settings.text_encoder == "minilm" else set()
     read = _files(directory, index, replaced, variant)
     for file in read.values():
         if file.suffix == ".safetensors":
             safetensors_keys(file)
-    return PipelineFiles(settings, directory, index, read_card(directory), variant, lora, read)
+    card, tiny_vae = read_card(directory), _tiny_vae(settings)
+    return PipelineFiles(settings, directory, index, card, variant, lora, read, adapter, tiny_vae)
+
+
+def _lora(settings: DiffusersGeneratorSettings, name: str | None) -> Path | None:
+    if name is None:
+        return None
+    file = find_lora(name, allow_download=settings.allow_download)
+    safetensors_keys(file)
+    return file
+
+
+def _tiny_vae(settings: DiffusersGeneratorSettings) -> Path | None:
+    if settings.tiny_vae is None:
+        return None
+    directory = Path(settings.tiny_vae)
+    if not directory.is_dir():
+        patterns = ["config.json", "diffusion_pytorch_model.safetensors"]
+        directory = hub_snapshot(
+            settings.tiny_vae, patterns=patterns, allow_download=settings.allow_download
+        )
+    _require_weights(directory)
+    return directory
 
 
 def _directory(settings: DiffusersGeneratorSettings) -> Path:

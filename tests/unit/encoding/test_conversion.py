@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,14 +36,14 @@ TINY = KnownModel(
 
 
 @pytest.fixture
-def network() -> torch.nn.Module:
+def network() -> Any:
     torch.manual_seed(1)
     layers = {"mlp_layer": timm.layers.SwiGLUPacked, "act_layer": torch.nn.SiLU}
-    network: torch.nn.Module = timm.create_model("test_vit", num_classes=0, **(ARGUMENTS | layers))
+    network = timm.create_model("test_vit", num_classes=0, **(ARGUMENTS | layers))
     return network.eval()
 
 
-def as_dinov2_publishes(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+def as_dinov2_publishes(network: Any) -> dict[str, torch.Tensor]:
     """Its names: fused feed-forward layers, blocks in groups of four, a mask token."""
     tensors = {"mask_token": torch.zeros(1, 64)}
     for name, value in network.state_dict().items():
@@ -52,9 +53,7 @@ def as_dinov2_publishes(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def test_a_pickle_in_dinov2s_names_embeds_as_before(
-    network: torch.nn.Module, tmp_path: Path
-) -> None:
+def test_a_pickle_in_dinov2s_names_embeds_as_before(network: Any, tmp_path: Path) -> None:
     torch.save({"model": as_dinov2_publishes(network)}, tmp_path / "published.pth")
     folder = convert(TINY, tmp_path / "published.pth", tmp_path / "converted")
     fields = TINY.settings | {"model": str(folder), "dtype": "float32", "device": "cpu"}
@@ -69,7 +68,7 @@ def test_a_pickle_in_dinov2s_names_embeds_as_before(
 
 
 def test_weights_of_another_network_are_refused_and_leave_nothing(
-    network: torch.nn.Module, tmp_path: Path
+    network: Any, tmp_path: Path
 ) -> None:
     tensors = as_dinov2_publishes(network)
     del tensors["norm.weight"]

@@ -1,0 +1,221 @@
+"""Full-size drawing against the hardware's floor, beside COIN's published snippet.
+
+    python bench/generation.py --work DIR [--model DIR] [--size 512] [--steps 2] [--pictures 1]
+        [--ways reference,balanced,…] [--snippet] [--out FILE.json]
+
+Without ``--model``, SDXL base 1.0 is built from its configuration with random weights (into
+``--work``, 7 GB in bfloat16): they cost what trained ones cost. Each way is a preset, or settings
+``name=value&name=value``, and is compared with the first one's picture of the same seed. The floor
+is the run's floating-point operations (torch's counter, on shapes alone) over the matrix peak that
+this very process measures in the way's number format. The snippet is COIN's inference as published:
+the pipeline in float32, one picture a call. Runs unchanged on a GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from full_size import write_sdxl
+from torch.utils.flop_counter import FlopCounterMode
+
+from coin_retrieval.config import GENERATOR_PRESETS, DiffusersGeneratorSettings
+from coin_retrieval.generation.diffusers import DiffusersGenerator
+from coin_retrieval.nets.compute import pick_device, pick_dtype
+from coin_retrieval.types import ReportSource, RgbImage
+
+REPORT = "clusters of large atypical cells, eccentric nuclei; adenocarcinoma"  # one window
+PEAK_SIDE, PEAK_RUNS = 4096, 5
+
+
+def matrix_peak(device: torch.device, dtype: torch.dtype) -> float:
+    """Floating-point operations a second of the best of a few large matrix products."""
+    left = torch.randn(PEAK_SIDE, PEAK_SIDE, device=device).to(dtype)
+    best = min(timed(device, lambda: left @ left) for _ in range(PEAK_RUNS))
+    return 2 * PEAK_SIDE**3 / best
+
+
+def timed(device: torch.device, work: Callable[[], object]) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    started = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - started
+
+
+class Stages:
+    """Seconds within each network of a pipeline, and how many latents each denoising call had."""
+
+    def __init__(self, pipeline: Any, device: torch.device) -> None:
+        self.seconds: dict[str, float] = {}
+        self.calls: list[int] = []
+        parts = {"text": ("text_encoder", "text_encoder_2"), "denoising": ("unet",)}
+        for stage, names in parts.items():
+            for name in names:
+                if (network := getattr(pipeline, name, None)) is not None:
+                    network.forward = self._timed(stage, network.forward, device)
+        pipeline.vae.decode = self._timed("decoding", pipeline.vae.decode, device)
+
+    def _timed(self, stage: str, call: Callable[..., Any], device: torch.device) -> Any:
+        def run(*arguments: Any, **named: Any) -> Any:
+            if stage == "denoising":
+                self.calls.append(len(arguments[0]))
+            result: list[Any] = []
+            seconds = timed(device, lambda: result.append(call(*arguments, **named)))
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+            return result[0]
+
+        return run
+
+
+def operations(model: Path, *, size: int, calls: list[int], pictures: int) -> float:
+    """Floating-point operations of a run's U-Net calls and decoding, counted on shapes alone."""
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+
+    with torch.device("meta"):
+        unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(model / "unet"))
+        vae = AutoencoderKL.from_config(AutoencoderKL.load_config(model / "vae"))
+        config = unet.config
+        latent = size // 2 ** (len(vae.config.block_out_channels) - 1)
+        channels = config.in_channels
+        pooled = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
+        added = {"text_embeds": torch.empty(1, pooled), "time_ids": torch.empty(1, 6)}
+        with FlopCounterMode(display=False) as step:
+            unet(
+                torch.empty(1, channels, latent, latent),
+                torch.tensor(1),
+                torch.empty(1, 77, config.cross_attention_dim),
+                added_cond_kwargs=added,
+            )
+        with FlopCounterMode(display=False) as decoding:
+            vae.decode(torch.empty(1, channels, latent, latent))
+    return float(step.get_total_flops() * sum(calls) + decoding.get_total_flops() * pictures)
+
+
+def settings_of(way: str, base: dict[str, Any]) -> DiffusersGeneratorSettings:
+    if way in GENERATOR_PRESETS:
+        return DiffusersGeneratorSettings(**base, preset=way)
+    pairs = (pair.split("=", 1) for pair in way.split("&") if "=" in pair)
+    return DiffusersGeneratorSettings(**(base | dict(pairs)))
+
+
+def measure(
+    way: str, base: dict[str, Any], *, model: Path, size: int, pictures: int, peaks: Any
+) -> tuple[dict[str, Any], list[RgbImage]]:
+    settings = settings_of(way, base)
+    generator = DiffusersGenerator(settings)
+    device = pick_device(settings.device)
+    dtype = pick_dtype(settings.dtype, device)
+    loading_s = timed(device, generator.load)
+    stages = Stages(generator._pipeline, device)
+    plans = generator.plan(ReportSource(REPORT), n=pictures)
+    drawn: list[RgbImage] = []
+    seconds = timed(device, lambda: drawn.extend(s.image for s in generator.draw(plans)))
+    flop = operations(model, size=size, calls=stages.calls, pictures=pictures)
+    row = {
+        "way": way,
+        "format": str(dtype).removeprefix("torch."),
+        "steps": plans[0].steps,
+        "guidance": plans[0].guidance,
+        "loading_s": round(loading_s, 1),
+        "seconds": round(seconds, 2),
+        "pictures_a_minute": round(60 * pictures / seconds, 2),
+        **{f"{stage}_s": round(value, 2) for stage, value in stages.seconds.items()},
+        "tflop": round(flop / 1e12, 2),
+        "times_the_floor": round(seconds / (flop / peaks(device, dtype)), 2),
+        "peak_memory_gb": memory_gb(device),
+    }
+    return row, drawn
+
+
+def snippet(model: Path, *, size: int, steps: int, device: torch.device) -> dict[str, Any]:
+    """COIN's inference as published: no number format is named, so it is float32."""
+    from diffusers import StableDiffusionXLPipeline
+
+    pipeline = StableDiffusionXLPipeline.from_pretrained(model, dtype=torch.float32)
+    pipeline.to(device)
+    pipeline.set_progress_bar_config(disable=True)
+    options = {"num_inference_steps": steps, "guidance_scale": 7.5, "height": size, "width": size}
+    seconds = timed(device, lambda: pipeline(REPORT, **options))
+    return {"way": "published snippet", "format": "float32", "steps": steps, "guidance": 7.5,
+            "seconds": round(seconds, 2), "peak_memory_gb": memory_gb(device)}  # fmt: skip
+
+
+def memory_gb(device: torch.device) -> float:
+    """The most that was held so far: of the GPU, or of the process (which never falls again)."""
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated(device) / 1e9, 2)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, 2)
+
+
+def difference(ours: list[RgbImage], reference: list[RgbImage]) -> float:
+    """Mean absolute difference of pixels, 0 to 255."""
+    pairs = zip(ours, reference, strict=True)
+    return round(float(np.mean([np.abs(a.astype(float) - b).mean() for a, b in pairs])), 2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--steps", type=int, default=2)
+    parser.add_argument("--pictures", type=int, default=1)
+    parser.add_argument("--ways", default="fused=false,reference")
+    parser.add_argument("--snippet", action="store_true")
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    model = asked.model or write_sdxl(asked.work / "sdxl-random")
+    device = pick_device()
+    known: dict[Any, float] = {}
+
+    def peaks(on: torch.device, dtype: torch.dtype) -> float:
+        if dtype not in known:
+            known[dtype] = matrix_peak(on, dtype)
+        return known[dtype]
+
+    base = {
+        "model": str(model),
+        "steps": asked.steps,
+        "guidance": 7.5,
+        "batch_size": asked.pictures,
+        "width_px": asked.size,
+        "height_px": asked.size,
+    }
+    rows: list[dict[str, Any]] = []
+    reference: list[RgbImage] = []
+    for way in asked.ways.split(","):
+        row, drawn = measure(
+            way, base, model=model, size=asked.size, pictures=asked.pictures, peaks=peaks
+        )
+        reference = reference or drawn
+        rows.append(row | {"difference": difference(drawn, reference)})
+        print(json.dumps(rows[-1]), flush=True)
+        gc.collect()
+    if asked.snippet:
+        row = snippet(model, size=asked.size, steps=asked.steps, device=device)
+        ours = min(row["seconds"] / asked.pictures for row in rows)
+        rows.append(row | {"times_ours": round(row["seconds"] / ours, 2)})
+        print(json.dumps(rows[-1]), flush=True)
+    found = {
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "peak_gflops": {str(dtype): round(value / 1e9) for dtype, value in known.items()},
+        "rows": rows,
+    }
+    if asked.out:
+        asked.out.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""A loaded pipeline made fast, and made to fit the device's memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from coin_retrieval.config import DiffusersGeneratorSettings, Offload
+from coin_retrieval.errors import SettingsError
+
+_ACTIVATIONS_BYTES = 3 * 10**9
+"""What a guided picture of 1024 × 1024 px takes beside SDXL's weights in half precision; estimated,
+with room: it was not measured on a GPU."""
+
+
+def accelerate(pipeline: Any, settings: DiffusersGeneratorSettings, device: torch.device) -> None:
+    """Fuse, compile, place: in this order, since what is compiled cannot be changed any more.
+
+    Args:
+        pipeline: on the CPU, its LoRAs loaded.
+
+    Raises:
+        SettingsError: it has no such network to fuse or compile.
+    """
+    if settings.fused:
+        _fuse(pipeline)
+    _place(pipeline, settings, device)
+    vae = getattr(pipeline, "vae", None)
+    if vae is not None and hasattr(vae, "enable_tiling"):
+        side = max(settings.width_px or 0, settings.height_px or 0)
+        if side >= settings.vae_tiles_from_px:
+            vae.enable_tiling()
+    if compiles(settings, device):
+        _compile(pipeline)
+
+
+def compiles(settings: DiffusersGeneratorSettings, device: torch.device) -> bool:
+    """Whether the network is compiled: if asked, or on a GPU in a preset."""
+    if settings.compiled is not None:
+        return settings.compiled
+    return settings.preset is not None and device.type == "cuda"
+
+
+def choose_offload(*, free: int, weights: int, largest: int) -> Offload:
+    """What fits: everything, one network at a time, or one group of layers at a time.
+
+    Args:
+        free: bytes of the GPU's memory.
+        weights: bytes of all networks.
+        largest: bytes of the largest one.
+    """
+    if weights + _ACTIVATIONS_BYTES <= free:
+        return "none"
+    return "model" if largest + _ACTIVATIONS_BYTES <= free else "group"
+
+
+def _fuse(pipeline: Any) -> None:
+    adapters = pipeline.get_list_adapters() if hasattr(pipeline, "get_list_adapters") else {}
+    if adapters:
+        pipeline.fuse_lora(safe_fusing=True)
+        pipeline.unload_lora_weights()  # the layers around the weights; what is fused stays
+    if hasattr(pipeline, "fuse_qkv_projections"):
+        pipeline.fuse_qkv_projections(vae=False)
+    for module in _networks(pipeline):
+        module.to(memory_format=torch.channels_last)
+
+
+def _place(pipeline: Any, settings: DiffusersGeneratorSettings, device: torch.device) -> None:
+    offload = settings.offload if device.type == "cuda" else "none"
+    if offload == "auto":
+        sizes = [_bytes(module) for module in _networks(pipeline)]
+        offload = choose_offload(
+            free=torch.cuda.mem_get_info(device)[0], weights=sum(sizes), largest=max(sizes)
+        )
+    if offload == "none":
+        pipeline.to(device)
+    elif offload == "model":
+        pipeline.enable_model_cpu_offload(device=device)
+    else:
+        pipeline.enable_group_offload(
+            onload_device=device, offload_type="leaf_level", use_stream=True
+        )
+
+
+def _compile(pipeline: Any) -> None:
+    network = getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)
+    if network is None or not getattr(network, "_repeated_blocks", None):
+        raise SettingsError(
+            "this pipeline's network cannot be compiled by its blocks",
+            value=type(network).__name__,
+            expected="a network of diffusers that names its repeated blocks",
+            remedy="leave compiled out",
+        )
+    network.compile_repeated_blocks(fullgraph=True)
+
+
+def _networks(pipeline: Any) -> list[torch.nn.Module]:
+    return [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
+
+
+def _bytes(module: torch.nn.Module) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())
