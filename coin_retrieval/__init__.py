@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from coin_retrieval.api.drawing import DrawnPrototypes, draw
     from coin_retrieval.api.encoder import Encoder
     from coin_retrieval.api.explanation import Explanation
+    from coin_retrieval.api.made_pictures import DrawnPair, draw_layout, translate
     from coin_retrieval.api.measuring import Measured
     from coin_retrieval.api.result import Case, Result
     from coin_retrieval.client import Client
@@ -45,6 +46,7 @@ __all__ = [
     "Case",
     "Client",
     "CoinError",
+    "DrawnPair",
     "DrawnPrototypes",
     "Encoder",
     "Explanation",
@@ -54,7 +56,9 @@ __all__ = [
     "Result",
     "SearchableArchive",
     "draw",
+    "draw_layout",
     "open",
+    "translate",
 ]
 
 _ROOMS = {
@@ -62,6 +66,7 @@ _ROOMS = {
     "api.drawing": ("DrawnPrototypes", "draw"),
     "api.encoder": ("Encoder",),
     "api.explanation": ("Explanation",),
+    "api.made_pictures": ("DrawnPair", "draw_layout", "translate"),
     "api.measuring": ("Measured",),
     "api.result": ("Case", "Result"),
     "client": ("Client",),

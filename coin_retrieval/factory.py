@@ -18,7 +18,12 @@ from coin_retrieval.config import (
     StoreSettings,
 )
 from coin_retrieval.errors import MissingDependencyError, WeightsError
-from coin_retrieval.named_settings import read_encoder, read_generator
+from coin_retrieval.named_settings import (
+    SETTINGS_FILES,
+    read_encoder,
+    read_generator,
+    read_settings,
+)
 from coin_retrieval.nets.imports import uncollected_imports
 
 if TYPE_CHECKING:
@@ -27,12 +32,14 @@ if TYPE_CHECKING:
     from coin_retrieval.catalog.sql import SqlCatalog
     from coin_retrieval.catalog.writing import SqlCatalogWriter
     from coin_retrieval.encoding.base import Encoder
+    from coin_retrieval.generation.joint import JointGenerator
     from coin_retrieval.prototypes.base import Prototyper
     from coin_retrieval.prototypes.drawer import PrototypeDrawer
     from coin_retrieval.search.retriever import Retriever
     from coin_retrieval.stores.base import StoreWriter, VectorStore
     from coin_retrieval.stores.faiss import FaissStore
     from coin_retrieval.stores.faiss_writing import FaissStoreWriter
+    from coin_retrieval.translation.base import Translator
     from coin_retrieval.types import ImageIds, Location, RowMask
 
 
@@ -67,6 +74,36 @@ def make_generator(settings: GeneratorSettings) -> Prototyper:
     with _installed("diffusers", package="diffusers transformers peft"):
         from coin_retrieval.generation.diffusers import DiffusersGenerator
     return DiffusersGenerator(settings)
+
+
+def make_layout_generator(directory: Path) -> JointGenerator:
+    """What draws from layouts of nuclei: a directory that ``coin train joint`` wrote.
+
+    Raises:
+        WeightsError: no such model.
+    """
+    from coin_retrieval.generation.joint import JointGenerator
+
+    return JointGenerator(directory)
+
+
+def make_translator(model: Path) -> Translator:
+    """A directory that ``coin train cyclegan`` wrote, or a file of settings of style transfer.
+
+    Raises:
+        SettingsError: settings that cannot be read.
+        WeightsError: no such model, or weights that do not fit.
+    """
+    if model.suffix.lower() not in SETTINGS_FILES:
+        from coin_retrieval.translation.cyclegan import CycleGanTranslator
+
+        return CycleGanTranslator(model)
+    from coin_retrieval.translation.style_transfer import (
+        StyleTransferSettings,
+        StyleTransferTranslator,
+    )
+
+    return StyleTransferTranslator(read_settings(StyleTransferSettings, model))
 
 
 def starter_encoder_settings() -> OpenClipEncoderSettings:

@@ -16,6 +16,7 @@ from coin_retrieval.config import (
     EncoderSettings,
     GeneratorSettings,
     OpenClipEncoderSettings,
+    Settings,
     StoreSettings,
     TimmEncoderSettings,
 )
@@ -29,13 +30,14 @@ from coin_retrieval.setting_forms import (
 )
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Settings)
 
 STARTER = "starter"
 _ENCODER: TypeAdapter[EncoderSettings] = TypeAdapter(EncoderSettings)
 _GENERATOR: TypeAdapter[GeneratorSettings] = TypeAdapter(GeneratorSettings)
 _STORE: TypeAdapter[StoreSettings] = TypeAdapter(StoreSettings)
 _CATALOG: TypeAdapter[CatalogSettings] = TypeAdapter(CatalogSettings)
-_FILES = (".json", ".yaml", ".yml")
+SETTINGS_FILES = (".json", ".yaml", ".yml")
 _TRIPLES = ("mean", "std")
 _INDEXES = ("flat", "ivf", "hnsw")
 
@@ -47,7 +49,7 @@ def read_encoder(text: str, *, default: EncoderSettings) -> EncoderSettings:
         SettingsError: an unknown form, or a value out of range.
     """
     name, options = _split(text)
-    if name.endswith(_FILES):
+    if name.endswith(SETTINGS_FILES):
         return _validate(_ENCODER, _read_file(name) | options, text, ENCODER_FORMS)
     if name == STARTER:
         return _validate(_ENCODER, default.model_dump() | options, text, ENCODER_FORMS)
@@ -76,7 +78,7 @@ def read_generator(text: str, *, default: GeneratorSettings) -> GeneratorSetting
         return _validate(
             _GENERATOR, _known_fields("generator", name, options), text, GENERATOR_FORMS
         )
-    elif name.endswith(_FILES):
+    elif name.endswith(SETTINGS_FILES):
         fields = {"backend": "diffusers"} | _read_file(name)
     elif name:
         fields = {"backend": "diffusers", "model": name.removeprefix("diffusers:")}
@@ -115,6 +117,16 @@ def _known_fields(kind: str, name: str, options: dict[str, Any]) -> dict[str, An
     return fields | asked | {"model_args": fields.get("model_args", {}) | asked["model_args"]}
 
 
+def read_settings(kind: type[S], file: Path) -> S:
+    """Settings of one kind from a JSON or YAML file.
+
+    Raises:
+        SettingsError: it cannot be read, or a value is out of range.
+    """
+    fields = ", ".join(kind.model_fields)
+    return _validate(TypeAdapter(kind), _read_file(str(file)), str(file), f"the fields {fields}")
+
+
 def read_store(text: str) -> StoreSettings:
     """Store settings from their short name: a kind of FAISS index, or another backend.
 
@@ -138,7 +150,7 @@ def read_catalog(text: str) -> CatalogSettings:
 
 
 def _of_backend(name: str, options: dict[str, Any]) -> dict[str, Any]:
-    return (_read_file(name) if name.endswith(_FILES) else {"backend": name}) | options
+    return (_read_file(name) if name.endswith(SETTINGS_FILES) else {"backend": name}) | options
 
 
 def _split(text: str) -> tuple[str, dict[str, Any]]:

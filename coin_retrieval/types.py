@@ -162,8 +162,49 @@ class ReportSource:
     kind: Literal["report"] = "report"
 
 
-Source: TypeAlias = ReportSource
-"""What a prototype was made from; ``kind`` tells the kinds apart, and another one joins with |."""
+@dataclass(frozen=True)
+class LayoutSource:
+    """Where nuclei are to lie, and words for the rest.
+
+    ``points`` are each nucleus's x and y, as shares of the picture's sides in [0, 1), and its kind.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
+
+    points: tuple[tuple[float, float, str], ...]
+    text: str = ""
+    kind: Literal["layout"] = "layout"
+
+
+@dataclass(frozen=True)
+class PictureSource:
+    """A picture that is to be translated, by the SHA-256 (hex) of its pixels.
+
+    Who made it with :meth:`of` has the picture with it; what is read from a file's metadata has
+    not, so that no patient's picture lies in the metadata of another.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
+
+    digest: str
+    kind: Literal["picture"] = "picture"
+
+    @classmethod
+    def of(cls, image: RgbImage) -> PictureSource:
+        """The source of this picture, uint8 [h w 3]."""
+        digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
+        source = cls(digest)
+        object.__setattr__(source, "_image", image)
+        return source
+
+    @property
+    def image(self) -> RgbImage | None:
+        """The picture, where it is at hand."""
+        return getattr(self, "_image", None)
+
+
+Source: TypeAlias = ReportSource | LayoutSource | PictureSource
+"""What a prototype was made from; ``kind`` tells the kinds apart."""
 
 
 @dataclass(frozen=True, slots=True)

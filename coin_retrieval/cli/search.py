@@ -14,6 +14,7 @@ from coin_retrieval.errors import InputError
 from coin_retrieval.limits import DEFAULT_CASES, MAX_CASES, MAX_PROTOTYPES, MAX_SEED
 
 if TYPE_CHECKING:
+    from coin_retrieval.cli.made_pictures import Making
     from coin_retrieval.presenting.answer import SearchAnswer
     from coin_retrieval.search.query import Query
 
@@ -52,6 +53,23 @@ def search(
     image: Annotated[
         Path | None,
         typer.Option(help="A picture to search with, alone or together with a report."),
+    ] = None,
+    translate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Translate --image first, as from histology: a directory of coin train cyclegan, "
+            "or a YAML file of style transfer."
+        ),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            help="Search with a picture drawn of nuclei: “twelve crowded large nuclei”, or a CSV "
+            "of x_px, y_px and type; needs --layout-model."
+        ),
+    ] = None,
+    layout_model: Annotated[
+        Path | None, typer.Option(help="A directory of coin train joint.")
     ] = None,
     mode: Annotated[
         ReportMode | None,
@@ -136,26 +154,33 @@ def search(
     generator: options.GeneratorName = None,
 ) -> None:
     """Find the real cases nearest to what a report describes, or to a picture."""
+    from coin_retrieval.cli.made_pictures import Making
     from coin_retrieval.console.inputs import parse_where, report_text
     from coin_retrieval.console.server_address import asked_where
     from coin_retrieval.search.query import Query
 
     asks = report is not None or report_file is not None
+    making = Making(translate, layout, layout_model)
+    making.require(image)
     place = asked_where(archive, server)
     if isinstance(place, str):
         from coin_retrieval.cli.served import refuse_local, search_served
 
-        refuse_local({"replay": replay, "encoder": encoder, "generator": generator})
+        refuse_local(
+            {"replay": replay, "encoder": encoder, "generator": generator}
+            | {"translate": translate, "layout": layout}
+        )
     before = None
     if replay is not None:
         from coin_retrieval.presenting.replay import read_answer
 
         _refuse_questions(context)
         before = read_answer(replay)
-    if before is None and not asks and image is None and not like:
+    if before is None and not asks and image is None and layout is None and not like:
         raise InputError(
             "nothing to search with",
-            expected="--report TEXT, --report-file FILE, --image FILE or --like CASE",
+            expected="--report TEXT, --report-file FILE, --image FILE, --layout TEXT or "
+            "--like CASE",
         )
     query = (
         before.query.asked
@@ -188,6 +213,7 @@ def search(
             place,
             query,
             image=image,
+            making=making,
             before=before,
             encoder=encoder,
             generator=generator,
@@ -217,6 +243,7 @@ def _search_here(
     query: Query,
     *,
     image: Path | None,
+    making: Making,
     before: SearchAnswer | None,
     encoder: str | None,
     generator: str | None,
@@ -224,13 +251,13 @@ def _search_here(
     as_json: bool,
 ) -> None:
     """Plan, compare with an answer of ``before``, run, show."""
+    from coin_retrieval.cli.made_pictures import make_picture
     from coin_retrieval.cli.opening import open_retriever
     from coin_retrieval.console.bars import showing
     from coin_retrieval.console.session import print_json
-    from coin_retrieval.images import load_image
     from coin_retrieval.presenting.answer import to_answer
 
-    picture = load_image(image) if image is not None else None
+    picture = make_picture(making, image, seed=query.seed, save=save)
     retriever = open_retriever(archive, encoder=encoder, generator=generator)
     plan = retriever.plan(query, picture)
     if before is not None:

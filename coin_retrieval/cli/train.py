@@ -134,6 +134,73 @@ def clip(
 
 
 @train_app.command()
+def lora(
+    data: Data,
+    base: Annotated[
+        str, typer.Option(help="What is adapted, as --generator takes it: a directory, a hub id …")
+    ] = "starter",
+    out: Out = _RUNS,
+    recipe: RecipeFile = None,
+    size: SizeOption = Size.CPU,
+) -> None:
+    """Adapt a generator to your own pictures and reports (LoRA); resumes after a kill.
+
+    The report column is the prompt; rows without one get reports composed of their labels. Draw
+    with --generator "BASE?lora=OUT/lora/model". On several GPUs: accelerate launch
+    $(which coin) train lora …
+    """
+    from coin_retrieval.factory import parse_generator
+    from coin_retrieval.training.lora.recipe import LoraRecipe
+    from coin_retrieval.training.lora.run import train_lora
+
+    chosen = _recipe(LoraRecipe, "lora", recipe, size)
+    _done(train_lora(_shop(data, out), parse_generator(base), chosen))
+
+
+@train_app.command()
+def joint(
+    data: Annotated[
+        Path, typer.Option(help="manifest of image_path and instance_path or label_path")
+    ],
+    out: Out = _RUNS,
+    recipe: RecipeFile = None,
+    size: SizeOption = Size.CPU,
+) -> None:
+    """Train the model that draws pictures with their labels from layouts; resumes after a kill.
+
+    A quarter of the pictures, told by their files' digests, is held out for judging.
+    """
+    from coin_retrieval.training.joint.run import train_joint
+    from coin_retrieval.training.joint.task import JointRecipe
+    from coin_retrieval.training.run_folder import Workshop
+
+    chosen = _recipe(JointRecipe, "joint", recipe, size)
+    _done(train_joint(Workshop((data,), out), chosen))
+
+
+@train_app.command()
+def cyclegan(
+    first: Annotated[
+        list[Path],
+        typer.Option("--from", help="Pictures to translate: manifest or folder; repeatable."),
+    ],
+    second: Annotated[
+        list[Path],
+        typer.Option("--to", help="Pictures to look like: manifest or folder; repeatable."),
+    ],
+    out: Out = _RUNS,
+    recipe: RecipeFile = None,
+    size: SizeOption = Size.CPU,
+) -> None:
+    """Train to translate pictures of which none belong together; resumes after a kill."""
+    from coin_retrieval.training.cyclegan.run import train_cyclegan
+    from coin_retrieval.training.cyclegan.task import CycleGanRecipe
+
+    chosen = _recipe(CycleGanRecipe, "cyclegan", recipe, size)
+    _done(train_cyclegan(first, second, out, chosen))
+
+
+@train_app.command()
 def demonstration(
     out: Annotated[Path, typer.Option(help="folder for the pictures and their cases.csv")],
     generator: Annotated[str, typer.Option(help="what draws them")] = "starter",

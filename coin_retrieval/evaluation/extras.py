@@ -33,8 +33,8 @@ def require_classifier() -> None:
     require("sklearn", "a classifier")
 
 
-def require(module: str, what: str) -> None:
-    """Import a package of the extra.
+def require(module: str, what: str, *, extra: str = "evaluate") -> None:
+    """Import a package of an extra.
 
     Raises:
         MissingDependencyError: it is not installed.
@@ -46,7 +46,7 @@ def require(module: str, what: str) -> None:
             f"a package of the extra is missing ({error})",
             value=module,
             expected=f"it, for {what}",
-            remedy="pip install 'coin-retrieval[evaluate]'",
+            remedy=f"pip install 'coin-retrieval[{extra}]'",
         ) from error
 
 

@@ -125,7 +125,7 @@ class DiffusersGenerator(Prototyper):
         import torch
 
         pipeline = self._pipeline
-        ids = pipeline.tokenizer(source.text, truncation=True, return_tensors="pt").input_ids
+        ids = pipeline.tokenizer(_text(source), truncation=True, return_tensors="pt").input_ids
         with torch.inference_mode():
             known: bool = pipeline.text_encoder.knows(ids.to(pipeline.text_encoder.device))
         return known
@@ -135,7 +135,7 @@ class DiffusersGenerator(Prototyper):
             generator=self.name,
             source=source,
             seed=0,
-            dropped_text=self._windows(source.text).dropped_text,
+            dropped_text=self._windows(_text(source)).dropped_text,
             **self._made_with,
         )
 
@@ -143,7 +143,7 @@ class DiffusersGenerator(Prototyper):
         """Reports that need several windows differ in length: each is a batch of its own."""
         batches: list[Sequence[Provenance]] = []
         for batch in super()._batches(plans):
-            if all(len(self._windows(plan.source.text).texts) == 1 for plan in batch):
+            if all(len(self._windows(_text(plan.source)).texts) == 1 for plan in batch):
                 batches.append(batch)
             else:
                 batches += [list(alike) for _, alike in groupby(batch, key=lambda p: p.source)]
@@ -207,13 +207,13 @@ class DiffusersGenerator(Prototyper):
 
     def _prompts(self, plans: Sequence[Provenance]) -> dict[str, Any]:
         """Of different reports, each of which fits one window."""
-        return {"prompt": [self._windows(plan.source.text).texts[0] for plan in plans]}
+        return {"prompt": [self._windows(_text(plan.source)).texts[0] for plan in plans]}
 
     def _prompt(self, plan: Provenance) -> dict[str, Any]:
         """The prompt's arguments: the text itself if one window holds it, else its embeddings."""
         import torch
 
-        texts = self._windows(plan.source.text).texts
+        texts = self._windows(_text(plan.source)).texts
         pipeline = self._pipeline
         if len(texts) == 1:
             return {"prompt": texts[0]}
@@ -268,6 +268,12 @@ class DiffusersGenerator(Prototyper):
         latent = getattr(pipeline, "default_sample_size", None) or network.config.sample_size
         latent = latent if isinstance(latent, int) else latent[0]
         return int(latent * getattr(pipeline, "vae_scale_factor", 8))
+
+
+def _text(source: Source) -> str:
+    """Of the one kind of source that it plans."""
+    assert isinstance(source, ReportSource)  # noqa: S101  the role refuses others
+    return source.text
 
 
 def _first(*values: float | None) -> float | None:

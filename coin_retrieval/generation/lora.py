@@ -8,18 +8,21 @@ loading.
 
 from __future__ import annotations
 
+import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coin_retrieval.errors import LoraError
-from coin_retrieval.nets.pretrained import hub_snapshot, read_safetensors
+from coin_retrieval.nets.pretrained import hub_snapshot, read_safetensors, safetensors_keys
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 WEIGHTS = "pytorch_lora_weights.safetensors"
+METADATA, BASE = "lora_adapter_metadata", "coin_base"
+"""What a file's header says of the layers (diffusers' key), and of the base it was trained on."""
 _TEXT_ENCODER = "text_encoder"
 _MAX_LISTED = 12
 
@@ -47,6 +50,34 @@ def find_lora(lora: str, *, allow_download: bool) -> Path:
             remedy="give the file's own path",
         )
     return named[0]
+
+
+def require_base(file: Path, name: str, digest: Callable[[], str]) -> None:
+    """Refuse a LoRA that ``coin train lora`` trained on another base than this one.
+
+    A base of the same name is taken, though its weights be in another precision; so is a LoRA that
+    does not say.
+
+    Args:
+        digest: of the base's U-Net; asked for only where names differ.
+
+    Raises:
+        LoraError: it is another's.
+        WeightsError: the file is missing or damaged.
+    """
+    from safetensors import safe_open
+
+    safetensors_keys(file)
+    with safe_open(file, "np") as opened:
+        said = (opened.metadata() or {}).get(BASE)
+    trained_on = json.loads(said) if said else None
+    if trained_on and trained_on["name"] != name and trained_on["unet"] != digest():
+        raise LoraError(
+            "this LoRA was trained on another base",
+            value=f"{file.name}, trained on {trained_on['name']}",
+            expected=f"one of {name}",
+            remedy="draw with that base, or train a LoRA of this one (coin train lora)",
+        )
 
 
 def load_loras(pipeline: Any, loras: Sequence[tuple[Path, float]]) -> None:

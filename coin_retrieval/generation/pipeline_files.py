@@ -12,7 +12,7 @@ from typing import Any
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.errors import WeightsError
 from coin_retrieval.files import digest_file
-from coin_retrieval.generation.lora import find_lora
+from coin_retrieval.generation.lora import find_lora, require_base
 from coin_retrieval.nets.model_card import ModelCard, read_card
 from coin_retrieval.nets.pretrained import (
     digest_files,
@@ -63,6 +63,11 @@ class PipelineFiles:
         folders = (self.directory / name for name in (SCOPE, READER) if self.replaced)
         return next((folder for folder in folders if folder.is_dir()), None)
 
+    @property
+    def unet_digest(self) -> str:
+        """SHA-256 (hex) of the U-Net's files: what a LoRA is trained on."""
+        return digest_files({k: v for k, v in self.read.items() if k.startswith("unet/")})
+
     def digest(self, *, dtype: str) -> str:
         """SHA-256 (hex) over all that shapes its pictures, computed in this number format."""
         parts: dict[str, Any] = {
@@ -102,15 +107,16 @@ def find_pipeline(settings: DiffusersGeneratorSettings) -> PipelineFiles:
         if file.suffix == ".safetensors":
             safetensors_keys(file)
     card, tiny_vae = read_card(directory), _tiny_vae(settings)
-    return PipelineFiles(settings, directory, index, card, variant, lora, read, adapter, tiny_vae)
+    files = PipelineFiles(settings, directory, index, card, variant, lora, read, adapter, tiny_vae)
+    for file in filter(None, (lora, adapter)):
+        require_base(file, files.name, lambda: files.unet_digest)
+    return files
 
 
 def _lora(settings: DiffusersGeneratorSettings, name: str | None) -> Path | None:
     if name is None:
         return None
-    file = find_lora(name, allow_download=settings.allow_download)
-    safetensors_keys(file)
-    return file
+    return find_lora(name, allow_download=settings.allow_download)
 
 
 def _tiny_vae(settings: DiffusersGeneratorSettings) -> Path | None:

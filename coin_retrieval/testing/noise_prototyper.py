@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from coin_retrieval.prototypes.base import Prototyper
-from coin_retrieval.types import Provenance, RgbImage, Source, content_digest
+from coin_retrieval.types import Provenance, ReportSource, RgbImage, Source, content_digest
 
 SIDE_PX = 16
 
@@ -29,7 +29,7 @@ class NoisePrototyper(Prototyper):
 
     def knows(self, source: Source) -> bool:
         """See :meth:`.Prototyper.knows`."""
-        return source.text != "unknown"
+        return source != ReportSource("unknown")
 
     def _plan(self, source: Source) -> Provenance:
         return Provenance(
@@ -52,6 +52,6 @@ class NoisePrototyper(Prototyper):
 
 def _noise(plan: Provenance) -> RgbImage:
     shape = (plan.height_px, plan.width_px, 3)
-    if plan.source.text == "blank":
+    if plan.source == ReportSource("blank"):
         return np.zeros(shape, np.uint8)
     return np.random.default_rng(int(plan.digest, 16)).integers(0, 256, shape, np.uint8)

@@ -31,6 +31,8 @@ from transformers import (
     T5EncoderModel,
 )
 
+from coin_retrieval.nets.cyclegan import CycleGanConfig, Translation, save_pair
+from coin_retrieval.nets.joint.network import JointConfig, JointNet
 from coin_retrieval.starter import minilm
 
 
@@ -301,4 +303,30 @@ def write_pixart_dir(directory: Path, *, seed: int = 0) -> Path:
             ),
             scheduler=DPMSolverMultistepScheduler(),
         ).save_pretrained(directory)
+    return directory
+
+
+def write_joint_dir(directory: Path, *, seed: int = 0) -> Path:
+    """A joint model of random weights: 16 px, two kinds of nuclei, 3 steps."""
+    config = JointConfig(
+        labels=("background", "nucleus", "cytoplasm"),
+        kinds=("nucleus", "mitosis"),
+        side_px=16,
+        channels=(8, 16),
+        attention=(False, False),
+        patch=2,
+        steps=3,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        JointNet(config).save(directory)
+    return directory
+
+
+def write_cyclegan_dir(directory: Path, *, seed: int = 0) -> Path:
+    """A CycleGAN of random weights that translates squares of 16 px."""
+    config = CycleGanConfig(side_px=16, channels=4, blocks=1)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        save_pair(Translation(config), Translation(config), config, directory)
     return directory

@@ -107,7 +107,7 @@ class DecoderTask(Task):
         judged_real, features_real = critic(real)
         judged_drawn, _ = critic(drawn.detach())
         critic_loss = hinge(judged_real, judged_drawn)
-        judged, features = functional_call(critic, _fixed(critic), (drawn,))
+        judged, features = functional_call(critic, fixed(critic), (drawn,))
         matching = torch.stack(
             [F.l1_loss(a, b.detach()) for a, b in zip(features, features_real, strict=True)]
         ).mean()
@@ -130,7 +130,7 @@ class DecoderTask(Task):
         seen = self._perception(drawn)
         scores_real, scores = judge(seen_real), judge([part.detach() for part in seen])
         own = torch.stack([hinge(a, b) for a, b in zip(scores_real, scores, strict=True)]).mean()
-        liked = functional_call(judge, _fixed(judge), (seen,))
+        liked = functional_call(judge, fixed(judge), (seen,))
         liking = torch.stack([score.mean() for score in liked]).mean()
         return liking, own, perceptual_distance(seen, seen_real)
 
@@ -147,5 +147,6 @@ def hinge(real: Tensor, drawn: Tensor) -> Tensor:
     return F.relu(1 - real).mean() + F.relu(1 + drawn).mean()
 
 
-def _fixed(module: nn.Module) -> dict[str, Tensor]:
+def fixed(module: nn.Module) -> dict[str, Tensor]:
+    """Its weights as constants, to be judged by it without teaching it."""
     return {name: value.detach() for name, value in module.named_parameters()}

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast, reduce
 from pydantic import BaseModel, ConfigDict, Field
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from safetensors.torch import load_file, save_file
@@ -26,7 +28,10 @@ from coin_retrieval.types import RgbImage
 
 
 class LoopSettings(BaseModel):
-    """How long and how fast to train. ``minutes`` ends training early, on the same schedule."""
+    """How long and how fast to train. ``minutes`` ends training early, on the same schedule.
+
+    ``ema_decay`` 0 keeps the last weights, no average.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,7 +41,7 @@ class LoopSettings(BaseModel):
     weight_decay: float = 0.01
     warmup_steps: int = 100
     final_rate: float = Field(default=0.02, ge=0, le=1)
-    ema_decay: float = Field(default=0.999, gt=0, lt=1)
+    ema_decay: float = Field(default=0.999, ge=0, lt=1)
     clip_norm: float = 1.0
     seed: int = 0
     bf16: bool = True
@@ -67,8 +72,16 @@ class Task(ABC):
         return None
 
 
+def crew() -> PartialState:
+    """The processes that train together; one, unless ``accelerate launch`` or torchrun began it."""
+    return PartialState(cpu=not torch.cuda.is_available())
+
+
 def device() -> torch.device:
-    """The accelerator if there is one, else the CPU."""
+    """The accelerator if there is one, else the CPU; of several processes, each one's own."""
+    if crew().num_processes > 1:
+        own: torch.device = crew().device
+        return own
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -77,10 +90,17 @@ def fit(task: Task, settings: LoopSettings, out: Path, *, name: str) -> nn.Modul
 
     Progress is the larger of the shares of ``steps`` and of ``minutes`` done; the learning rate
     follows its cosine, so a slow machine ends on time with a finished schedule.
+
+    Started by ``accelerate launch``, each process takes batches of its own and all step by the mean
+    of their gradients; the first one writes.
     """
+    together = crew()
     torch.manual_seed(settings.seed)
     target = device()
     module = task.module.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if together.num_processes > 1:
+        for value in module.state_dict().values():
+            value.copy_(broadcast(value))
     averaging = get_ema_multi_avg_fn(settings.ema_decay)  # type: ignore[no-untyped-call]
     averaged = AveragedModel(module, multi_avg_fn=averaging, use_buffers=True)
     rates = task.rates()
@@ -103,17 +123,19 @@ def fit(task: Task, settings: LoopSettings, out: Path, *, name: str) -> nn.Modul
         TextColumn("{task.fields[left]} left  {task.fields[figures]}"),
     ) as progress:
         bar = progress.add_task(name, total=settings.steps, left="?", figures="", completed=step)
-        while (done := _share_done(settings, step, time.monotonic() - started)) < 1.0:
+        while (done := _share_done(settings, step, _agreed(time.monotonic() - started))) < 1.0:
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * _rate(settings, step, done) * group["share"]
             module.train()
             task.begin(done)
-            random = np.random.default_rng((settings.seed, step))
+            own = (together.process_index,) if together.process_index else ()
+            random = np.random.default_rng((settings.seed, step, *own))
             torch.manual_seed(int(random.integers(2**31)))
             with torch.autocast(target.type, torch.bfloat16, enabled=settings.bf16):
                 loss, figures = task.loss(random)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
+            _share_gradients(trained)
             nn.utils.clip_grad_norm_(trained, settings.clip_norm)
             optimizer.step()
             averaged.update_parameters(module)
@@ -124,16 +146,30 @@ def fit(task: Task, settings: LoopSettings, out: Path, *, name: str) -> nn.Modul
             left_s = elapsed / max(done, 1e-6) * (1 - done)
             text = "  ".join(f"{key} {value:.4f}" for key, value in shown.items())
             progress.update(bar, completed=step, left=f"{left_s / 60:.1f} min", figures=text)
-            if time.monotonic() - saved > settings.checkpoint_every_s:
+            if together.is_main_process and time.monotonic() - saved > settings.checkpoint_every_s:
                 _checkpoint(out, module, averaged, optimizer, step, elapsed, shown)
                 saved = time.monotonic()
-            if time.monotonic() - drawn > settings.sheet_every_s:
+            if together.is_main_process and time.monotonic() - drawn > settings.sheet_every_s:
                 _draw(task, averaged.module, out, step)
                 drawn = time.monotonic()
-    _checkpoint(out, module, averaged, optimizer, step, time.monotonic() - started, shown)
-    _draw(task, averaged.module, out, step)
+    if together.is_main_process:
+        _checkpoint(out, module, averaged, optimizer, step, time.monotonic() - started, shown)
+        _draw(task, averaged.module, out, step)
+    together.wait_for_everyone()
     result: nn.Module = averaged.module
     return result.eval()
+
+
+def _agreed(elapsed_s: float) -> float:
+    """The first process's clock: all must end at the same step."""
+    return float(broadcast(torch.tensor(elapsed_s, dtype=torch.float64, device=device())))
+
+
+def _share_gradients(trained: list[nn.Parameter]) -> None:
+    if crew().num_processes > 1:
+        for value in trained:
+            if value.grad is not None:
+                value.grad = reduce(value.grad, "mean")
 
 
 def _share_done(settings: LoopSettings, step: int, elapsed_s: float) -> float:

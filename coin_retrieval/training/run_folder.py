@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from coin_retrieval.errors import SettingsError, WeightsError
-from coin_retrieval.training.loop import device
+from coin_retrieval.training.loop import crew, device
 from coin_retrieval.training.pictures.data import PackedCases, load_cases
 
 RECIPES = Path(__file__).with_name("recipes")
@@ -103,6 +103,8 @@ def run_once(
     model = out / "model"
     if not model.exists():
         module = train(out)
+        if not crew().is_main_process:
+            return model
         figures = keep(module, model)
         progress = json.loads((out / "progress.json").read_text())
         threads = torch.get_num_threads()

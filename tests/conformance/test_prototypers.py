@@ -2,15 +2,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.factory import make_generator
+from coin_retrieval.generation.joint import JointGenerator
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.testing import tiny_models
 from coin_retrieval.testing.noise_prototyper import NoisePrototyper
 from coin_retrieval.testing.prototyper_suite import PrototyperSuite
-from coin_retrieval.types import ReportSource, Source
+from coin_retrieval.translation.cyclegan import CycleGanTranslator
+from coin_retrieval.types import LayoutSource, PictureSource, ReportSource, Source
 
 
 class ReportPrototyperSuite(PrototyperSuite):
@@ -67,4 +70,38 @@ class TestPipelineThatTellsNoSteps(ReportPrototyperSuite):
                 height_px=64,
                 dtype="float32",
             )
+        )
+
+
+class TestLayouts(PrototyperSuite):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def sources(cls) -> list[Source]:
+        points = ((0.2, 0.3, "nucleus"), (0.7, 0.6, "mitosis"))
+        return [
+            LayoutSource(points, "crowded nuclei"),
+            LayoutSource(points[:1]),
+            LayoutSource(points),
+        ]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def prototyper(cls, tmp_path_factory: pytest.TempPathFactory) -> Prototyper:
+        return JointGenerator(tiny_models.write_joint_dir(tmp_path_factory.mktemp("joint")))
+
+
+class TestCycleGan(PrototyperSuite):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def sources(cls) -> list[Source]:
+        random = np.random.default_rng(0)
+        return [
+            PictureSource.of(random.integers(0, 255, (24, 20, 3), dtype=np.uint8)) for _ in range(3)
+        ]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def prototyper(cls, tmp_path_factory: pytest.TempPathFactory) -> Prototyper:
+        return CycleGanTranslator(
+            tiny_models.write_cyclegan_dir(tmp_path_factory.mktemp("cyclegan"))
         )

@@ -11,6 +11,7 @@ from coin_retrieval.cli import options
 from coin_retrieval.cli.evaluate.ablation import ablation
 from coin_retrieval.cli.evaluate.augmentation import augmentation
 from coin_retrieval.cli.evaluate.close_match import close_match
+from coin_retrieval.cli.evaluate.pairs import pairs
 from coin_retrieval.cli.evaluate.pictures import classifier_agreement, images, memorisation
 from coin_retrieval.cli.evaluate.sheet import sheet
 from coin_retrieval.console.errors import JsonOption
@@ -23,6 +24,7 @@ evaluate_app.command()(memorisation)
 evaluate_app.command()(classifier_agreement)
 evaluate_app.command()(augmentation)
 evaluate_app.command()(sheet)
+evaluate_app.command()(pairs)
 
 
 @evaluate_app.callback()

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +82,24 @@ def test_a_group_learns_at_its_share_of_the_rate(tmp_path: Path) -> None:
     first, second = (1 - float(value.detach()) for value in task.module.parameters())
     assert second == pytest.approx(first / 4, rel=1e-3)
     assert task.begun == [0.0, 0.25, 0.5, 0.75]
+
+
+def test_two_processes_step_by_the_mean_of_their_gradients(tmp_path: Path) -> None:
+    script = tmp_path / "line.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from coin_retrieval.training.loop import crew\n"
+        "from coin_retrieval.training.loop import LoopSettings, fit\n"
+        "from unit.training.test_loop import Line, SETTINGS\n"
+        "short = SETTINGS.model_copy(update={'steps': 3})\n"
+        f"trained = fit(Line(), short, Path({str(tmp_path)!r}) / 'out', name='line')\n"
+        "number = crew().process_index\n"
+        f"Path({str(tmp_path)!r}, f'{{number}}.txt').write_text(str(trained.weight.item()))\n"
+    )
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([*launch, str(script)], check=True, capture_output=True, env=environment)
+    first, second = (float((tmp_path / f"{n}.txt").read_text()) for n in (0, 1))
+    alone = fit(Line(), SETTINGS.model_copy(update={"steps": 3}), tmp_path / "alone", name="line")
+    assert first == second
+    assert first != float(alone.weight.detach()[0, 0])

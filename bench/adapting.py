@@ -1,0 +1,132 @@
+"""What a LoRA of a laboratory's own pictures brings there: prototypes' P@5 and KID, paired.
+
+    python bench/adapting.py --base starter --folds FOLD … --lora FOLDER … [--prototypes 4]
+        [--every 2] [--sheet FILE]
+        [--space timm:mobilenetv2_100?checkpoint=FILE&pad_type=same&num_classes=1001]
+
+Each FOLD is a manifest of the pictures that are judged (none of them trained on), each FOLDER the
+LoRA that was trained on the others. Held-out reports of findings that every fold has some cases of
+are drawn by the base and by each LoRA, ungated; the nearest pictures of the fold are found by the
+mean of a report's prototypes. Differences are paired by report and averaged over folds; intervals
+are 95 %, bootstrapped over reports.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from coin_retrieval.case_table import CaseRow, read_case_table
+from coin_retrieval.evaluation.pictures.fidelity import compare
+from coin_retrieval.evaluation.pictures.picture_sets import PictureSet
+from coin_retrieval.evaluation.pictures.spaces import open_space
+from coin_retrieval.factory import make_encoder, make_generator, parse_encoder, parse_generator
+from coin_retrieval.images import fit_square, load_image
+from coin_retrieval.metrics.bootstrap import macro_interval
+from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.types import ReportSource, RgbImage
+from coin_retrieval.wordings.labelled_reports import LabelledReport, labelled_reports
+
+LEAST = 7
+PLACES = 5
+
+
+def drawn_by(generator: Prototyper, reports: list[LabelledReport], n: int) -> list[RgbImage]:
+    plans = [
+        plan
+        for number, report in enumerate(reports)
+        for plan in generator.plan(ReportSource(report.report), n=n, seed=64 * number)
+    ]
+    generator.batch_size = 16
+    return [sample.image for sample in generator.draw(plans)]
+
+
+def precisions(
+    drawn: np.ndarray, real: np.ndarray, labels: list[str], reports: list[LabelledReport]
+) -> np.ndarray:
+    """P@5 of each report, float64 [reports]; its prototypes' mean finds."""
+    mean = drawn.reshape(len(reports), -1, drawn.shape[1]).mean(axis=1)
+    order = np.argsort(-(mean @ real.T), axis=1)[:, :PLACES]
+    names = np.asarray(labels)
+    return np.array([np.mean(names[row] == r.label) for row, r in zip(order, reports, strict=True)])
+
+
+def like_the_fold(rows: list[CaseRow], reports: list[LabelledReport], n: int) -> np.ndarray:
+    """Places of drawings whose findings are as frequent as in the fold."""
+    labels = np.repeat([report.label for report in reports], n)
+    real = Counter(row.finding for row in rows if row.finding in set(labels))
+    share = min(np.count_nonzero(labels == name) / count for name, count in real.items())
+    return np.concatenate(
+        [np.flatnonzero(labels == name)[: int(share * count)] for name, count in real.items()]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--base", default="starter")
+    parser.add_argument("--folds", type=Path, nargs="+", required=True)
+    parser.add_argument("--lora", nargs="+", required=True)
+    parser.add_argument("--encoder", default="starter")
+    parser.add_argument("--space")
+    parser.add_argument("--prototypes", type=int, default=4)
+    parser.add_argument("--every", type=int, default=2)
+    parser.add_argument("--sheet", type=Path)
+    given = parser.parse_args()
+    folds = [list(read_case_table(fold)) for fold in given.folds]
+    counts = [Counter(row.finding for row in fold) for fold in folds]
+    known = {name for name in counts[0] if all(count[name] >= LEAST for count in counts)}
+    reports = [report for report in labelled_reports(None) if report.label in known]
+    reports = reports[:: given.every]
+    classes = [report.label for report in reports]
+    print(f"{len(reports)} reports of {', '.join(sorted(known))}; folds of "
+          f"{', '.join(str(len(fold)) for fold in folds)} pictures")  # fmt: skip
+    encoder = make_encoder(parse_encoder(given.encoder))
+    space = open_space(given.space, size_px=128) if given.space else None
+    joined = "&" if "?" in given.base else "?"
+    specs = [given.base, *(f"{given.base}{joined}lora={lora}" for lora in given.lora)]
+    pictures = []
+    for spec in specs:
+        pictures.append(drawn_by(make_generator(parse_generator(spec)), reports, given.prototypes))
+        print(f"drawn: {spec}", flush=True)
+    embedded = [encoder.encode_drawn(some) for some in pictures]
+    found: dict[str, list[np.ndarray]] = {"base": [], "adapted": []}
+    print("| fold | pictures | P@5 | KD × 1000 | FD |\n|---|---|---|---|---|")
+    for number, rows in enumerate(folds):
+        images = [load_image(row.image_path) for row in rows]
+        real, labels = encoder.encode(images), [row.finding for row in rows]
+        truth = space.features(PictureSet("fold", tuple(rows))) if space else None
+        for name, place in (("base", 0), ("adapted", number + 1)):
+            values = precisions(embedded[place], real, labels, reports)
+            found[name].append(values)
+            cells = ["", ""]
+            if space is not None and truth is not None:
+                chosen = like_the_fold(rows, reports, given.prototypes)
+                squares = [fit_square(pictures[place][i], 128) for i in chosen]
+                own = compare(space, truth, space.encoder.features(squares), name=name)  # type: ignore[attr-defined]
+                cells = [f"{1000 * own.kernel:.1f} ± {1000 * own.kernel_deviation:.1f}",
+                         f"{own.frechet:.0f}"]  # fmt: skip
+            mean = macro_interval(values, classes)
+            print(f"| {number} | {name} | {mean} | {cells[0]} | {cells[1]} |", flush=True)
+    base, adapted = (np.mean(found[name], axis=0) for name in ("base", "adapted"))
+    print(f"P@5 over folds: base {macro_interval(base, classes)}, adapted "
+          f"{macro_interval(adapted, classes)}, "
+          f"adapted − base {macro_interval(adapted - base, classes).signed}")  # fmt: skip
+    if given.sheet:
+        names = sorted(known)
+        firsts = [classes.index(name) for name in names]
+        rows_shown = [
+            [fit_square(load_image(row.image_path), 128) for name in names
+             for row in [r for r in folds[0] if r.finding == name][:2]],
+            *([some[i * given.prototypes + j] for i in firsts for j in range(2)]
+              for some in pictures[:2]),
+        ]  # fmt: skip
+        page = np.concatenate([np.concatenate(row, axis=1) for row in rows_shown])
+        Image.fromarray(page).save(given.sheet, quality=85)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Queries that are made: pictures of a layout of nuclei, and of another kind of picture."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from coin_retrieval.api.arguments import AnyPath, whole
+from coin_retrieval.errors import InputError
+from coin_retrieval.factory import make_layout_generator, make_translator
+from coin_retrieval.files import as_path
+from coin_retrieval.images import ImageLike, as_rgb
+from coin_retrieval.prototypes.layouts import layout_of_table, layout_of_words
+from coin_retrieval.types import LayoutSource, PictureSource
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from coin_retrieval.generation.joint import Pair
+    from coin_retrieval.metrics.instances import NuclearMeasures
+    from coin_retrieval.types import RgbImage
+
+_layout_generator = lru_cache(maxsize=1)(make_layout_generator)
+_translator = lru_cache(maxsize=1)(make_translator)
+"""What was used last stays loaded."""
+
+
+def draw_layout(
+    layout: str | LayoutSource, *, model: AnyPath, n: int = 4, seed: int = 0
+) -> DrawnPair:
+    """A synthetic picture whose nuclei lie as they are asked, to search with.
+
+    Of ``n`` drawings it is the one that obeys the layout most.
+
+    Args:
+        layout: "twelve crowded large nuclei, two mitoses", a CSV of ``x_px``, ``y_px`` and
+            ``type``, or a layout.
+        model: a directory that ``coin train joint`` wrote.
+
+    Raises:
+        InputError: no layout, a nucleus outside the picture, or a kind that the model lacks.
+        WeightsError: no such model.
+        MissingDependencyError: scipy is not installed (the extra ``systems``).
+    """
+    generator = _layout_generator(as_path(model))
+    kinds, seed = generator.config.kinds, whole(seed, what="the seed")
+    if isinstance(layout, LayoutSource):
+        source = layout
+    elif not isinstance(layout, str):
+        raise InputError(
+            "not a layout", value=type(layout).__name__, expected="words, a CSV or a layout"
+        )
+    elif Path(layout).suffix.lower() == ".csv":
+        source = layout_of_table(Path(layout), kinds, side_px=generator.config.side_px)
+    else:
+        source = layout_of_words(layout, kinds, seed=seed)
+    return DrawnPair(generator.best(source, n=whole(n, what="n"), seed=seed))
+
+
+def translate(image: ImageLike, *, model: AnyPath, seed: int = 0) -> RgbImage:
+    """A picture of one kind as one of another, uint8 [side side 3]: synthetic, to search with.
+
+    Args:
+        model: a directory that ``coin train cyclegan`` wrote, or a YAML file of settings of
+            style transfer.
+        seed: which of the square's eight orientations it is translated in.
+
+    Raises:
+        ImageError: not a picture.
+        WeightsError, SettingsError: no such model.
+    """
+    translator = _translator(as_path(model))
+    source = PictureSource.of(as_rgb(image))
+    (sample,) = translator.draw(translator.plan(source, n=1, seed=whole(seed, what="the seed")))
+    return sample.image
+
+
+class DrawnPair:
+    """A synthetic picture and what it shows: never a patient's cells."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+
+    @property
+    def image(self) -> Image.Image:
+        """The picture."""
+        return Image.fromarray(self.pair.image)
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """What each pixel is, [h w]."""
+        return self.pair.labels
+
+    @property
+    def measures(self) -> NuclearMeasures:
+        """Count, size, crowding and N/C ratio of its nuclei."""
+        return self.pair.measures
+
+    @property
+    def obedience(self) -> float:
+        """F1 of its nuclei's centres against the asked ones, within 6 px."""
+        return self.pair.obedience
+
+    def __str__(self) -> str:
+        seen, asked = self.measures, self.pair.plan.source
+        assert isinstance(asked, LayoutSource)  # noqa: S101  what it was drawn from
+        ratio = "" if seen.nc_ratio is None else f", N/C ratio {seen.nc_ratio:.2f}"
+        return (
+            f"{seen.count} nuclei ({len(asked.points)} asked), mean diameter "
+            f"{seen.diameter:.1f} {seen.unit}, {100 * seen.crowding:.0f} % close to another"
+            f"{ratio}; obeys the layout with F1 {self.obedience:.2f}"
+        )
+
+    def __repr__(self) -> str:
+        return f"<synthetic picture: {self}>"

@@ -1,0 +1,83 @@
+"""Pictures to search with that are made first: drawn of a layout, or translated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coin_retrieval.errors import InputError
+
+if TYPE_CHECKING:
+    from coin_retrieval.types import RgbImage
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How the picture of a search is made; all ``None``: it is searched as it is."""
+
+    translate: Path | None = None
+    layout: str | None = None
+    layout_model: Path | None = None
+
+    def require(self, image: Path | None) -> None:
+        """Refuse what cannot be made.
+
+        Raises:
+            InputError: a translation of no picture, or a layout without its model or beside one.
+        """
+        if self.translate is not None and image is None:
+            raise InputError("there is nothing to translate", expected="--image FILE beside it")
+        if (self.layout is None) != (self.layout_model is None):
+            raise InputError(
+                "a layout and what draws it go together",
+                value="--layout" if self.layout is not None else "--layout-model",
+                expected="--layout TEXT --layout-model DIRECTORY",
+            )
+        if self.layout is not None and image is not None:
+            raise InputError(
+                "one picture is searched with",
+                value="--layout with --image",
+                expected="one of them",
+            )
+
+
+def make_picture(
+    making: Making, image: Path | None, *, seed: int, save: Path | None
+) -> RgbImage | None:
+    """The picture to search with; what was made is told, and kept in ``save``.
+
+    Raises:
+        InputError, ImageError, ModelError: as :mod:`coin_retrieval.api.made_pictures` says.
+    """
+    from coin_retrieval.images import load_image
+
+    picture = load_image(image) if image is not None else None
+    if making.translate is None and making.layout is None:
+        return picture
+    from rich.console import Console
+
+    from coin_retrieval.api.made_pictures import draw_layout, translate
+    from coin_retrieval.console.session import working
+
+    with working("drawing the picture to search with"):
+        if making.layout is not None and making.layout_model is not None:
+            drawn = draw_layout(making.layout, model=making.layout_model, seed=seed)
+            picture, told = drawn.pair.image, str(drawn)
+        elif picture is not None and making.translate is not None:
+            picture = translate(picture, model=making.translate, seed=seed)
+            told = "translated; what cells mean may be lost on the way"
+    Console(stderr=True).print(f"Searched with a SYNTHETIC picture: {told}.")
+    if save is not None and picture is not None:
+        _keep(picture, save / "searched_with.png")
+    return picture
+
+
+def _keep(picture: RgbImage, file: Path) -> None:
+    from coin_retrieval.files import replace_file
+    from coin_retrieval.images import encode_png
+    from coin_retrieval.prototypes.cache import SYNTHETIC_NOTICE
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    marks = {"synthetic": "true", "Description": SYNTHETIC_NOTICE}
+    replace_file(file, encode_png(picture, text=marks))

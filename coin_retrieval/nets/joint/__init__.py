@@ -1,0 +1,1 @@
+"""One network that denoises a picture, its nuclei's distance maps and its labels together."""

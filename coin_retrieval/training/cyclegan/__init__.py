@@ -1,0 +1,1 @@
+"""Train a CycleGAN on two folders of pictures of which none belong together."""

@@ -1,0 +1,37 @@
+"""What of a generator is adapted, and how."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from coin_retrieval.training.loop import LoopSettings
+
+
+class LoraRecipe(BaseModel):
+    """One YAML file; the defaults are those of diffusers' own SDXL script, with min-SNR.
+
+    ``side_px`` ``None`` is the size that the base draws. ``layers`` are the ends of the names of
+    the U-Net's layers that learn, each through two thin matrices of ``rank``; ``alpha`` ``None`` is
+    the rank. A row without a report is trained on ``captions`` composed ones. Pictures are drawn by
+    ``balance`` among groups of one finding in one stain, or of one site: 1 each picture equally
+    often, 0 each group. ``orientations`` are the square's symmetries that a picture is shown in.
+    ``min_snr`` ``None`` weighs all times alike.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    loop: LoopSettings
+    side_px: int | None = Field(default=None, gt=0, multiple_of=8)
+    batch: int = Field(default=1, gt=0)
+    rank: int = Field(default=4, gt=0)
+    alpha: float | None = Field(default=None, gt=0)
+    layers: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
+    captions: int = Field(default=4, gt=0)
+    balance: float = Field(default=1.0, ge=0, le=1)
+    balance_by: Literal["finding", "site"] = "finding"
+    orientations: tuple[int, ...] = tuple(range(8))
+    prompt_drop: float = Field(default=0.1, ge=0, lt=1)
+    min_snr: float | None = Field(default=5.0, gt=0)
+    gradient_checkpointing: bool = False
