@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from coin_retrieval.case_table import read_case_table
@@ -24,6 +25,7 @@ from coin_retrieval.factory import make_translator
 from coin_retrieval.images import fit_square, load_image
 from coin_retrieval.metrics.frechet import frechet_distance
 from coin_retrieval.metrics.kernel_distance import kernel_distance
+from coin_retrieval.nets.cyclegan import load_direction
 from coin_retrieval.translation.base import Translator
 from coin_retrieval.types import PictureSource, RgbImage
 
@@ -50,6 +52,14 @@ def by(translator: Translator, seed: int) -> Callable[[list[RgbImage]], list[Rgb
         return [sample.image for sample in translator.draw(plans)]
 
     return translate
+
+
+def cycle_error(directory: Path, images: list[RgbImage]) -> float:
+    """Mean absolute difference of pictures that were translated there and back, grey levels."""
+    seen = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    there, back = (load_direction(directory, name) for name in ("there", "back"))
+    with torch.inference_mode():
+        return float((back(there(seen)) - seen).abs().mean() * 127.5)
 
 
 def main() -> None:
@@ -87,6 +97,10 @@ def main() -> None:
             found.setdefault(name, []).append(
                 (frechet_distance(truth, seen), 1000 * kernel_distance(truth, seen, seed=run)[0])
             )
+    for path in given.translator:
+        if path.is_dir():
+            print(f"{path.name}: there and back again, mean error "
+                  f"{cycle_error(path, histology[: given.sample]):.1f} grey levels")  # fmt: skip
     floor = features(others)
     print("| pictures | FD | KD × 1000 |\n|---|---|---|")
     for name, pairs in found.items():
