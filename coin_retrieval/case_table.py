@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from coin_retrieval.errors import CaseTableError
 from coin_retrieval.table_files import columns_of, form_of, read_rows
+from coin_retrieval.types import RgbImage
 
 MANIFEST = "cases.csv"
 """What a folder's own manifest is called."""
@@ -25,7 +27,9 @@ class CaseRow:
     """One image of a manifest; ``image_path`` is resolved against the manifest's folder.
 
     ``attributes`` holds the columns that are not :data:`KNOWN`, empty values left out.
-    ``patient_id`` belongs to the case, ``slide_id`` to the picture.
+    ``patient_id`` belongs to the case, ``slide_id`` to the picture. ``part`` says which picture of
+    the file is meant, if it holds several (:mod:`coin_retrieval.containers.parts`), ``left_out``
+    why it shall not be indexed, if it shall not; ``unfit`` says the same of its pixels.
     """
 
     image_path: Path
@@ -41,6 +45,14 @@ class CaseRow:
     attributes: Mapping[str, str] = field(default_factory=dict)
     patient_id: str = ""
     slide_id: str = ""
+    part: str = ""
+    left_out: str = ""
+    unfit: Callable[[RgbImage], str] | None = None
+
+    @property
+    def place(self) -> str:
+        """Its file, and which part of it, for people."""
+        return f"{self.image_path}#{self.part}" if self.part else str(self.image_path)
 
     def value(self, name: str) -> str:
         """What a filter compares: a field, or a further column; ``""`` where there is none."""
@@ -111,7 +123,7 @@ def _parse(raw: Mapping[str, str], path: Path, number: int) -> CaseRow:
                 expected="a value",
                 remedy="fill it or drop the row",
             )
-    named = {key: raw.get(key, "") for key in _TEXTS}
+    named: dict[str, Any] = {key: raw.get(key, "") for key in _TEXTS}
     return CaseRow(
         image_path=path.parent / raw["image_path"],
         case_id=raw["case_id"],

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
     from coin_retrieval.encoding.base import Encoder
     from indexer.building import BuildReport
+    from indexer.tiling.settings import Tiling
 
 __all__ = ["add", "build"]
 
@@ -37,6 +38,7 @@ def build(
     where: Mapping[str, str | Sequence[str]] | None = None,
     pseudonym_key: bytes | None = None,
     columns: Mapping[str, str] | None = None,
+    tiling: Tiling | None = None,
     batch_size: int = 32,
     threads: int = THREADS,
     drop: bool = False,
@@ -50,7 +52,8 @@ def build(
 
     Args:
         archive: its folder; made if need be.
-        sources: folders of pictures, or manifests of cases (.csv, .xlsx, .jsonl, .parquet).
+        sources: folders, manifests of cases (.csv, .xlsx, .jsonl, .parquet), or files that hold
+            several pictures: slides, DICOM instances, tars.
         encoder: by a short name or as settings; by default the archive's own.
         first_encoder: of an archive that has none yet, if none is named.
         store: by a short name such as ``hnsw?ef=256`` or as settings; by default the archive's own,
@@ -60,6 +63,7 @@ def build(
         pseudonym_key: patients and slides are kept as hashes under this key (HMAC-SHA256), which
             the archive does not hold; at least 16 bytes.
         columns: what manifests call a column, by our name for it: ``{"diagnosis": "Final Dx"}``.
+        tiling: how slides are cut.
         drop: let cases go that the sources do not name, however many.
         max_skipped: the share of a source's rows that may be unreadable.
         rehash: read files again whose size and time of change are as they were.
@@ -86,7 +90,9 @@ def build(
     settings = building.BuildSettings(
         of_encoder, of_store, batch_size, threads, of_catalog, drop, max_skipped, rehash
     )
-    rows = read_sources(paths, archive=root, where=wanted, pseudonym_key=key, columns=columns)
+    rows = read_sources(
+        paths, archive=root, where=wanted, pseudonym_key=key, columns=columns, tiling=tiling
+    )
     refuse_foreign_folder(root)
     loaded = _loaded(of_encoder, on)
     return building.build(root, rows, encoder=loaded, settings=settings, where=wanted, on=on)
@@ -99,6 +105,7 @@ def add(
     where: Mapping[str, str | Sequence[str]] | None = None,
     pseudonym_key: bytes | None = None,
     columns: Mapping[str, str] | None = None,
+    tiling: Tiling | None = None,
     batch_size: int = 32,
     threads: int = THREADS,
     max_skipped: float = MAX_SKIPPED,
@@ -124,7 +131,9 @@ def add(
     settings = building.BuildSettings(
         of_encoder, of_store, batch_size, threads, of_catalog, False, max_skipped, rehash
     )
-    rows = read_sources(paths, archive=root, where=wanted, pseudonym_key=key, columns=columns)
+    rows = read_sources(
+        paths, archive=root, where=wanted, pseudonym_key=key, columns=columns, tiling=tiling
+    )
     loaded = _loaded(of_encoder, on)
     return building.add(root, rows, encoder=loaded, settings=settings, on=on)
 

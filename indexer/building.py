@@ -15,6 +15,7 @@ from coin_retrieval.archive.layout import NOTES, SKIPPED
 from coin_retrieval.archive.manifest import Change, Counts
 from coin_retrieval.archive.publish import next_version, staging
 from coin_retrieval.archive.uris import to_uri
+from coin_retrieval.case_table import CaseRow
 from coin_retrieval.catalog.base import Catalog, Where
 from coin_retrieval.catalog.writing import chunks
 from coin_retrieval.config import (
@@ -147,6 +148,7 @@ class _Run:
         self._total = Indexed()
         self._rows = 0
         self._skipped: Counter[int] = Counter()
+        self._left_out = 0
         self._first_reason = ""
 
     def build(self, where: Where) -> BuildReport:
@@ -243,7 +245,8 @@ class _Run:
         for some in chunks(self._counted(outcomes), _ROWS_AT_ONCE):
             skipped = [row for row in some if isinstance(row, SkippedRow)]
             indexed = [row for row in some if isinstance(row, IndexedRow)]
-            self._skipped.update(row.row.source for row in skipped)
+            self._skipped.update(row.row.source for row in skipped if not row.meant)
+            self._left_out += sum(row.meant for row in skipped)
             done = indexing.take(indexed)
             cases.index({row.row.row.case_id for row in indexed})
             sources = self._sourced.sources
@@ -267,12 +270,12 @@ class _Run:
     ) -> Iterator[tuple[SourceRow, ImageRecord | None]]:
         """Every row, and as what its file was indexed before."""
         for some in chunks(self._sourced, _ROWS_AT_ONCE):
-            uris = [_uri(row.row.image_path) for row in some]
+            uris = [_uri(row.row) for row in some]
             known = {} if self._settings.rehash else contents.of_uris(uris)
             yield from ((row, known.get(uri)) for row, uri in zip(some, uris, strict=True))
 
     def _refuse_losses(self, before: ArchiveBefore) -> None:
-        skipped = sum(self._skipped.values())
+        skipped = sum(self._skipped.values()) + self._left_out
         if skipped == self._rows:
             raise InputError(
                 "no picture could be read",
@@ -336,7 +339,8 @@ class _Run:
         catalog: Catalog,
         images: dict[str, int],
     ) -> Counts:
-        skipped, duplicates = sum(self._skipped.values()), self._total.duplicates
+        skipped = sum(self._skipped.values()) + self._left_out
+        duplicates = self._total.duplicates
         repeated = self._total.repeated
         count = cases.count()
         if self._adding and was is not None:
@@ -354,8 +358,8 @@ class _Run:
         )
 
 
-def _uri(path: Path) -> str:
+def _uri(row: CaseRow) -> str:
     try:
-        return to_uri(path)
+        return to_uri(row.image_path, row.part)
     except ValueError:
         return ""  # a NUL in the name: no file is called so

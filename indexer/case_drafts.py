@@ -103,7 +103,7 @@ class CaseDrafts:
             last[row.case_id] = source
             if kept:
                 entry[1] = 1
-                entry[2] = merged(entry[2], row, notes, path=str(row.image_path))
+                entry[2] = merged(entry[2], row, notes, path=row.place)
         self._database.executemany(
             "INSERT INTO cases VALUES (?, ?, ?, ?, 0, ?) ON CONFLICT (case_id) "
             "DO UPDATE SET last = excluded.last, named = excluded.named, fields = excluded.fields",

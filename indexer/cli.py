@@ -16,6 +16,7 @@ from coin_retrieval.setting_forms import CATALOG_FORMS, ENCODER_FORMS, STORE_FOR
 from indexer import MAX_SKIPPED, THREADS
 from indexer import add as add_to_archive
 from indexer import build as build_archive
+from indexer import tile_options as tile
 
 if TYPE_CHECKING:
     from indexer.building import BuildReport
@@ -34,7 +35,8 @@ SourcesArgument = Annotated[
     list[Path],
     typer.Argument(
         metavar="SOURCE…",
-        help="Folders of pictures, or manifests of cases (.csv, .xlsx, .jsonl, .parquet).",
+        help="Folders, manifests of cases (.csv, .xlsx, .jsonl, .parquet), or files that hold "
+        "several pictures: slides, DICOM instances, tars.",
     ),
 ]
 WhereOption = Annotated[
@@ -97,6 +99,13 @@ def build(
     pseudonymise: PseudonymiseOption = False,
     pseudonym_key: KeyOption = None,
     columns: MapOption = None,
+    tile_px: tile.TilePx = tile.TILE_PX,
+    tile_mpp: tile.TileMpp = tile.TILE_MPP,
+    tile_overlap: tile.Overlap = tile.OVERLAP,
+    mpp: tile.SlideMpp = None,
+    min_tissue: tile.MinTissue = tile.MIN_TISSUE,
+    min_contrast: tile.MinContrast = tile.MIN_CONTRAST,
+    min_sharpness: tile.MinSharpness = tile.MIN_SHARPNESS,
     drop: Annotated[
         bool, typer.Option("--drop", help="Let cases go that SOURCE… does not name, however many.")
     ] = False,
@@ -131,6 +140,9 @@ def build(
             where=parse_where(where or []),
             pseudonym_key=_key(pseudonym_key) if pseudonymise or pseudonym_key else None,
             columns=parse_columns(columns or []),
+            tiling=tile.tiling(
+                tile_px, tile_mpp, tile_overlap, mpp, min_tissue, min_contrast, min_sharpness
+            ),
             batch_size=batch_size,
             threads=threads,
             drop=drop,
@@ -149,6 +161,13 @@ def add(
     pseudonymise: PseudonymiseOption = False,
     pseudonym_key: KeyOption = None,
     columns: MapOption = None,
+    tile_px: tile.TilePx = tile.TILE_PX,
+    tile_mpp: tile.TileMpp = tile.TILE_MPP,
+    tile_overlap: tile.Overlap = tile.OVERLAP,
+    mpp: tile.SlideMpp = None,
+    min_tissue: tile.MinTissue = tile.MIN_TISSUE,
+    min_contrast: tile.MinContrast = tile.MIN_CONTRAST,
+    min_sharpness: tile.MinSharpness = tile.MIN_SHARPNESS,
     max_skipped: SkippedOption = MAX_SKIPPED,
     rehash: RehashOption = False,
     batch_size: BatchOption = 32,
@@ -172,6 +191,9 @@ def add(
             where=parse_where(where or []),
             pseudonym_key=_key(pseudonym_key) if pseudonymise or pseudonym_key else None,
             columns=parse_columns(columns or []),
+            tiling=tile.tiling(
+                tile_px, tile_mpp, tile_overlap, mpp, min_tissue, min_contrast, min_sharpness
+            ),
             batch_size=batch_size,
             threads=threads,
             max_skipped=max_skipped,

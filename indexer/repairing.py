@@ -6,9 +6,13 @@ from pathlib import Path
 
 from coin_retrieval.archive.thumbnails import is_whole_thumbnail, write_thumbnail
 from coin_retrieval.archive.verify import records
-from coin_retrieval.errors import ImageError, UnsupportedError
+from coin_retrieval.errors import (
+    ImageError,
+    MissingDependencyError,
+    NotFoundError,
+    UnsupportedError,
+)
 from coin_retrieval.factory import open_archive
-from coin_retrieval.images import content_hash, decode_image, read_bytes
 from indexer.changing import changing
 
 
@@ -26,10 +30,8 @@ def repair_thumbnails(root: Path) -> int:
             if is_whole_thumbnail(path):
                 continue
             try:
-                data = read_bytes(archive.image_path(image))
-                if content_hash(data) == image.content_hash:
-                    write_thumbnail(path, decode_image(data))
-                    made += 1
-            except (ImageError, UnsupportedError):
+                write_thumbnail(path, archive.picture(image))
+                made += 1
+            except (ImageError, NotFoundError, UnsupportedError, MissingDependencyError):
                 continue
     return made

@@ -12,7 +12,8 @@ from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS, Where
 from coin_retrieval.errors import FilterError, InputError
 from indexer.case_drafts import CaseDrafts
 from indexer.pseudonyms import fingerprint, pseudonymised
-from indexer.sources import FolderSource, Source, open_source
+from indexer.sources import FileSource, FolderSource, Source, open_source
+from indexer.tiling.settings import Tiling
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def read_sources(
     where: Where,
     pseudonym_key: bytes | None = None,
     columns: Mapping[str, str] | None = None,
+    tiling: Tiling | None = None,
 ) -> SourceRows:
     """Read every source and keep the rows that fit ``where``, compared as the catalog does.
 
@@ -68,14 +70,21 @@ def read_sources(
         pseudonym_key: of the pseudonyms that patients and slides get; ``where`` names them as the
             sources do.
         columns: what manifests call a column, by our name for it.
+        tiling: how slides are cut.
 
     Raises:
         CaseTableError: a manifest that cannot be used as it is.
         FilterError: ``where`` names a field that no row has.
         InputError: a path that is no source, a folder's case in another source too, or no row.
     """
-    opened = tuple(open_source(path, archive=archive, columns=columns or {}) for path in paths)
-    folders = {n for n, source in enumerate(opened) if isinstance(source, FolderSource)}
+    keyed = pseudonym_key is not None
+    opened = tuple(
+        open_source(path, archive=archive, columns=columns or {}, tiling=tiling, keyed=keyed)
+        for path in paths
+    )
+    by_name = {
+        n for n, source in enumerate(opened) if isinstance(source, FolderSource | FileSource)
+    }
     drafts = CaseDrafts()
     fields = {*CASE_FIELDS, *IMAGE_FIELDS, *IDENTITIES}
     entries: list[SourceEntry] = []
@@ -88,7 +97,7 @@ def read_sources(
             drafts.take(_named(row, pseudonym_key), number, kept=fits)
         entries.append(source.entry(kept))
     for case_id, (earlier, later) in drafts.shared():
-        if {earlier, later} & folders:
+        if {earlier, later} & by_name:
             raise _same_case(case_id, paths[earlier], paths[later])
     for name in where:
         if name not in fields:
@@ -97,14 +106,14 @@ def read_sources(
                 value=name,
                 expected=f"one of {', '.join(sorted(fields))}",
             )
+    notes = tuple(note for source in opened for note in source.notes())
     if not any(entry.rows for entry in entries):
         raise InputError(
             "no pictures to index",
             value=[str(path) for path in paths],
             expected="at least one row" + (f" with {dict(where)}" if where else ""),
-            remedy="check the sources" + (" and --where" if where else ""),
+            remedy="; ".join(["check the sources" + (" and --where" if where else ""), *notes]),
         )
-    notes = tuple(note for source in opened for note in source.notes())
     return SourceRows(tuple(entries), drafts, opened, where, pseudonym_key, notes)
 
 

@@ -29,6 +29,7 @@ def _beside(variable: str, default: str) -> Path:
 
 
 DATA = _beside("COIN_DATA", "../shared/data")
+FORMATS = _beside("COIN_CONFORMANCE", "../shared/conformance")
 WEIGHTS = _beside("COIN_WEIGHTS", "../shared/weights")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -68,6 +69,14 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 def data_root() -> Path:
     """Real images with their manifests; for tests marked ``data``."""
     return DATA
+
+
+@pytest.fixture(scope="session")
+def formats_root() -> Path:
+    """Small real files of many formats: slides, DICOM instances, shards."""
+    if not FORMATS.is_dir():
+        pytest.skip(f"no files of other programs in {FORMATS} (COIN_CONFORMANCE)")
+    return FORMATS
 
 
 @pytest.fixture(scope="session")

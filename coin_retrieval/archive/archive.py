@@ -10,10 +10,12 @@ from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.archive.manifest import ArchiveManifest, sealed_files
 from coin_retrieval.archive.uris import to_path
 from coin_retrieval.catalog.base import Catalog
-from coin_retrieval.errors import EncoderMismatchError
+from coin_retrieval.containers import picture_at
+from coin_retrieval.containers.parts import part_of
+from coin_retrieval.errors import EncoderMismatchError, NotFoundError
 from coin_retrieval.files import Closing
 from coin_retrieval.stores.base import VectorStore
-from coin_retrieval.types import EncoderSpec, ImageRecord, content_digest
+from coin_retrieval.types import EncoderSpec, ImageRecord, RgbImage, content_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,31 @@ class Archive(Closing):
         return ArchiveLayout(self.root).thumbnail(image.content_hash)
 
     def image_path(self, image: ImageRecord) -> Path:
-        """The picture itself, where it lay when the archive was built; it may be gone since.
+        """The file of the picture, where it lay when the archive was built; it may be gone since.
 
         Raises:
             UnsupportedError: it does not lie in a file.
         """
         return to_path(image.uri)
+
+    def picture(self, image: ImageRecord) -> RgbImage:
+        """The picture itself, from where it lay when the archive was built.
+
+        Raises:
+            UnsupportedError: it does not lie in a file.
+            ImageError: it is gone, or cannot be decoded.
+            NotFoundError: it is another picture now.
+        """
+        found = picture_at(self.image_path(image), part_of(image.uri))
+        if found.content_hash != image.content_hash:
+            raise NotFoundError(
+                "the source picture has changed since it was indexed",
+                value=image.image_id,
+                expected=f"SHA-256 {image.content_hash[:12]}…",
+                remedy="bring the file that was indexed back to its place, "
+                "or run coin-index build again",
+            )
+        return found.decode()
 
     def close(self) -> None:
         """Release files and connections."""

@@ -57,7 +57,7 @@ class SourceEntry(_Part):
     """What was read: ``sha256`` is the manifest file's, of a folder there is none."""
 
     path: str
-    kind: Literal["folder", "table"]
+    kind: Literal["folder", "table", "file"]
     rows: int
     sha256: str | None = None
 

@@ -14,13 +14,14 @@ def absolute(path: Path) -> Path:
     return path.resolve() if ".." in path.parts else path.absolute()
 
 
-def to_uri(path: Path) -> str:
-    """``file://`` and the absolute path."""
-    return absolute(path).as_uri()
+def to_uri(path: Path, part: str = "") -> str:
+    """``file://`` and the absolute path; behind ``#`` the part of the file that is meant."""
+    uri = absolute(path).as_uri()
+    return f"{uri}#{part}" if part else uri
 
 
 def to_path(uri: str) -> Path:
-    """The file that a URI names, whether or not it exists.
+    """The file that a URI names, or names a part of, whether or not it exists.
 
     Raises:
         UnsupportedError: not a ``file:`` URI.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import CaseTableError, ReportError
@@ -52,5 +53,5 @@ def _row(raw: dict[str, str], path: Path, number: int) -> CaseRow:
             expected=error.expected,
             remedy="correct the report, or drop the row",
         ) from error
-    known = {name: (raw.get(name) or "").strip() for name in _KNOWN}
+    known: dict[str, Any] = {name: (raw.get(name) or "").strip() for name in _KNOWN}
     return CaseRow(Path(), report=report, mpp_um=None, attributes={}, **known)

@@ -30,10 +30,11 @@ class IndexedRow:
 
 @dataclass(frozen=True, slots=True)
 class SkippedRow:
-    """A row whose picture cannot be indexed, and why."""
+    """A row whose picture cannot be indexed, and why; ``meant``: that shall not be."""
 
     row: SourceRow
     reason: str
+    meant: bool = False
 
 
 class RowEmbedder:
@@ -70,8 +71,8 @@ class RowEmbedder:
             ModelError: the encoder fails on every picture of a batch.
         """
         waiting: list[tuple[SourceRow, ReadPicture | Unreadable]] = []
-        rows, files = tee(rows)
-        read = self._reader.read_all((row.row.image_path, known) for row, known in files)
+        rows, named = tee(rows)
+        read = self._reader.read_all((row.row, known) for row, known in named)
         with closing(read) as pictures:
             for (row, _), picture in zip(rows, pictures, strict=True):
                 waiting.append((row, self._take(picture)))
@@ -85,7 +86,7 @@ class RowEmbedder:
     def _outcome(self, read: tuple[SourceRow, ReadPicture | Unreadable]) -> IndexedRow | SkippedRow:
         row, picture = read
         if isinstance(picture, Unreadable):
-            return SkippedRow(row, picture.reason)
+            return SkippedRow(row, picture.reason, picture.meant)
         if picture.content_hash in self._refused:
             return SkippedRow(row, self._refused[picture.content_hash])
         return IndexedRow(row, picture)

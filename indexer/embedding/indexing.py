@@ -193,7 +193,7 @@ class Indexing:
         return ImageRecord(
             image_id=image_id,
             case_id=row.case_id,
-            uri=to_uri(row.image_path),
+            uri=to_uri(row.image_path, row.part),
             content_hash=picture.content_hash,
             width_px=width_px,
             height_px=height_px,
@@ -222,7 +222,7 @@ def _repeated(row: CaseRow, image: ImageRecord, other: str) -> dict[str, Any]:
         "kind": "repeated",
         "case_id": row.case_id,
         "other_case_id": other,
-        "path": str(row.image_path),
+        "path": row.place,
         "content_hash": image.content_hash,
     }
 
@@ -232,7 +232,7 @@ def _duplicate(row: CaseRow, kept: ImageRecord, other: ImageRecord) -> dict[str,
     return {
         "kind": "duplicate",
         "case_id": row.case_id,
-        "path": str(row.image_path),
+        "path": row.place,
         "kept": kept.uri,
         "content_hash": kept.content_hash,
         "differs_in": differing,

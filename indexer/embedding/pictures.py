@@ -1,4 +1,4 @@
-"""Pictures from the disk: each file is read once, for its hash, its pixels and its thumbnail."""
+"""Pictures from the disk: each is read once, for its hash, its pixels and its thumbnail."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.archive.thumbnails import has_thumbnail, write_thumbnail
-from coin_retrieval.errors import ImageError
-from coin_retrieval.images import MAX_BYTES, content_hash, decode_image, read_bytes
+from coin_retrieval.case_table import CaseRow
+from coin_retrieval.containers import picture_at
+from coin_retrieval.errors import ImageError, MissingDependencyError
+from coin_retrieval.images import MAX_BYTES
 from coin_retrieval.types import ImageRecord, RgbImage
 
 HELD_PIXELS = 200_000_000
@@ -31,9 +32,14 @@ class ReadPicture:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A file that cannot be indexed, and why."""
+    """A picture that cannot be indexed, and why; ``meant``: that shall not be."""
 
     reason: str
+    meant: bool = False
+
+
+class _LeftOutError(Exception):
+    """A picture that shall not be indexed."""
 
 
 class PictureReader:
@@ -51,36 +57,38 @@ class PictureReader:
         self._ahead = ahead
 
     def read_all(
-        self, files: Iterable[tuple[Path, ImageRecord | None]]
+        self, rows: Iterable[tuple[CaseRow, ImageRecord | None]]
     ) -> Generator[ReadPicture | Unreadable, None, None]:
-        """What became of each file, in order; closing the iterator stops the threads.
+        """What became of each row's picture, in order; closing the iterator stops the threads.
 
         Args:
-            files: where they lie, and as what each was indexed before.
+            rows: which name where it lies, and as what each was indexed before.
         """
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="picture")
         waiting: deque[Future[ReadPicture | Unreadable]] = deque()
-        coming = iter(files)
+        coming = iter(rows)
         try:
             while True:
                 while len(waiting) < self._ahead and _held_pixels(waiting) < HELD_PIXELS:
-                    file = next(coming, None)
-                    if file is None:
+                    row = next(coming, None)
+                    if row is None:
                         break
-                    waiting.append(pool.submit(self.read, *file))
+                    waiting.append(pool.submit(self.read, *row))
                 if not waiting:
                     return
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def read(self, path: Path, known: ImageRecord | None = None) -> ReadPicture | Unreadable:
-        """Read one file, decode it if anything needs its pixels, and leave its thumbnail.
+    def read(self, row: CaseRow, known: ImageRecord | None = None) -> ReadPicture | Unreadable:
+        """Read a row's picture, decode it if anything needs its pixels, and leave its thumbnail.
 
         A file of the size and the time of change that it had before is not read again.
         """
         try:
-            size, modified_ns = _refuse_odd_files(path)
+            if row.left_out:
+                raise _LeftOutError(row.left_out)
+            size, modified_ns = _refuse_odd_files(row)
             if known is not None and (size, modified_ns) == (
                 known.file.size_bytes,
                 known.file.modified_ns,
@@ -88,14 +96,18 @@ class PictureReader:
                 digest = known.content_hash
                 if self._is_embedded(digest) and has_thumbnail(self._layout.thumbnail(digest)):
                     return ReadPicture(digest, None, size, modified_ns)
-            data = read_bytes(path)
-            digest = content_hash(data)
+            picture = picture_at(row.image_path, row.part)
+            digest = picture.content_hash
             thumbnail = self._layout.thumbnail(digest)
             embedded = self._is_embedded(digest)
             if embedded and has_thumbnail(thumbnail):
                 return ReadPicture(digest, None, size, modified_ns)
-            image = decode_image(data, name=path.name)
-        except ImageError as error:
+            image = picture.decode()
+            if row.unfit is not None and (reason := row.unfit(image)):
+                raise _LeftOutError(reason)
+        except _LeftOutError as reason:
+            return Unreadable(str(reason), meant=True)
+        except (ImageError, MissingDependencyError) as error:
             return Unreadable(str(error))
         except MemoryError:
             return Unreadable("the picture does not fit into memory")
@@ -104,7 +116,7 @@ class PictureReader:
         return ReadPicture(digest, None if embedded else image, size, modified_ns)
 
 
-def _refuse_odd_files(path: Path) -> tuple[int, int]:
+def _refuse_odd_files(row: CaseRow) -> tuple[int, int]:
     """A pipe would hang the build, a huge file fill the memory before it is refused.
 
     Returns its size in bytes and its time of change in nanoseconds.
@@ -113,14 +125,14 @@ def _refuse_odd_files(path: Path) -> tuple[int, int]:
         ImageError: missing, not a regular file, or too large.
     """
     try:
-        found = path.stat()
+        found = row.image_path.stat()
     except (OSError, ValueError) as error:
         # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise ImageError(f"the file cannot be found ({reason})") from error
     if not stat.S_ISREG(found.st_mode):
         raise ImageError("not a regular file")
-    if found.st_size > MAX_BYTES:
+    if not row.part and found.st_size > MAX_BYTES:
         raise ImageError(
             "too large a file", value=f"{found.st_size} bytes", expected=f"at most {MAX_BYTES}"
         )

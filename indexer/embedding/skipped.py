@@ -11,6 +11,7 @@ from typing import Any
 from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
 from coin_retrieval.archive.layout import SKIPPED
 from coin_retrieval.archive.manifest import SourceEntry
+from coin_retrieval.case_table import CaseRow
 from indexer.embedding.embedding import SkippedRow
 from indexer.rows import SourceRows
 
@@ -18,7 +19,7 @@ from indexer.rows import SourceRows
 def skipped_line(skipped: SkippedRow, sources: Sequence[SourceEntry]) -> dict[str, Any]:
     """A line of the list; the path is relative to the source, where it lies in it."""
     row, source = skipped.row.row, sources[skipped.row.source]
-    path = relative(row.image_path, source)
+    path = relative(row, source)
     return {
         "path": path,
         "source": source.path,
@@ -27,10 +28,12 @@ def skipped_line(skipped: SkippedRow, sources: Sequence[SourceEntry]) -> dict[st
     }
 
 
-def relative(path: Path, source: SourceEntry) -> str:
-    """A picture's path as its source names it."""
+def relative(row: CaseRow, source: SourceEntry) -> str:
+    """A picture's path as its source names it, and which part of the file it is."""
     base = source.path if source.kind == "folder" else str(Path(source.path).parent)
-    return os.path.relpath(path, base) if str(path).startswith(base) else str(path)
+    path = str(row.image_path)
+    shown = os.path.relpath(path, base) if path.startswith(base) else path
+    return f"{shown}#{row.part}" if row.part else shown
 
 
 def skipped_still(
@@ -46,7 +49,7 @@ def skipped_still(
     if not lines:
         return []
     named = {
-        (source.path, relative(row.row.image_path, source))
+        (source.path, relative(row.row, source))
         for row in sourced
         for source in (sourced.sources[row.source],)
     }

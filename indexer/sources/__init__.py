@@ -1,4 +1,4 @@
-"""What an archive can be built from: a folder of pictures, or a manifest of cases."""
+"""What an archive can be built from: a folder, a file that holds pictures, or a manifest."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from coin_retrieval.archive.manifest import SourceEntry
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import InputError
 from coin_retrieval.table_files import SUFFIXES
+from indexer.sources.expanding import Expander
+from indexer.sources.file import FileSource
 from indexer.sources.folder import FolderSource
 from indexer.sources.table import TableSource
+from indexer.tiling.settings import Tiling
 
 
 class Source(Protocol):
@@ -34,25 +37,38 @@ class Source(Protocol):
         ...
 
 
-def open_source(path: Path, *, archive: Path, columns: Mapping[str, str]) -> Source:
-    """A folder, or a manifest; ``archive``'s own files are never read.
+def open_source(
+    path: Path,
+    *,
+    archive: Path,
+    columns: Mapping[str, str],
+    tiling: Tiling | None = None,
+    keyed: bool = False,
+) -> Source:
+    """A folder, a file that holds pictures, or a manifest; ``archive``'s own are never read.
 
     Args:
         columns: what manifests call a column, by our name for it.
+        tiling: how slides are cut.
+        keyed: whether identities are hashed under a key; those of DICOM are kept only then.
 
     Raises:
-        InputError: neither.
+        InputError: none of them.
     """
+    expander = Expander(tiling or Tiling(), columns, keyed=keyed)
     if path.is_dir():
-        return FolderSource(path, leave_out=archive)
+        return FolderSource(path, leave_out=archive, expander=expander)
+    if path.is_file() and expander.holds(path):
+        return FileSource(path, expander=expander)
     if path.suffix.lower() in SUFFIXES and path.is_file():
-        return TableSource(path, columns)
+        return TableSource(path, columns, expander=expander)
     raise InputError(
         "not a source of pictures" if path.exists() else "no such source",
         value=str(path),
-        expected=f"a folder of pictures, or a manifest ({', '.join(sorted(SUFFIXES))})",
+        expected=f"a folder of pictures, a manifest ({', '.join(sorted(SUFFIXES))}), or a file "
+        "that holds several pictures (.tar, .dcm, .arrow, .svs and other slides)",
         remedy="check the path; single pictures go into a folder",
     )
 
 
-__all__ = ["FolderSource", "Source", "TableSource", "open_source"]
+__all__ = ["FileSource", "FolderSource", "Source", "TableSource", "open_source"]

@@ -1,4 +1,4 @@
-"""A folder of pictures: each file is a case of its own."""
+"""A folder of pictures: each file is a case of its own, or holds several."""
 
 from __future__ import annotations
 
@@ -7,48 +7,54 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from coin_retrieval import images
 from coin_retrieval.archive.manifest import SourceEntry
 from coin_retrieval.archive.uris import absolute
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import InputError
+from indexer.sources.expanding import Expander
+from indexer.sources.readable import readable
 
 
 class FolderSource:
     """Every picture below a folder, by name; hidden files are left out, links to folders too."""
 
-    def __init__(self, path: Path, *, leave_out: Path) -> None:
+    def __init__(self, path: Path, *, leave_out: Path, expander: Expander) -> None:
         self._path = path
+        self._expander = expander
         self._leave_out = leave_out.resolve()
         self._others: Counter[str] = Counter()
 
     def rows(self) -> Iterator[CaseRow]:
         """One row a picture; its case is its path below the folder without the suffix.
 
-        Where two files differ only in their suffix, the suffix stays: two pictures of one name are
-        not thereby one case.
+        Files that hold several pictures name cases of theirs below that. Where two files differ
+        only in their suffix, the suffix stays: two pictures of one name are not thereby one case.
 
         Raises:
             InputError: a folder that cannot be read.
         """
         self._others.clear()
+        self._expander.begin()
         for paths in self._pictures():
             stems = Counter(path.with_suffix("") for path in paths)
             for path in paths:
                 stem = path.with_suffix("")
                 named = stem if stems[stem] == 1 else path
-                yield CaseRow(image_path=path, case_id=_readable(named.relative_to(self._path)))
+                case_id = readable(named.relative_to(self._path).as_posix())
+                row = CaseRow(image_path=path, case_id=case_id)
+                yield from self._expander.rows(row, named_by_file=True)
 
     def notes(self) -> tuple[str, ...]:
         """See :class:`indexer.sources.Source`."""
         if not self._others:
-            return ()
+            return tuple(self._expander.notes)
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in self._others.most_common(5))
-        return (f"{self._path} has files that are no pictures this program reads: {kinds}",)
+        others = f"{self._path} has files that are no pictures this program reads: {kinds}"
+        return (*self._expander.notes, others)
 
     def entry(self, rows: int) -> SourceEntry:
         """See :class:`indexer.sources.Source`."""
-        return SourceEntry(path=_readable(absolute(self._path)), kind="folder", rows=rows)
+        return SourceEntry(path=readable(absolute(self._path).as_posix()), kind="folder", rows=rows)
 
     def _pictures(self) -> Iterator[list[Path]]:
         """The pictures of each folder."""
@@ -64,7 +70,7 @@ class FolderSource:
                 path = here / name
                 if name.startswith("."):
                     continue
-                if path.suffix.lower() in images.SUFFIXES:
+                if self._expander.reads(path):
                     paths.append(path)
                 else:
                     self._others[path.suffix.lower() or "without a suffix"] += 1
@@ -79,8 +85,3 @@ def _refuse(error: OSError) -> None:
         expected="a folder that may be read",
         remedy="change its permissions, or see whether its disk is there",
     ) from error
-
-
-def _readable(path: Path) -> str:
-    """A file name can hold any bytes; what is no UTF-8 is written as ``\\xff``."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")

@@ -8,11 +8,9 @@ from pathlib import Path
 from coin_retrieval.archive.manifest import SourceEntry, seal
 from coin_retrieval.archive.uris import absolute
 from coin_retrieval.case_table import CaseRow, read_case_table
-from coin_retrieval.errors import CaseTableError
 from coin_retrieval.table_files import form_of
-from coin_retrieval.types import Origin
-
-_ORIGINS = frozenset(origin.value for origin in Origin)
+from indexer.sources.expanding import Expander
+from indexer.sources.filling import checked
 
 
 class TableSource:
@@ -22,37 +20,25 @@ class TableSource:
         columns: what a column is called there, by our name for it.
     """
 
-    def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, columns: Mapping[str, str], *, expander: Expander) -> None:
         self._path = path
+        self._expander = expander
         self._columns = columns
 
     def rows(self) -> Iterator[CaseRow]:
-        """Its rows, in file order.
+        """Its rows, in file order; of a file that holds several pictures one each.
 
         Raises:
-            CaseTableError: see :func:`read_case_table`; also an ``origin`` that does not exist, or
-                a ``case_id`` with control characters.
+            CaseTableError: see :func:`read_case_table` and :func:`indexer.sources.filling.checked`.
         """
+        self._expander.begin()
         for row in read_case_table(self._path, self._columns):
-            if row.origin not in _ORIGINS:
-                raise CaseTableError(
-                    f"{self._path}: {row.image_path.name} has an unknown origin",
-                    value=row.origin,
-                    expected=f"one of {', '.join(sorted(_ORIGINS))}, or empty for real",
-                    remedy="correct the origin column: drawn pictures are never mixed in unflagged",
-                )
-            if not row.case_id.isprintable():
-                raise CaseTableError(
-                    f"{self._path}: a case_id holds control characters",
-                    value=row.case_id,
-                    expected="printable text",
-                    remedy="correct the case_id column",
-                )
-            yield row
+            yield from self._expander.rows(checked(row))
 
     def notes(self) -> tuple[str, ...]:
         """See :class:`indexer.sources.Source`."""
-        return tuple(f"{self._path} is {note}" for note in form_of(self._path).notes)
+        form = (f"{self._path} is {note}" for note in form_of(self._path).notes)
+        return (*form, *self._expander.notes)
 
     def entry(self, rows: int) -> SourceEntry:
         """See :class:`indexer.sources.Source`."""

@@ -9,14 +9,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.archive.thumbnails import SIDE_PX
-from coin_retrieval.errors import NotFoundError, UnsupportedError
-from coin_retrieval.images import (
-    content_hash,
-    decode_image,
-    encode_png,
-    encode_webp,
-    thumbnail,
+from coin_retrieval.errors import (
+    ImageError,
+    MissingDependencyError,
+    NotFoundError,
+    UnsupportedError,
 )
+from coin_retrieval.images import decode_image, encode_png, encode_webp, thumbnail
 from coin_retrieval.types import ImageId, ImageRecord
 from server.audit.events import Event, tell
 from server.limits import MAX_SIZE_PX
@@ -90,24 +89,13 @@ def _small(archive: Archive, record: ImageRecord, size_px: int) -> bytes:
 
 
 def _large(archive: Archive, record: ImageRecord, size_px: int) -> bytes:
-    remedy = (
-        "bring the file that was indexed back to its place, or run coin-index build again; "
-        f"sizes up to {SIDE_PX} are served from the archive"
-    )
     try:
-        data = archive.image_path(record).read_bytes()
-    except (OSError, UnsupportedError) as error:
+        return encode_png(thumbnail(archive.picture(record), size_px))
+    except (ImageError, UnsupportedError, MissingDependencyError) as error:
         raise NotFoundError(
             "the source picture has gone",
             value=record.image_id,
             expected="the file that was indexed",
-            remedy=remedy,
+            remedy="bring the file that was indexed back to its place, or run coin-index build "
+            f"again; sizes up to {SIDE_PX} are served from the archive",
         ) from error
-    if content_hash(data) != record.content_hash:
-        raise NotFoundError(
-            "the source picture has changed since it was indexed",
-            value=record.image_id,
-            expected=f"SHA-256 {record.content_hash[:12]}…",
-            remedy=remedy,
-        )
-    return encode_png(thumbnail(decode_image(data, name="the source picture"), size_px))

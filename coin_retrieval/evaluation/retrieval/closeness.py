@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict
 from coin_retrieval.archive.calibration import PLACES, CloseMatch
 from coin_retrieval.errors import InputError, UnsupportedError
 from coin_retrieval.evaluation.retrieval.questions import Question
-from coin_retrieval.images import load_image
 from coin_retrieval.metrics.intervals import Estimate
 from coin_retrieval.metrics.separation import Scores, auroc, share
 from coin_retrieval.progress import Progress, counted, silent
@@ -92,7 +91,7 @@ def _judged(retriever: Retriever, question: Question, mode: SearchMode) -> Close
     close_match = retriever.planner.closeness(mode)
     places = close_match.places if close_match else PLACES
     query = Query(report=question.report, mode=mode, k=places + bool(question.case_id))
-    cases = retriever.search(query, load_image(question.picture)).cases
+    cases = retriever.search(query, question.picture()).cases
     others = [case for case in cases if case.case.case_id != question.case_id]
     if not others:
         raise InputError(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -11,16 +12,17 @@ from coin_retrieval.archive import Archive
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.errors import InputError
 from coin_retrieval.evaluation.pictures.picture_sets import read_pictures
-from coin_retrieval.types import ImageId
+from coin_retrieval.images import load_image
+from coin_retrieval.types import ImageId, RgbImage
 from coin_retrieval.wordings.labelled_reports import labelled_reports, require_label
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A report or a picture's file; ``case_id`` is the case that it must not find."""
+    """A report, or what reads a picture; ``case_id`` is the case that it must not find."""
 
     report: str = ""
-    picture: Path | None = None
+    picture: Callable[[], RgbImage] | None = None
     label: str = ""
     case_id: str = ""
 
@@ -81,7 +83,7 @@ def _reports(path: Path | None, by: str) -> list[Question]:
 def _pictures(path: Path, by: str, where: Where | None = None) -> list[Question]:
     found = read_pictures([path], where=where)
     return [
-        Question(picture=row.image_path, label=label, case_id=row.case_id)
+        Question(picture=partial(load_image, row.image_path), label=label, case_id=row.case_id)
         for row, label in zip(found.rows, found.labels(by), strict=True)
     ]
 
@@ -90,7 +92,9 @@ def _own_pictures(archive: Archive, by: str) -> list[Question]:
     images = archive.catalog.images(ImageId(int(i)) for i in archive.store.ids()).values()
     return [
         Question(
-            picture=archive.image_path(image), label=str(getattr(image, by)), case_id=image.case_id
+            picture=partial(archive.picture, image),
+            label=str(getattr(image, by)),
+            case_id=image.case_id,
         )
         for image in images
     ]

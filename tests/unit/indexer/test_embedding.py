@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from tiny_archives import build_archive, write_picture, write_pictures
 
+from coin_retrieval.case_table import CaseRow
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
 from coin_retrieval.types import RgbImage
 from indexer.embedding import embedding, pictures
@@ -61,6 +62,7 @@ def test_reading_pauses_while_many_pixels_wait(
     source = write_pictures(tmp_path / "in", 12)
     layout = pictures.ArchiveLayout(tmp_path / "archive")
     reader = pictures.PictureReader(layout, lambda _: False, threads=1, ahead=100)
+    rows = [CaseRow(image_path=path, case_id="") for path in sorted(source.iterdir())]
     held: list[int] = []
     count = pictures._held_pixels
 
@@ -72,5 +74,5 @@ def test_reading_pauses_while_many_pixels_wait(
 
     monkeypatch.setattr(pictures, "HELD_PIXELS", 3 * 24 * 28)
     monkeypatch.setattr(pictures, "_held_pixels", counting)
-    assert len(list(reader.read_all((path, None) for path in sorted(source.iterdir())))) == 12
+    assert len(list(reader.read_all((row, None) for row in rows))) == 12
     assert max(held) == 3 * 24 * 28

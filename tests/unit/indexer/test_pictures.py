@@ -9,6 +9,7 @@ from PIL import Image
 from tiny_archives import write_pictures
 
 from coin_retrieval.archive import ArchiveLayout
+from coin_retrieval.case_table import CaseRow
 from coin_retrieval.images import content_hash, load_image
 from coin_retrieval.types import FileState, ImageId, ImageRecord
 from indexer.embedding.pictures import PictureReader, ReadPicture, Unreadable
@@ -24,12 +25,16 @@ def paths(tmp_path: Path) -> list[Path]:
     return sorted(write_pictures(tmp_path / "in", 30).iterdir())
 
 
+def _row(path: Path) -> CaseRow:
+    return CaseRow(image_path=path, case_id="")
+
+
 def _reader(layout: ArchiveLayout, *, embedded: bool = False, ahead: int = 8) -> PictureReader:
     return PictureReader(layout, lambda _: embedded, threads=4, ahead=ahead)
 
 
 def test_pictures_come_in_the_order_asked(layout: ArchiveLayout, paths: list[Path]) -> None:
-    found = list(_reader(layout).read_all((path, None) for path in paths))
+    found = list(_reader(layout).read_all((_row(path), None) for path in paths))
     assert [p.content_hash for p in found if isinstance(p, ReadPicture)] == [
         content_hash(path.read_bytes()) for path in paths
     ]
@@ -38,7 +43,7 @@ def test_pictures_come_in_the_order_asked(layout: ArchiveLayout, paths: list[Pat
 def test_each_picture_leaves_a_small_thumbnail(layout: ArchiveLayout, tmp_path: Path) -> None:
     path = tmp_path / "wide.png"
     Image.new("RGB", (1000, 400), "red").save(path)
-    picture = _reader(layout).read(path)
+    picture = _reader(layout).read(_row(path))
     assert isinstance(picture, ReadPicture)
     assert load_image(layout.thumbnail(picture.content_hash)).shape[1::-1] == (256, 102)
 
@@ -46,8 +51,8 @@ def test_each_picture_leaves_a_small_thumbnail(layout: ArchiveLayout, tmp_path: 
 def test_what_is_embedded_and_has_a_thumbnail_is_not_decoded(
     layout: ArchiveLayout, paths: list[Path]
 ) -> None:
-    _reader(layout).read(paths[0])
-    again = _reader(layout, embedded=True).read(paths[0])
+    _reader(layout).read(_row(paths[0]))
+    again = _reader(layout, embedded=True).read(_row(paths[0]))
     assert isinstance(again, ReadPicture)
     assert again.image is None
 
@@ -55,11 +60,11 @@ def test_what_is_embedded_and_has_a_thumbnail_is_not_decoded(
 def test_an_empty_thumbnail_left_by_a_power_cut_is_written_again(
     layout: ArchiveLayout, paths: list[Path]
 ) -> None:
-    picture = _reader(layout).read(paths[0])
+    picture = _reader(layout).read(_row(paths[0]))
     assert isinstance(picture, ReadPicture)
     thumbnail = layout.thumbnail(picture.content_hash)
     thumbnail.write_bytes(b"")
-    _reader(layout, embedded=True).read(paths[0])
+    _reader(layout, embedded=True).read(_row(paths[0]))
     assert thumbnail.stat().st_size > 0
 
 
@@ -67,7 +72,7 @@ def test_a_huge_file_is_refused_before_it_is_read(layout: ArchiveLayout, tmp_pat
     path = tmp_path / "huge.tif"
     with path.open("wb") as file:
         file.truncate(2**40)
-    found = _reader(layout).read(path)
+    found = _reader(layout).read(_row(path))
     assert isinstance(found, Unreadable)
     assert "too large" in found.reason
 
@@ -82,7 +87,7 @@ def test_reading_keeps_only_a_few_pictures_ahead_of_a_slow_encoder(
         return False
 
     reading = PictureReader(layout, embedded, threads=4, ahead=5).read_all(
-        (path, None) for path in paths
+        (_row(path), None) for path in paths
     )
     next(reading)
     reading.close()
@@ -90,7 +95,7 @@ def test_reading_keeps_only_a_few_pictures_ahead_of_a_slow_encoder(
 
 
 def test_stopping_early_leaves_no_thread_behind(layout: ArchiveLayout, paths: list[Path]) -> None:
-    reading = _reader(layout).read_all((path, None) for path in paths)
+    reading = _reader(layout).read_all((_row(path), None) for path in paths)
     next(reading)
     reading.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("picture")]
@@ -99,7 +104,7 @@ def test_stopping_early_leaves_no_thread_behind(layout: ArchiveLayout, paths: li
 def test_a_file_of_the_size_and_time_that_it_had_is_not_read_again(
     layout: ArchiveLayout, paths: list[Path]
 ) -> None:
-    picture = _reader(layout).read(paths[0])
+    picture = _reader(layout).read(_row(paths[0]))
     assert isinstance(picture, ReadPicture)
     state = FileState("in", picture.size_bytes, picture.modified_ns)
     digest = picture.content_hash
@@ -107,8 +112,8 @@ def test_a_file_of_the_size_and_time_that_it_had_is_not_read_again(
     other = paths[1].read_bytes()
     paths[0].write_bytes(other[: state.size_bytes].ljust(state.size_bytes, b"x"))
     os.utime(paths[0], ns=(state.modified_ns, state.modified_ns))
-    again = _reader(layout, embedded=True).read(paths[0], known)
+    again = _reader(layout, embedded=True).read(_row(paths[0]), known)
     assert again == ReadPicture(digest, None, state.size_bytes, state.modified_ns)
     os.utime(paths[0], ns=(state.modified_ns + 1, state.modified_ns + 1))
-    changed = _reader(layout, embedded=True).read(paths[0], known)
+    changed = _reader(layout, embedded=True).read(_row(paths[0]), known)
     assert not isinstance(changed, ReadPicture) or changed.content_hash != digest

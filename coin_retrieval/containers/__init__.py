@@ -1,0 +1,8 @@
+"""Pictures where they lie: a file of their own, or a part of a slide, a DICOM, a tar or a table."""
+
+from __future__ import annotations
+
+from coin_retrieval.containers.base import Container, LazyPicture
+from coin_retrieval.containers.opening import picture_at
+
+__all__ = ["Container", "LazyPicture", "picture_at"]

@@ -1,0 +1,1 @@
+"""DICOM instances: what their headers say that an archive may know, and their pixels."""

@@ -1,0 +1,1 @@
+"""Slides into tiles: where there is something, at one scale, sharp enough to be told apart."""
