@@ -19,7 +19,7 @@ from coin_retrieval.ranking.fusion import (
     similarities,
 )
 from coin_retrieval.ranking.grouping import first_cases, first_hits, group_by_case, with_repeats
-from coin_retrieval.ranking.near_duplicates import Likeness, glance
+from coin_retrieval.ranking.near_duplicates import Likeness, glance, is_field
 from coin_retrieval.ranking.parts import Ranks, ranks_of
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.timing import Stopwatch
@@ -36,14 +36,18 @@ from coin_retrieval.types import (
 
 _IMAGES_A_CASE = 4
 _GROWTH = 4
-_COMPARED = 1000
+_COMPARED = 400
 """Pictures beyond so many are not compared: bounds the work where few cases have thousands."""
+_FIELDS_COMPARED = 90
+"""Beyond so many only copies are looked for, not fields that overlap: some 4,000 pairs."""
 DEPTH = 1000
 """Ranks of a part alone are told down to this one."""
 _COPIES = 20
 """So many of a picture's nearest are looked at for copies of it."""
 _POOL = 5
 """So many times the cases wanted are there to choose different ones from."""
+_POOL_CASES = 300
+"""But no more than so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,8 @@ class Found:
     They differ where diversity is asked for: what the nearest cases say must not depend on how a
     list is varied. ``own`` are the query's own cases, which neither lists. ``ties`` are pairs of
     cases of which one has a picture that repeats the other's. ``rankings`` are of the query's rows
-    where ranks were fused, else empty. ``exact`` is whether every picture was looked at.
+    where ranks were fused, else empty. ``exact`` is whether every picture was looked at, ``bounds``
+    say in words where work was cut short.
     """
 
     cases: tuple[CaseMatch, ...]
@@ -62,6 +67,7 @@ class Found:
     ties: tuple[tuple[str, str], ...]
     rankings: tuple[Ranks, ...]
     exact: bool
+    bounds: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +133,8 @@ class CaseSearch:
         similarity.
 
         Args:
-            diversity: above 0, the cases listed are chosen from five times as many by maximal
-                marginal relevance.
+            diversity: above 0, the cases listed are chosen from five times as many, up to 300, by
+                maximal marginal relevance.
             near_duplicates: ``False`` folds a picture that repeats another case's under that case.
             own: the query's own cases, which are found apart.
 
@@ -137,8 +143,8 @@ class CaseSearch:
         """
         # a score needs its places, however few cases are to be listed
         shown = max(k, PLACES)
-        wanted = (k * _POOL if diversity else shown) + len(own)
-        near = self._nearest(fused, wanted, watch, allowed, fold=not near_duplicates)
+        pool = max(shown, min(k * _POOL, _POOL_CASES)) if diversity else shown
+        near = self._nearest(fused, pool + len(own), watch, allowed, fold=not near_duplicates)
         near = replace(near, cases=tuple(case for case in near.cases if case not in own))
         with watch.stage("search"):
             chosen = self._choose(near, k, diversity, ranked=fused.method == "rrf")
@@ -169,6 +175,7 @@ class CaseSearch:
             ),
             rankings=near.rankings,
             exact=exact,
+            bounds=_bounds(near, pool if diversity and pool < k * _POOL else None),
         )
 
     def holders(self, picture: RgbImage, row: Embeddings) -> tuple[str, ...]:
@@ -219,7 +226,9 @@ class CaseSearch:
         folded = repeats(
             self.vectors(near),
             [record.case_id for record in records],
-            lambda first, second: self._likeness.same(records[first], records[second]),
+            lambda first, second: self._likeness.same(
+                records[first], records[second], fields=second < _FIELDS_COMPARED
+            ),
             cases=cases,
         )
         return {near[place]: near[before] for place, before in folded.items()}
@@ -302,6 +311,20 @@ class CaseSearch:
         if lost:
             raise _disagreement(f"{len(lost)} ids without a record, {lost[0]} the first")
         return records
+
+
+def _bounds(near: _Near, chosen_from: int | None) -> tuple[str, ...]:
+    """Where work was cut short, in words for the reader."""
+    cut = []
+    if chosen_from is not None and len(near.cases) >= chosen_from:
+        cut.append(f"different cases were chosen among the {chosen_from} nearest")
+    beyond = [near.images[hit.image_id] for hit in near.hits[_FIELDS_COMPARED:_COMPARED]]
+    if len(near.cases) > _FIELDS_COMPARED and any(map(is_field, beyond)):
+        cut.append(
+            "fields that overlap were looked for among the "
+            f"{_FIELDS_COMPARED} nearest pictures, beyond them copies only"
+        )
+    return tuple(cut)
 
 
 def _disagreement(value: str) -> ArchiveCorruptError:

@@ -80,12 +80,14 @@ def diversify(
     if apart.any():
         likeness[apart] = _to_unit_range(likeness[apart])
     chosen: list[int] = []
-    left = list(range(len(rows)))
-    while left and len(chosen) < k:
-        penalty = likeness[np.ix_(left, chosen)].max(axis=1) if chosen else np.zeros(len(left))
+    left, penalty = np.ones(len(rows), bool), np.zeros(len(rows))
+    for _ in range(min(k, len(rows))):
         share = diversity if chosen else 0.0
-        best = int(np.argmax((1 - share) * wanted[left] - share * penalty))
-        chosen.append(left.pop(best))
+        worth = (1 - share) * wanted - share * penalty
+        best = int(np.argmax(np.where(left, worth, -np.inf)))
+        chosen.append(best)
+        left[best] = False
+        penalty = np.maximum(penalty, likeness[best])
     return chosen
 
 

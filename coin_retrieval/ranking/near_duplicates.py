@@ -42,9 +42,11 @@ _FIELD_PX = 128
 """Shorter pictures are single cells, cut out one by one: they overlap no other."""
 _DETAIL_SIDE = 64
 _BLUR = 3
+_CORRELATED = (2 * _DETAIL_SIDE, 2 * _DETAIL_SIDE)
+"""So large that no field meets itself again from the other side."""
 
 _SIDE = 16
-_REMEMBERED = 4096
+_REMEMBERED = 1024
 _PAIRS_REMEMBERED = 65_536
 
 
@@ -53,15 +55,18 @@ class Glance:
     """A picture at a glance: ``colours`` float32 [16 16 3] in [0, 255], the means of its parts.
 
     ``ordered`` float32 [256 3] are the same, sorted; ``structure`` is their mean difference from
-    the picture's one mean colour. ``detail`` float32 [h w], at most 64 a side, is what of its
-    brightness is finer than a blur; empty where the picture is too small to be a field. ``aspect``
-    is the longer side over the shorter: a copy's is the same however it was turned or resized.
+    the picture's one ``mean`` colour. ``detail`` float32 [h w], at most 64 a side, is what of its
+    brightness is finer than a blur, ``spectrum`` complex64 [128 65] its Fourier transform; both are
+    empty where the picture is too small to be a field. ``aspect`` is the longer side over the
+    shorter: a copy's is the same however it was turned or resized.
     """
 
     colours: NDArray[np.float32]
     ordered: NDArray[np.float32]
     structure: float
+    mean: tuple[float, ...]
     detail: NDArray[np.float32]
+    spectrum: NDArray[np.complexfloating]
     aspect: float
 
 
@@ -77,16 +82,22 @@ class Likeness:
         self._glances: dict[str, Glance | None] = {}
         self._known: dict[tuple[str, str], bool] = {}
 
-    def same(self, first: ImageRecord, second: ImageRecord) -> bool:
+    def same(self, first: ImageRecord, second: ImageRecord, *, fields: bool = True) -> bool:
         """Whether one is a copy of the other (resized, compressed, turned or mirrored perhaps) or
         shows a field that overlaps the other's.
 
         Without both thumbnails only equal contents are: what is not proved a copy is evidence.
+
+        Args:
+            fields: ``False`` looks for copies only, which costs little.
         """
         if first.content_hash == second.content_hash:
             return bool(first.content_hash)
         if self._thumbnail is None or abs(_aspect(first) / _aspect(second) - 1) > _SHAPE:
             return False
+        if not fields:
+            one, other = self._glance(first), self._glance(second)
+            return one is not None and other is not None and alike(one, other)
         pair = (first.content_hash, second.content_hash)
         if pair not in self._known:
             if len(self._known) >= _PAIRS_REMEMBERED:
@@ -114,11 +125,14 @@ def glance(image: RgbImage) -> Glance:
     """A picture at a glance, whatever its size."""
     small = Image.fromarray(image).resize((_SIDE, _SIDE), Image.Resampling.BOX)
     colours = np.asarray(small, np.float32)
+    mean, detail = colours.mean(axis=(0, 1)), _detail(image)
     return Glance(
         colours,
         np.sort(colours.reshape(-1, 3), axis=0),
-        _difference(colours, colours.mean(axis=(0, 1))),
-        _detail(image),
+        _difference(colours, mean),
+        tuple(mean.tolist()),
+        detail,
+        np.fft.rfft2(detail, _CORRELATED) if detail.size else np.zeros((0, 0)),
         max(image.shape[:2]) / min(image.shape[:2]),
     )
 
@@ -126,8 +140,10 @@ def glance(image: RgbImage) -> Glance:
 def alike(first: Glance, second: Glance) -> bool:
     """Whether two glances are of one picture, turned or mirrored perhaps."""
     limit = min(ALIKE, _OF_STRUCTURE * min(first.structure, second.structure))
-    # no arrangement brings two sets of values nearer than sorting both: rules most pairs out
-    if _difference(first.ordered, second.ordered) >= limit:
+    # two means differ by no more than their values do on the mean, and no arrangement brings two
+    # sets of values nearer than sorting both: the cheap bound rules out most pairs
+    apart = sum(abs(one - other) for one, other in zip(first.mean, second.mean, strict=True))
+    if apart >= len(first.mean) * limit or _difference(first.ordered, second.ordered) >= limit:
         return False
     turns = [np.rot90(second.colours, quarter) for quarter in range(4)]
     ways = (way for turn in turns for way in (turn, turn[:, ::-1]))
@@ -143,12 +159,11 @@ def overlapping(first: Glance, second: Glance) -> bool:
     one, other = first.detail, second.detail
     if not one.size or not other.size:
         return False
-    shape = (one.shape[0] + other.shape[0], one.shape[1] + other.shape[1])
-    product = np.fft.rfft2(one, shape) * np.conj(np.fft.rfft2(other, shape))
-    place = np.unravel_index(np.argmax(np.fft.irfft2(product, shape)), shape)
+    product = np.fft.irfft2(first.spectrum * np.conj(second.spectrum), _CORRELATED)
+    place = np.unravel_index(np.argmax(product), _CORRELATED)
     down, right = (
         int(shift) if shift < own else int(shift) - whole
-        for shift, own, whole in zip(place, one.shape, shape, strict=True)
+        for shift, own, whole in zip(place, one.shape, _CORRELATED, strict=True)
     )
     here = one[max(0, down) : other.shape[0] + down, max(0, right) : other.shape[1] + right]
     there = other[max(0, -down) :, max(0, -right) :][: here.shape[0], : here.shape[1]]
@@ -171,6 +186,11 @@ def _detail(image: RgbImage) -> NDArray[np.float32]:
 
 def _difference(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     return float(np.abs(first - second).mean())
+
+
+def is_field(image: ImageRecord) -> bool:
+    """Whether a picture is large enough to overlap another."""
+    return min(image.width_px, image.height_px) >= _FIELD_PX
 
 
 def _aspect(image: ImageRecord) -> float:

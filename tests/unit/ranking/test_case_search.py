@@ -13,6 +13,7 @@ from tiny_archives import catalog_of, store_of
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.encoding.base import unit_rows
 from coin_retrieval.errors import ArchiveCorruptError, FilterError
+from coin_retrieval.ranking import case_search, near_duplicates
 from coin_retrieval.ranking.case_search import CaseSearch
 from coin_retrieval.ranking.fusion import FusedQuery
 from coin_retrieval.timing import Stopwatch
@@ -209,6 +210,21 @@ def test_diversity_varies_the_list_and_not_the_nearest(copies: CaseSearch) -> No
     found = copies.find(*ahead(3), diversity=0.9)
     assert [case.case.case_id for case in found.cases][:2] == ["A", "E"]
     assert found.nearest == copies.find(*ahead(3)).nearest
+
+
+def test_work_that_is_cut_short_is_told(
+    copies: CaseSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert copies.find(*ahead(3), diversity=0.9).bounds == ()
+    monkeypatch.setattr(case_search, "_POOL_CASES", 4)
+    assert copies.find(*ahead(3)).bounds == ()
+    assert copies.find(*ahead(3), diversity=0.9).bounds == (
+        "different cases were chosen among the 4 nearest",
+    )
+    monkeypatch.setattr(case_search, "_FIELDS_COMPARED", 1)
+    monkeypatch.setattr(near_duplicates, "_FIELD_PX", 8)
+    (told,) = copies.find(*ahead(3)).bounds
+    assert "among the 1 nearest pictures, beyond them copies only" in told
 
 
 def test_a_score_has_its_places_however_few_cases_are_listed(copies: CaseSearch) -> None:

@@ -62,6 +62,22 @@ def test_of_equally_relevant_rows_the_most_different_comes_next() -> None:
     assert diversify([0.5, 0.5, 0.5], two_alike(), 3, diversity=0.5) == [0, 2, 1]
 
 
+def test_each_next_one_is_the_best_of_all_that_are_left() -> None:
+    rows = rows_of(40, seed=2)
+    relevance = np.sort(np.random.default_rng(3).random(40))[::-1]
+    likeness = (rows @ rows.T).astype(np.float64)
+    apart = ~np.eye(40, dtype=bool)
+    low, high = likeness[apart].min(), likeness[apart].max()
+    likeness = (likeness - low) / (high - low)
+    wanted = (relevance - relevance.min()) / (relevance.max() - relevance.min())
+    chosen = [0]
+    while len(chosen) < 40:
+        left = [place for place in range(40) if place not in chosen]
+        worth = [0.4 * wanted[place] - 0.6 * likeness[place, chosen].max() for place in left]
+        chosen.append(left[int(np.argmax(worth))])
+    assert diversify(relevance.tolist(), rows, 40, diversity=0.6) == chosen
+
+
 def test_of_no_rows_none_is_chosen() -> None:
     assert diversify([], np.empty((0, 6), np.float32), 3, diversity=0.5) == []
 

@@ -164,6 +164,17 @@ def test_only_pictures_of_one_shape_are_looked_at(
     assert likeness.same(first, ImageRecord(ImageId(1), "C1", "", "b", *size)) is copy
 
 
+def test_copies_alone_can_be_looked_for(tmp_path: Path) -> None:
+    whole = field(1)
+    pictures = {"a": window(whole, 0, 0), "b": window(whole, 60, 0), "c": window(whole, 0, 0)}
+    for name, picture in pictures.items():
+        write_thumbnail(tmp_path / f"{name}.webp", picture)
+    likeness = Likeness(lambda image: tmp_path / f"{image.content_hash}.webp")
+    assert likeness.same(record(0, "a"), record(1, "b"))
+    assert not likeness.same(record(0, "a"), record(1, "b"), fields=False)
+    assert likeness.same(record(0, "a"), record(2, "c"), fields=False)
+
+
 def field(number: int, side: int = 300) -> RgbImage:
     """A field of many discs."""
     rng = np.random.default_rng(number)
