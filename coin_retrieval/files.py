@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from threading import get_ident
@@ -15,6 +16,7 @@ from typing import Any, Self
 
 from coin_retrieval.errors import InputError
 
+_KEY_BYTES = 32
 PARTIAL = ".partial"
 """The suffix of what is being written; a process that is killed may leave such a file."""
 
@@ -94,6 +96,30 @@ def digest_file(path: Path) -> str:
 def _digest(path: Path, _size: int, _mtime_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_or_make_key(path: Path) -> bytes:
+    """Random bytes for keyed hashes; made, for their owner only, where there are none.
+
+    Raises:
+        OSError: it cannot be read or made.
+        ValueError: it is shorter than 32 bytes.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}{PARTIAL}")
+        try:
+            aside.touch(0o600)
+            aside.write_bytes(secrets.token_bytes(_KEY_BYTES))
+            # whoever came first has made it, whole
+            with suppress(FileExistsError):
+                os.link(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
+    key = path.read_bytes()
+    if len(key) < _KEY_BYTES:
+        raise ValueError(f"a key of {len(key)} bytes, not {_KEY_BYTES} or more")
+    return key
 
 
 class Closing(ABC):

@@ -15,7 +15,6 @@ from coin_retrieval.limits import MAX_SEED
 if TYPE_CHECKING:
     from coin_retrieval.prototypes.cache import PrototypeCache
     from coin_retrieval.search.warming import Warmed
-    from coin_retrieval.types import Source
 
 prototypes_app = typer.Typer(
     help="Drawn pictures that are kept, so that nothing is drawn twice.", no_args_is_help=True
@@ -73,16 +72,16 @@ def warm(
 
 @prototypes_app.command("list")
 def list_kept(as_json: JsonOption = False) -> None:
-    """Count what is kept, by generator. Reports are not shown: they may be of patients."""
+    """Count what is kept, by generator. What was drawn is not known: reports may be of patients."""
     from coin_retrieval.console.session import print_json
 
     cache = _cache()
     pictures: Counter[str] = Counter()
-    sources: dict[str, set[Source]] = {}
+    sources: dict[str, set[str]] = {}
     for prototype in cache:
-        made = f"{prototype.provenance.generator} ({prototype.provenance.weights[:12]})"
+        made = f"{prototype.generator} ({prototype.weights[:12]})"
         pictures[made] += 1
-        sources.setdefault(made, set()).add(prototype.provenance.source)
+        sources.setdefault(made, set()).add(prototype.source)
     size = sum(path.stat().st_size for path in cache.root.glob("??/*") if path.is_file())
     kept = [
         {"generator": made, "pictures": count, "reports": len(sources[made])}

@@ -53,7 +53,7 @@ def require_same_plan(before: SearchAnswer, plan: SearchPlan, cache: PrototypeCa
     """
     changes = list(_changes(before.plan, plan.public()))
     changes += [
-        f"a prototype is gone: seed {picture.seed}, {picture.digest[:12]} is no longer in the cache"
+        f"a prototype is gone: seed {picture.seed} is no longer in the cache"
         for picture in plan.drawings
         if picture.digest in before.plan.prototypes and cache.get(picture) is None
     ]

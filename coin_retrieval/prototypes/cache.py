@@ -1,28 +1,33 @@
 """Drawn pictures, kept by what made them.
 
 A generator promises no picture twice (its result varies with batch size and hardware), so what it
-drew is stored under the digest of its provenance and never drawn again while the file is whole.
+drew is stored under a hash of its provenance and never drawn again while the file is whole.
+
+Reports may be of patients, so neither names nor files say what a picture was drawn from: they hold
+hashes under a key that is made with the cache and lies in it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import io
 import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from PIL import Image
-from pydantic import TypeAdapter
 
 from coin_retrieval.errors import CacheError, NotFoundError
-from coin_retrieval.files import PARTIAL, replace_file
+from coin_retrieval.files import PARTIAL, read_or_make_key, replace_file
 from coin_retrieval.images import encode_png, load_image
 from coin_retrieval.prototypes.prototype import Prototype
 from coin_retrieval.prototypes.trimming import touch, trim
@@ -39,12 +44,22 @@ SYNTHETIC_NOTICE = "Synthetic prototype drawn by a model. Not a patient's cells.
 _PROTOTYPE_ID = re.compile(r"[0-9a-f]{64}")
 _UNIT_TOLERANCE = 1e-3
 _PROBE_BYTES = 64 * 1024
-_PROVENANCE = TypeAdapter(Provenance)
 _KEPT = (".png", ".npy", PARTIAL)
+_KEY = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a file of the cache says of itself; ``source`` is a keyed hash of what was drawn."""
+
+    prototype_id: str
+    generator: str
+    weights: str
+    source: str
 
 
 class PrototypeCache:
-    """Prototypes as PNG files named by their provenance's digest, their embeddings beside them.
+    """Prototypes as PNG files named by hashes of their provenance, their embeddings beside them.
 
     Safe for several threads and processes: files appear whole or not at all.
 
@@ -57,33 +72,40 @@ class PrototypeCache:
         self._max_bytes = max_bytes
         self._lock = Lock()
         self._held: int | None = None
+        self._key: bytes | None = None
 
     def get(self, provenance: Provenance) -> Prototype | None:
         """The prototype of this provenance; ``None`` if it is absent or its file is damaged."""
-        return self._read(provenance.digest)
+        key = self._known_key()
+        if key is None:
+            return None
+        prototype_id = _keyed(key, provenance.digest)
+        if self._read(prototype_id) is None:
+            return None
+        return Prototype(prototype_id, self._path(prototype_id), provenance)
 
-    def find(self, prototype_id: str) -> Prototype:
-        """The prototype with this id.
+    def find(self, prototype_id: str) -> Path:
+        """The file of the prototype with this id.
 
         Raises:
             NotFoundError: no such prototype, or its file is damaged.
         """
-        here = self._read(prototype_id) if _PROTOTYPE_ID.fullmatch(prototype_id) else None
-        if here is None:
+        if not _PROTOTYPE_ID.fullmatch(prototype_id) or self._read(prototype_id) is None:
             raise NotFoundError(
                 "no such prototype",
                 value=prototype_id,
                 expected="the id of a prototype that a search or generate answered",
                 remedy="generate it again",
             )
-        return here
+        return self._path(prototype_id)
 
-    def __iter__(self) -> Iterator[Prototype]:
+    def __iter__(self) -> Iterator[Kept]:
         """Every whole prototype, by its id."""
         for path in sorted(self.root.glob("??/*.png")):
-            here = self._read(path.stem)
-            if here is not None:
-                yield here
+            told = self._read(path.stem)
+            if told is not None:
+                source = told["source"]["keyed_sha256"]
+                yield Kept(path.stem, told["generator"], told["weights"], source)
 
     def require_writable(self) -> None:
         """Keep a few bytes for a moment, so that nothing is drawn in vain.
@@ -97,7 +119,7 @@ class PrototypeCache:
                 file.write(bytes(_PROBE_BYTES))
                 file.flush()
         except OSError as error:
-            raise _not_writable(self.root, error) from error
+            raise _not_writable(self.root, str(error.strerror)) from error
 
     def clear(self) -> int:
         """Delete all prototypes and their embeddings, damaged ones too; returns how many pictures.
@@ -112,7 +134,7 @@ class PrototypeCache:
                     path.unlink(missing_ok=True)
                     pictures += path.suffix == ".png"
         except OSError as error:
-            raise _not_writable(self.root, error) from error
+            raise _not_writable(self.root, str(error.strerror)) from error
         return pictures
 
     def put(self, sample: Sample) -> Prototype:
@@ -121,11 +143,12 @@ class PrototypeCache:
         Raises:
             CacheError: the cache directory cannot be written.
         """
-        prototype_id = sample.provenance.digest
+        key = self._made_key()
+        prototype_id = _keyed(key, sample.provenance.digest)
         path = self._path(prototype_id)
         for outdated in path.parent.glob(f"{prototype_id}.*.npy"):
             outdated.unlink(missing_ok=True)
-        data = encode_png(sample.image, text=_metadata(sample.provenance))
+        data = encode_png(sample.image, text=_metadata(prototype_id, sample.provenance, key))
         self._make_room(len(data))
         _write(path, data)
         return Prototype(prototype_id, path, sample.provenance)
@@ -165,31 +188,62 @@ class PrototypeCache:
     def _path(self, prototype_id: str) -> Path:
         return self.root / prototype_id[:2] / f"{prototype_id}.png"
 
-    def _read(self, prototype_id: str) -> Prototype | None:
-        """The file of this id, if its checksums hold and it says so itself (no pixel is decoded).
+    def _known_key(self) -> bytes | None:
+        """The key; ``None`` while nothing was kept here, or where it cannot be read."""
+        if self._key is None and (self.root / _KEY).exists():
+            with suppress(CacheError):
+                return self._made_key()
+        return self._key
 
-        Older programs wrote other provenances: theirs are as good as absent.
+    def _made_key(self) -> bytes:
+        if self._key is None:
+            try:
+                self._key = read_or_make_key(self.root / _KEY)
+            except OSError as error:
+                raise _not_writable(self.root, str(error.strerror)) from error
+            except ValueError as error:
+                raise _not_writable(self.root, str(error)) from error
+        return self._key
+
+    def _read(self, prototype_id: str) -> dict[str, Any] | None:
+        """What the file of this id says of how it was drawn, if its checksums hold and the id is
+        its own (no pixel is decoded).
+
+        What older programs wrote is as good as absent.
         """
         path = self._path(prototype_id)
         try:
             with Image.open(io.BytesIO(path.read_bytes()), formats=["PNG"]) as image:
-                text = image.info["provenance"]
+                own, text = image.info["prototype"], image.info["provenance"]
                 image.verify()
-            provenance = _PROVENANCE.validate_json(text)
+            told: dict[str, Any] = json.loads(text)
         except (OSError, SyntaxError, ValueError, LookupError, EOFError):
             return None
-        if provenance.digest != prototype_id:
+        if own != prototype_id:
             return None
         touch(path)
-        return Prototype(prototype_id, path, provenance)
+        return told
 
 
-def _metadata(provenance: Provenance) -> dict[str, str]:
+def _keyed(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def _metadata(prototype_id: str, provenance: Provenance, key: bytes) -> dict[str, str]:
+    source = provenance.source
+    told = provenance.as_dict()
+    told["source"] = {
+        "kind": source.kind,
+        "keyed_sha256": _keyed(key, content_digest(told["source"])),
+    }
+    # what was cut off a report is report
+    told["dropped_text"] = bool(provenance.dropped_text)
     return {
         "synthetic": "true",
         "Software": f"coin-retrieval {version('coin-retrieval')}",
         "Description": SYNTHETIC_NOTICE,
-        "provenance": json.dumps(provenance.as_dict(), sort_keys=True),
+        "prototype": prototype_id,
+        "provenance": json.dumps(told, sort_keys=True),
     }
 
 
@@ -212,12 +266,12 @@ def _write(path: Path, data: bytes) -> None:
     try:
         replace_file(path, data)
     except OSError as error:
-        raise _not_writable(path.parent, error) from error
+        raise _not_writable(path.parent, str(error.strerror)) from error
 
 
-def _not_writable(directory: Path, error: OSError) -> CacheError:
+def _not_writable(directory: Path, why: str) -> CacheError:
     return CacheError(
-        f"the prototype cache cannot be written ({error.strerror})",
+        f"the prototype cache cannot be written ({why})",
         value=str(directory),
         expected="a writable directory with room",
         remedy="set COIN_CACHE_DIR to another directory",

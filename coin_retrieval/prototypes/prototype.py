@@ -11,7 +11,11 @@ from coin_retrieval.types import Provenance
 
 @dataclass(frozen=True, slots=True)
 class Prototype:
-    """A synthetic picture in the cache: ``prototype_id`` is its provenance's digest."""
+    """A synthetic picture in the cache.
+
+    ``prototype_id`` is a hash of its provenance under the cache's own key: who can guess a report
+    cannot guess its pictures' names.
+    """
 
     prototype_id: str
     path: Path

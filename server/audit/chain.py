@@ -12,7 +12,6 @@ import hashlib
 import hmac
 import json
 import os
-import secrets
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,10 +22,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from coin_retrieval.errors import SettingsError
-from coin_retrieval.files import Closing, flush_to_disk
+from coin_retrieval.files import Closing, flush_to_disk, read_or_make_key
 
 FIRST_PREVIOUS = "0" * 64
-_KEY_BYTES = 32
 _FILE_BYTES = 64 * 1024 * 1024
 _HEAD = "HEAD"
 _PATTERN = "audit-*.jsonl"
@@ -165,17 +163,11 @@ def read_key(path: Path) -> bytes:
         SettingsError: it cannot be read or made, or is too short.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(made, "wb") as file:
-                file.write(secrets.token_bytes(_KEY_BYTES))
-        key = path.read_bytes()
+        return read_or_make_key(path)
     except OSError as error:
         raise _unusable(path, str(error.strerror)) from error
-    if len(key) < _KEY_BYTES:
-        raise _unusable(path, f"a key of {len(key)} bytes, not {_KEY_BYTES} or more")
-    return key
+    except ValueError as error:
+        raise _unusable(path, str(error)) from error
 
 
 def mac_of(key: bytes, body: Mapping[str, Any]) -> str:

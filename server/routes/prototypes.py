@@ -15,7 +15,6 @@ from coin_retrieval.search.retriever import Retriever
 from server.asking import caller_of
 from server.services import RetrieverHere, ServicesHere, json_only
 from server.wire.pictures import ServedPicture, quoted, tags_known
-from server.wire.refusals import refusals
 from server.wire.schemas import GenerateRequest, generate_answer
 
 router = APIRouter(prefix="/v1", tags=["prototypes"])
@@ -25,7 +24,6 @@ router = APIRouter(prefix="/v1", tags=["prototypes"])
     "/generate",
     summary="Draw a report",
     dependencies=[Depends(json_only)],
-    responses=refusals(400, 409, 413, 415, 422, 503),
 )
 async def generate(
     asked: GenerateRequest, request: Request, retriever: RetrieverHere, parts: ServicesHere
@@ -48,7 +46,6 @@ async def generate(
     response_class=Response,
     responses={
         200: {"content": {"image/png": {}}, "description": "PNG, marked synthetic"},
-        **refusals(404, 422, 503),
     },
 )
 async def prototype(
@@ -56,7 +53,7 @@ async def prototype(
 ) -> Response:
     """A prototype that a search or generate answered. Its PNG metadata says how it was made.
 
-    The metadata carries the report that it was drawn from, so it is only for who asked.
+    Its name is a keyed hash, as is what the metadata has in the report's place.
     """
     read = partial(_read, retriever, prototype_id, tags_known(request))
     return (await parts.queues.pictures.run(request, read)).response()
@@ -65,7 +62,7 @@ async def prototype(
 def _read(retriever: Retriever, prototype_id: str, known: frozenset[str]) -> ServedPicture:
     found = retriever.cache.find(prototype_id)
     try:
-        data = None if quoted(prototype_id) in known else found.path.read_bytes()
+        data = None if quoted(prototype_id) in known else found.read_bytes()
     except OSError as error:
         raise NotFoundError(
             "the prototype has left the cache", value=prototype_id, remedy="generate it again"

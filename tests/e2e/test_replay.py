@@ -130,7 +130,7 @@ def test_a_prototype_that_is_gone_is_named_and_not_drawn_again(
     (file,) = (tmp_path / "cache").rglob(f"{gone}.png")
     file.unlink()
     told = changes(coin, "search", archive, "--replay", kept)
-    assert f"a prototype is gone: seed 1, {gone[:12]}" in told
+    assert "a prototype is gone: seed 1" in told
     assert not file.exists()
 
 

