@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
 
 from coin_retrieval.errors import InputError
 from coin_retrieval.limits import (
@@ -32,6 +32,18 @@ Where = Annotated[
     dict[str, list[str]],
     BeforeValidator(_as_lists, json_schema_input_type=dict[str, str | list[str]]),
 ]
+
+
+def _a_number(value: Any) -> Any:
+    """JSON's own numbers only: true is no seed."""
+    if isinstance(value, bool | str):
+        raise ValueError("a number is expected")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_a_number)]
+Share = Annotated[float, BeforeValidator(_a_number)]
+Flag = Annotated[bool, Strict()]
 Marks = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(max_length=MAX_MARKS)]
 
 
@@ -47,11 +59,11 @@ class Query(BaseModel):
 
     report: str = Field(
         default="",
-        description="a cytology report in plain words; it is neither stored in the archive nor "
-        "logged, but the prototypes drawn from it carry it in their metadata",
+        description="a cytology report in plain words; it is neither stored nor logged, and the "
+        "prototypes drawn from it do not carry it",
         examples=["Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules."],
     )
-    as_written: bool = Field(
+    as_written: Flag = Field(
         default=False,
         description="true searches all words of the report; false what it affirms: what is denied, "
         "past, of another person, about the specimen or advice is left out, and the answer says so",
@@ -62,30 +74,32 @@ class Query(BaseModel):
         "by its text, or by both (fused); leave it out for what the archive was calibrated to, "
         "else the best that it supports. A picture alone is mode image",
     )
-    k: int = Field(default=DEFAULT_CASES, ge=1, le=MAX_CASES, description="how many cases to find")
+    k: Whole = Field(
+        default=DEFAULT_CASES, ge=1, le=MAX_CASES, description="how many cases to find"
+    )
     where: Where = Field(
         default_factory=dict,
         description="only images that fit: field → value, or a list of values of which one must "
         "fit; fields are joined by AND. GET /v1/archive names the fields and their values",
         examples=[{"site": "cervix"}],
     )
-    all_sites: bool = Field(
+    all_sites: Flag = Field(
         default=False,
         description="true searches all sites; false that which the report names or its category "
         "implies, if it does and the archive has it. A site in `where` comes before either",
     )
-    unspecified_sites: bool = Field(
+    unspecified_sites: Flag = Field(
         default=False,
         description="true searches cases of unspecified site beside those of the report's",
     )
-    prototypes: int | None = Field(
+    prototypes: Whole | None = Field(
         default=None,
         ge=1,
         le=MAX_PROTOTYPES,
         description="how many pictures to draw; leave it out for what the archive was calibrated "
         f"to, else {DEFAULT_PROTOTYPES}",
     )
-    seed: int = Field(
+    seed: Whole = Field(
         default=0, ge=0, le=MAX_SEED, description="prototype i is drawn from seed + i"
     )
     liked: Marks = Field(
@@ -100,29 +114,29 @@ class Query(BaseModel):
         description="what is not looked for, in words",
         examples=["inflammation only"],
     )
-    diversity: float = Field(
+    diversity: Share = Field(
         default=0.0,
         ge=0,
         le=1,
         description="0 lists the nearest cases; above it, cases that differ are preferred "
         "(maximal marginal relevance); support is of the nearest ones either way",
     )
-    near_duplicates: bool = Field(
+    near_duplicates: Flag = Field(
         default=False,
         description="true lists pictures that repeat another case's; false folds them under that "
         "case, as no independent evidence",
     )
-    gate: bool = Field(
+    gate: Flag = Field(
         default=True,
         description="false lets every drawing count; true reads each one back, and those that show "
         "something else than the report says are drawn anew and never count",
     )
-    rivals: bool = Field(
+    rivals: Flag = Field(
         default=False,
         description="also find the nearest real cases of the leading diagnosis and of its rivals, "
         "and what differs in their attributes",
     )
-    explain: bool = Field(
+    explain: Flag = Field(
         default=False,
         description="also tell at which rank each part of the query alone would find each picture",
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import UploadFile
-from pydantic import BeforeValidator, Field, Json, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, Json, TypeAdapter, ValidationError, model_validator
 
 from coin_retrieval.search.query import Query, Where
 
@@ -24,6 +26,21 @@ def _from_json(where: Any) -> Any:
         ) from None
 
 
+_VALUE: TypeAdapter[bool | int | float | None] = TypeAdapter(bool | int | float | None)
+_NO_TEXT = {
+    *("k", "prototypes", "seed", "diversity"),
+    *(name for name, field in Query.model_fields.items() if field.annotation is bool),
+}
+
+
+def _word(name: str, value: Any) -> Any:
+    if name not in _NO_TEXT or not isinstance(value, str):
+        return value
+    with suppress(ValidationError):
+        return _VALUE.validate_json(value)
+    return value
+
+
 class PictureQuery(Query):
     """The fields of POST /v1/search, ``where`` as JSON text, beside a picture."""
 
@@ -33,6 +50,14 @@ class PictureQuery(Query):
         examples=['{"site": "cervix"}'],
     )
     image: UploadFile = Field(description="JPEG, PNG, TIFF, WebP, BMP or GIF")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_texts(cls, form: Any) -> Any:
+        """A form has no numbers either: they come in the words of JSON."""
+        if not isinstance(form, Mapping):
+            return form
+        return {name: _word(name, value) for name, value in form.items()}
 
     def plain(self) -> Query:
         """The question without its picture."""

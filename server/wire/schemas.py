@@ -13,6 +13,7 @@ from coin_retrieval.presenting.answer import (
 )
 from coin_retrieval.presenting.views import CaseView, CodeView, ImageView
 from coin_retrieval.prototypes.prototype import Drawing, Prototype
+from coin_retrieval.search.query import Whole
 from coin_retrieval.search.result import SearchResult
 from coin_retrieval.types import CaseRecord, ImageRecord
 
@@ -25,10 +26,12 @@ class GenerateRequest(_Wire):
     """A report to draw."""
 
     report: str = Field(description="a cytology report in plain words")
-    n: int = Field(
+    n: Whole = Field(
         default=DEFAULT_PROTOTYPES, ge=1, le=MAX_PROTOTYPES, description="how many pictures to draw"
     )
-    seed: int = Field(default=0, ge=0, le=MAX_SEED, description="picture i is drawn from seed + i")
+    seed: Whole = Field(
+        default=0, ge=0, le=MAX_SEED, description="picture i is drawn from seed + i"
+    )
 
 
 def image_path(image: ImageRecord) -> str:
