@@ -10,7 +10,7 @@ SHARED ?= ../shared/data
 WEIGHTS ?= ../shared/weights
 WORKSHOP ?= runs/$(SIZE)
 
-.PHONY: help demo test lint types contracts docs check mutants starter sentences figures clean
+.PHONY: help demo test lint types contracts docs check sbom audit mutants starter sentences figures clean
 
 help:
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,15 @@ docs: $(RUN)/pytest  ## the documentation as a site, in out/site
 	NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict --quiet
 
 check: lint types contracts docs test  ## all of it
+
+sbom: $(RUN)/pytest  ## what this is made of, as CycloneDX → out/sbom.json
+	$(RUN)/pip install --quiet --disable-pip-version-check -e '.[supply]'
+	mkdir -p out
+	$(RUN)/cyclonedx-py environment --pyproject pyproject.toml --of JSON -o out/sbom.json $(RUN)/python
+
+audit: $(RUN)/pytest  ## known vulnerabilities of what is installed: a warning, never a failure
+	$(RUN)/pip install --quiet --disable-pip-version-check -e '.[supply]'
+	-$(RUN)/pip-audit --skip-editable --progress-spinner off
 
 mutants: $(RUN)/pytest  ## faults that no test notices → docs/mutants.md (hours; resumes)
 	$(RUN)/pip install --quiet --disable-pip-version-check -e '.[mutants]'

@@ -21,7 +21,9 @@ from coin_retrieval.presenting.answer import DrawingAnswer, SearchAnswer
 from coin_retrieval.presenting.views import (
     ArchiveView,
     CaseView,
+    DriftView,
     HealthView,
+    JobView,
     Problem,
     ReadyView,
 )
@@ -34,6 +36,8 @@ T = TypeVar("T", bound=BaseModel)
 TIMEOUT_S = 300.0
 """A generator on a laptop may draw for minutes, after others that wait before it."""
 _CONNECT_TIMEOUT_S = 5.0
+_TAKEN = frozenset({HTTPStatus.ACCEPTED})
+_NOTHING = frozenset({HTTPStatus.NO_CONTENT})
 _IN_USE = frozenset({HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
@@ -81,6 +85,23 @@ class Client(Closing):
         form = {name: _in_form(value) for name, value in asked.items()}
         files = {"image": ("image", image)}
         return self._read(SearchAnswer, "POST", "/v1/search/image", data=form, files=files)
+
+    def submit(self, query: Query) -> JobView:
+        """Ask now, to be answered later: look at the job until its state is done or failed."""
+        asked = query.model_dump(mode="json", exclude_defaults=True)
+        return self._read(JobView, "POST", "/v1/jobs", json={"report": ""} | asked, accepted=_TAKEN)
+
+    def job(self, job_id: str) -> JobView:
+        """How far a job is; its ``answer`` when it is done."""
+        return self._read(JobView, "GET", f"/v1/jobs/{quote(job_id, safe='')}")
+
+    def cancel(self, job_id: str) -> None:
+        """Stop a job, and have the server forget its answer."""
+        self._ask("DELETE", f"/v1/jobs/{quote(job_id, safe='')}", accepted=_NOTHING)
+
+    def drift(self) -> DriftView:
+        """Week by week, whether what is asked moves away from what the archive holds."""
+        return self._read(DriftView, "GET", "/v1/drift")
 
     def generate(self, report: str, *, n: int = 4, seed: int = 0) -> DrawingAnswer:
         """Synthetic pictures of a report, without a search."""

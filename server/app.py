@@ -16,8 +16,10 @@ from server.access.accounts import Accounts
 from server.access.settings import AccessSettings
 from server.archive_view import ArchiveSummary
 from server.audit.chain import AuditLog
+from server.audit.drift import Drift
 from server.cds.clients import CdsClients
-from server.layers.access import Access
+from server.jobs import Jobs
+from server.layers.access import Access, is_open
 from server.layers.audit_trail import AuditTrail
 from server.layers.body_cap import BodyCap
 from server.layers.cds_origins import CdsOrigins
@@ -33,9 +35,11 @@ from server.routes import (
     archive,
     cases,
     cds_hooks,
+    drift,
     fhir,
     health,
     images,
+    jobs,
     page,
     prototypes,
     search,
@@ -43,8 +47,8 @@ from server.routes import (
     stream,
 )
 from server.services import Services
+from server.wire.description import describe
 from server.wire.error_answers import answer_errors
-from server.wire.refusals import describe_refusals
 
 log = logging.getLogger("coin.server")
 FLUSH_S = 1.0
@@ -90,13 +94,17 @@ def create_app(
         queues = Queues(caps)
         metrics.watch(queues)
         loading = Loading(load, on_failure or _log_failure, look_every_s=caps.look_every_s)
-        parts = Services(caps, loading, queues, ArchiveSummary(), accounts, metrics, audit, cds)
-        app.state.services = parts
-        loading.start()
         async with anyio.create_task_group() as group:
+            jobs = Jobs(group, caps)
+            app.state.services = Services(
+                caps, loading, queues, ArchiveSummary(), accounts, metrics, audit, cds, jobs,
+                drift=None if audit is None else Drift(audit.folder),
+            )  # fmt: skip
+            loading.start()
             if audit is not None:
                 group.start_soon(_flush_now_and_then, audit)
             yield
+            jobs.close()
             group.cancel_scope.cancel()
         loading.close()
 
@@ -112,12 +120,13 @@ def create_app(
         lifespan=lifespan,
     )
     for room in (
-        search, stream, fhir, cds_hooks, prototypes, images, cases, archive, session, health, page,
+        search, stream, jobs, fhir, cds_hooks, prototypes, images, cases, archive, drift, session,
+        health, page,
     ):  # fmt: skip
         app.include_router(room.router)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")
     answer_errors(app)
-    describe_refusals(app)
+    describe(app, is_open=lambda path: accounts is None or is_open(path))
     # the last added is the outermost
     app.add_middleware(BodyCap, limits=caps)
     app.add_middleware(Access, accounts=accounts)

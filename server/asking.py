@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
-from fastapi import Request, UploadFile
+from fastapi import Depends, Request, UploadFile
 
 from coin_retrieval.images import decode_image
 from coin_retrieval.presenting.answer import SearchAnswer
@@ -15,7 +16,9 @@ from coin_retrieval.search.plan import SearchPlan
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from server.access.principals import LOCAL, principal_of
-from server.services import Services
+from server.audit.events import of_search, tell
+from server.queues import Listener
+from server.services import RetrieverHere, Services, ServicesHere
 from server.wire.schemas import search_answer
 
 
@@ -29,26 +32,27 @@ def caller_of(request: Request) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, who asks it, and what answers it."""
+    """A question, who waits for its answer, and what answers it."""
 
     query: Query
     upload: UploadFile | None
-    request: Request
+    listener: Listener
+    caller: str
     retriever: Retriever
     parts: Services
 
     async def plan(self) -> SearchPlan:
         """Every decision of the search; nothing is drawn yet."""
-        return await self.parts.queues.search.run(self.request, self._plan)
+        return await self.parts.queues.search.run(self.listener, self._plan)
 
     async def answer(self) -> SearchAnswer:
         """The whole answer. Only a search that must draw waits with those that draw."""
-        begun = await self.parts.queues.search.run(self.request, self._begin)
+        begun = await self.parts.queues.search.run(self.listener, self._begin)
         return begun if isinstance(begun, SearchAnswer) else await self.drawn(begun)
 
     async def found(self, plan: SearchPlan) -> SearchAnswer:
         """The answer of a plan that draws nothing, or nothing that the cache lacks."""
-        return await self.parts.queues.search.run(self.request, partial(self._run, plan, silent))
+        return await self.parts.queues.search.run(self.listener, partial(self._run, plan, silent))
 
     async def drawn(self, plan: SearchPlan, *, on: Progress = silent) -> SearchAnswer:
         """The answer of a plan that has to draw first.
@@ -56,9 +60,9 @@ class Asked:
         Args:
             on: told of the steps, in a worker's thread.
         """
-        with drawing_for(caller_of(self.request)):
+        with drawing_for(self.caller):
             return await self.parts.queues.drawing.run_stoppable(
-                self.request,
+                self.listener,
                 partial(self._run, plan),
                 patience_s=self.parts.limits.drawing_s,
                 on=on,
@@ -82,3 +86,25 @@ class Asked:
     def _run(self, plan: SearchPlan, on: Progress) -> SearchAnswer:
         result = self.retriever.run(plan, on)
         return search_answer(result)
+
+
+class Asking:
+    """What an endpoint asks questions with: its request, the retriever and the queues."""
+
+    def __init__(self, request: Request, retriever: RetrieverHere, parts: ServicesHere) -> None:
+        self.request, self.retriever, self.parts = request, retriever, parts
+
+    def asks(self, query: Query, upload: UploadFile | None = None) -> Asked:
+        """A question of this request's client."""
+        return Asked(
+            query, upload, self.request, caller_of(self.request), self.retriever, self.parts
+        )
+
+    async def answer(self, query: Query, upload: UploadFile | None = None) -> SearchAnswer:
+        """The whole answer, and what it shows told to the audit log."""
+        answer = await self.asks(query, upload).answer()
+        tell(self.request.scope, of_search(answer))
+        return answer
+
+
+AskingHere = Annotated[Asking, Depends()]

@@ -57,9 +57,11 @@ class Metrics:
         for name, queue in queues.named.items():
             self._queued.labels(name).set_function(partial(getattr, queue, "held"))
 
-    def answered(self, scope: Scope, *, route: str, status: int, seconds: float) -> None:
+    def answered(
+        self, scope: Scope, *, route: str, method: str, status: int, seconds: float
+    ) -> None:
         """Count one request, and the search that it was."""
-        self._requests.labels(route, scope["method"], str(status)).inc()
+        self._requests.labels(route, method, str(status)).inc()
         self._latency.labels(route).observe(seconds)
         event = told(scope)
         if event is None or not event.mode:

@@ -6,17 +6,28 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import anyio
 from anyio.to_thread import run_sync
-from fastapi import Request
+from starlette.types import Receive
 
 from coin_retrieval.progress import Progress, silent
 from server.limits import ServerLimits
 from server.wire.errors import BusyError, ClientGoneError, TooLateError
 
 Answer = TypeVar("Answer")
+
+
+class Listener(Protocol):
+    """Who waits for an answer, and may leave: a listener, or a job that can be cancelled."""
+
+    @property
+    def receive(self) -> Receive:
+        """The next message; ``http.disconnect`` when nobody waits any more."""
+
+    async def is_disconnected(self) -> bool:
+        """Whether nobody waits any more."""
 
 
 class Queue:
@@ -39,18 +50,18 @@ class Queue:
         """How many wait for a worker."""
         return self._turn.statistics().tasks_waiting
 
-    async def run(self, request: Request, work: Callable[[], Answer]) -> Answer:
+    async def run(self, listener: Listener, work: Callable[[], Answer]) -> Answer:
         """``work()`` in a thread, unless the client left while it waited for its turn.
 
         Raises:
             BusyError: all workers and all places in the queue are taken.
             ClientGoneError: nobody waits for the answer any more.
         """
-        return await self._in_turn(request, partial(run_sync, work, limiter=self._threads))
+        return await self._in_turn(listener, partial(run_sync, work, limiter=self._threads))
 
     async def run_stoppable(
         self,
-        request: Request,
+        listener: Listener,
         work: Callable[[Progress], Answer],
         *,
         patience_s: float,
@@ -72,7 +83,7 @@ class Queue:
         async def watched() -> Answer:
             error: Exception | None = None
             async with anyio.create_task_group() as group:
-                group.start_soon(stop.watch, request)
+                group.start_soon(stop.watch, listener)
                 try:
                     answer = await run_sync(partial(work, stop.told), limiter=self._threads)
                 except Exception as raised:  # noqa: BLE001 - the group would wrap it
@@ -82,26 +93,26 @@ class Queue:
                 raise error
             return answer
 
-        return await self._in_turn(request, watched)
+        return await self._in_turn(listener, watched)
 
-    async def _in_turn(self, request: Request, work: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _in_turn(self, listener: Listener, work: Callable[[], Awaitable[Answer]]) -> Answer:
         if self.held >= self._places:
             raise BusyError(self._name, held=self.held, retry_after_s=self._retry_after_s)
         self.held += 1
         try:
-            async with self._turn_of(request):
+            async with self._turn_of(listener):
                 return await work()
         finally:
             self.held -= 1
 
     @asynccontextmanager
-    async def _turn_of(self, request: Request) -> AsyncIterator[None]:
+    async def _turn_of(self, listener: Listener) -> AsyncIterator[None]:
         """Wait for a worker, and for the client to leave: who has left keeps nobody waiting."""
         acquired = False
         async with anyio.create_task_group() as waiting:
 
             async def watch() -> None:
-                await _until_left(request)
+                await _until_left(listener)
                 waiting.cancel_scope.cancel()
 
             waiting.start_soon(watch)
@@ -111,7 +122,7 @@ class Queue:
         if not acquired:
             raise ClientGoneError("the client left before its turn")
         try:
-            if await request.is_disconnected():
+            if await listener.is_disconnected():
                 raise ClientGoneError("the client left before its turn")
             yield
         finally:
@@ -126,8 +137,8 @@ class _Stop:
         self._ends = time.monotonic() + patience_s
         self._left = False
 
-    async def watch(self, request: Request) -> None:
-        await _until_left(request)
+    async def watch(self, listener: Listener) -> None:
+        await _until_left(listener)
         self._left = True
 
     def told(self, stage: str, done: int, of: int) -> None:
@@ -142,8 +153,8 @@ class _Stop:
         self._on(stage, done, of)
 
 
-async def _until_left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def _until_left(listener: Listener) -> None:
+    while (await listener.receive())["type"] != "http.disconnect":
         pass
 
 

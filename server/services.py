@@ -12,7 +12,9 @@ from coin_retrieval.search.retriever import Retriever
 from server.access.accounts import Accounts
 from server.archive_view import ArchiveSummary
 from server.audit.chain import AuditLog
+from server.audit.drift import Drift
 from server.cds.clients import CdsClients
+from server.jobs import Jobs
 from server.limits import ServerLimits
 from server.loading import Loading
 from server.metrics import Metrics
@@ -34,6 +36,8 @@ class Services:
     metrics: Metrics
     audit: AuditLog | None
     cds: CdsClients | None
+    jobs: Jobs
+    drift: Drift | None
 
 
 async def services(request: Request) -> Services:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from coin_retrieval.presenting.answer import SearchAnswer
+
 
 class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -103,6 +105,22 @@ class ReadyView(_Wire):
     problems: list[str] = Field(default_factory=list, description="what the operator should see to")
 
 
+class WeekView(_Wire):
+    """The searches of one ISO week; shares and means are null without any."""
+
+    name: str = Field(examples=["2026-W48"])
+    searches: int
+    judged: int = Field(description="searches of which it was told whether a close match exists")
+    share_not_close: float | None = Field(description="of those judged: no close match")
+    mean_score: float | None = Field(description="mean closeness of the nearest cases")
+
+
+class DriftView(_Wire):
+    """Whether what is asked moves away from what the archive holds."""
+
+    weeks: list[WeekView] = Field(description="oldest first; weeks without searches are absent")
+
+
 class Problem(_Wire):
     """Why a request was refused: problem details (RFC 9457), and this project's own fields."""
 
@@ -115,3 +133,15 @@ class Problem(_Wire):
     value: Any = Field(description="what was given, shortened")
     expected: str | None
     remedy: str | None = Field(examples=["paste the report's text: findings and conclusion"])
+
+
+class JobView(_Wire):
+    """A question that is answered later."""
+
+    id: str
+    state: Literal["waiting", "running", "done", "failed"]
+    done: int = Field(description="steps of the drawing that are done, `of` how many")
+    of: int
+    expires_s: float | None = Field(description="until an ended job is forgotten; else null")
+    answer: SearchAnswer | None = Field(description="as POST /v1/search gives it, when done")
+    problem: Problem | None = Field(description="why there is no answer, when failed")

@@ -203,7 +203,7 @@ class Retriever:
                 images=manifest.counts.images,
                 recall=None if found.exact else manifest.measured_recall,
             ),
-            notices=(*plan.notices, *asked.refused),
+            notices=(*plan.notices, *asked.refused, *found.bounds),
             timings_ms=watch.read_ms(),
         )
 

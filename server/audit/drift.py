@@ -2,58 +2,68 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import json
+import threading
+from collections import Counter, defaultdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from server.audit.chain import audit_files, records
+from coin_retrieval.presenting.views import DriftView, WeekView
+from server.audit.chain import audit_files
 
-
-@dataclass(slots=True)
-class Week:
-    """The searches of one ISO week, e.g. ``2026-W48``."""
-
-    name: str
-    searches: int = 0
-    judged: int = 0
-    not_close: int = 0
-    score_sum: float = 0.0
-    scored: int = 0
-
-    @property
-    def share_not_close(self) -> float | None:
-        """Of the searches that were judged; ``None`` without any."""
-        return self.not_close / self.judged if self.judged else None
-
-    @property
-    def mean_score(self) -> float | None:
-        """Mean closeness; ``None`` without any."""
-        return self.score_sum / self.scored if self.scored else None
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return asdict(self) | {
-            "share_not_close": self.share_not_close,
-            "mean_score": self.mean_score,
-        }
+_Weeks = defaultdict[str, Counter[str]]
 
 
-def weeks(folder: Path) -> list[Week]:
-    """Every week with searches, oldest first."""
-    found: dict[str, Week] = {}
-    for path in audit_files(folder):
-        for record in records(path):
-            if "mode" not in record:
-                continue
-            year, number, _ = datetime.fromisoformat(record["at"]).isocalendar()
-            name = f"{year}-W{number:02d}"
-            week = found.setdefault(name, Week(name))
-            week.searches += 1
-            if "close" in record:
-                week.judged += 1
-                week.not_close += not record["close"]
-            if "score" in record:
-                week.score_sum += record["score"]
-                week.scored += 1
-    return [found[name] for name in sorted(found)]
+class Drift:
+    """The weeks of a log that goes on being written: what was read is not read again.
+
+    Safe for several threads.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._read: dict[Path, tuple[int, _Weeks]] = {}
+
+    def view(self) -> DriftView:
+        """Every week with searches, oldest first."""
+        with self._lock:
+            self._read = {path: self._read_on(path) for path in audit_files(self._folder)}
+            weeks: _Weeks = defaultdict(Counter)
+            for _, found in self._read.values():
+                for name, counts in found.items():
+                    weeks[name].update(counts)
+        return DriftView(weeks=[_week(name, weeks[name]) for name in sorted(weeks)])
+
+    def _read_on(self, path: Path) -> tuple[int, _Weeks]:
+        at, weeks = self._read.get(path, (0, defaultdict(Counter)))
+        with path.open("rb") as lines:
+            lines.seek(at)
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    break
+                at += len(line)
+                record = json.loads(line)
+                if "mode" not in record:
+                    continue
+                year, number, _ = datetime.fromisoformat(record["at"]).isocalendar()
+                counts = weeks[f"{year}-W{number:02d}"]
+                counts["searches"] += 1
+                if "close" in record:
+                    counts["judged"] += 1
+                    counts["not close"] += not record["close"]
+                if "score" in record:
+                    counts["scored"] += 1
+                    counts["score"] += record["score"]
+        return at, weeks
+
+
+def _week(name: str, counts: Counter[str]) -> WeekView:
+    judged, scored = counts["judged"], counts["scored"]
+    return WeekView(
+        name=name,
+        searches=counts["searches"],
+        judged=judged,
+        share_not_close=counts["not close"] / judged if judged else None,
+        mean_score=counts["score"] / scored if scored else None,
+    )

@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 HOOK = "patient-view"
 SERVICE = "similar-cytology"
 _PREFETCHED = "report"
 _REASONS = "urn:coin-retrieval:override-reasons"
+
+
+def _in_words(value: Any) -> Any:
+    """A time as JSON has it; a number could be seconds of anything."""
+    if not isinstance(value, str):
+        raise ValueError("a date and time as text is expected")
+    return value
 
 
 class _In(BaseModel):
@@ -139,7 +146,7 @@ class CardFeedback(_In):
     card: UUID
     outcome: Literal["accepted", "overridden"]
     overrideReason: _Override | None = None  # noqa: N815
-    outcomeTimestamp: AwareDatetime  # noqa: N815
+    outcomeTimestamp: Annotated[AwareDatetime, BeforeValidator(_in_words)]  # noqa: N815
 
 
 class Feedback(_In):

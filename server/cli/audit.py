@@ -60,11 +60,11 @@ def drift(folder: AuditFolder, as_json: JsonOption = False) -> None:
     A rising share of searches without a close match says that what is asked has moved away from
     what the archive holds: another laboratory, another stain, another population.
     """
-    from server.audit.drift import weeks
+    from server.audit.drift import Drift
 
-    found = weeks(folder)
+    found = Drift(folder).view().weeks
     if as_json:
-        print_json([week.as_dict() for week in found])
+        print_json([week.model_dump() for week in found])
         return
     table = Table("week", "searches", "judged", "no close match", "mean closeness")
     for week in found:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from coin_retrieval.errors import SettingsError
 from coin_retrieval.search.retriever import Retriever
@@ -49,16 +50,28 @@ def serve_until_stopped(
         server.should_exit = True
 
     log_to_stderr(log_format)
-    config = uvicorn.Config(
-        create_app(
-            load,
-            limits=limits,
-            on_failure=stop,
-            hosts=network.hosts,
-            access=access,
-            audit=audit,
-            cds=cds,
-        ),
+    app = create_app(
+        load,
+        limits=limits,
+        on_failure=stop,
+        hosts=network.hosts,
+        access=access,
+        audit=audit,
+        cds=cds,
+    )
+    server = uvicorn.Server(configured(app, network, limits))
+    logging.getLogger("coin.server").info(
+        "listening on %s", _address(listening, network.tls_cert is not None)
+    )
+    with listening, audit or nullcontext():
+        server.run(sockets=[listening])
+    return failures[0] if failures else None
+
+
+def configured(app: ASGIApp, network: NetworkSettings, limits: ServerLimits) -> uvicorn.Config:
+    """How uvicorn serves an application here: whom it believes, and how long it waits."""
+    return uvicorn.Config(
+        app,
         root_path=network.root_path,
         proxy_headers=bool(network.trusted_proxies),
         forwarded_allow_ips=list(network.trusted_proxies),
@@ -73,13 +86,6 @@ def serve_until_stopped(
         ws="none",
         log_config=None,
     )
-    server = uvicorn.Server(config)
-    logging.getLogger("coin.server").info(
-        "listening on %s", _address(listening, network.tls_cert is not None)
-    )
-    with listening, audit or nullcontext():
-        server.run(sockets=[listening])
-    return failures[0] if failures else None
 
 
 def listen(host: str, port: int) -> socket.socket:

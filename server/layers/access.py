@@ -27,8 +27,13 @@ _OPEN = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz"})
 """The page without anything on it, its reference, and the probes."""
 _OPEN_BELOW = ("/static/", "/v1/session", "/cds-services")
 _ADMIN = frozenset({"/metrics"})
-_QUESTIONS = ("/v1/search", "/v1/generate")
+_QUESTIONS = ("/v1/search", "/v1/generate", "/v1/jobs")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def is_open(path: str) -> bool:
+    """Whether nobody is asked who they are there."""
+    return path in _OPEN or path.startswith(_OPEN_BELOW)
 
 
 def session_cookie(headers: Headers) -> str:
@@ -61,7 +66,7 @@ class Access:
             await self._app(scope, receive, send)
             return
         path = _own_path(scope)
-        if path in _OPEN or path.startswith(_OPEN_BELOW):
+        if is_open(path):
             await self._app(scope, receive, send)
             return
         try:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.audit.chain import AuditLog
 from server.audit.events import told
-from server.layers.request_log import note, request_id, route_of
+from server.layers.request_log import method_of, note, request_id, route_of
 from server.wire.problems import ProblemResponse, problem
 
 log = logging.getLogger("coin.server")
@@ -74,7 +74,7 @@ async def write_down(scope: Scope, audit: AuditLog, status: int) -> None:
 def _record(scope: Scope, audit: AuditLog, status: int) -> dict[str, Any]:
     principal, event = scope.get("coin.principal"), told(scope)
     record: dict[str, Any] = {
-        "what": f"{scope['method']} {route_of(scope)}",
+        "what": f"{method_of(scope)} {route_of(scope)}",
         "status": status,
         "request": request_id(scope),
         "who": principal.name if principal is not None else "nobody",

@@ -10,6 +10,7 @@ import logging
 import time
 import traceback
 import uuid
+from http import HTTPMethod
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,11 +19,19 @@ from server.wire.problems import ProblemResponse, problem
 
 log = logging.getLogger("coin.server")
 
+_METHODS = frozenset(HTTPMethod)
+
 
 def request_id(scope: Scope) -> str:
     """The number of a request, which its answer carries too."""
     found: str = scope.get("coin.request_id", "")
     return found
+
+
+def method_of(scope: Scope) -> str:
+    """The method, if it is one: anything can be typed there, too."""
+    method: str = scope["method"]
+    return method if method in _METHODS else "(no such method)"
 
 
 def note(scope: Scope, kind: str, detail: str = "") -> None:
@@ -59,7 +68,7 @@ class RequestLog:
         try:
             await self._app(scope, receive, named)
         except Exception as error:  # noqa: BLE001 - the last resort must catch all
-            log.error("%s %s", number, _lines_of(error))
+            log.error("%s %s", number, lines_of(error))
             if not status:
                 await ProblemResponse(
                     problem(
@@ -71,20 +80,20 @@ class RequestLog:
                         remedy="tell the operator the request's number, which is in the log",
                     )
                 )(scope, receive, named)
-        seconds, route = time.perf_counter() - started, route_of(scope)
-        self._metrics.answered(scope, route=route, status=status, seconds=seconds)
+        seconds, route, method = time.perf_counter() - started, route_of(scope), method_of(scope)
+        self._metrics.answered(scope, route=route, method=method, status=status, seconds=seconds)
         refused = scope.get("coin.refused", "")
         log.info(
             "%s %s %s %d %.0f ms%s",
             number,
-            scope["method"],
+            method,
             route,
             status,
             seconds * 1000,
             refused,
             extra={
                 "request": number,
-                "method": scope["method"],
+                "method": method,
                 "route": route,
                 "status": status,
                 "ms": round(seconds * 1000, 1),
@@ -101,7 +110,7 @@ def route_of(scope: Scope) -> str:
     return getattr(route, "path", None) or "(no such route)"
 
 
-def _lines_of(error: BaseException) -> str:
+def lines_of(error: BaseException) -> str:
     """Type and code lines of an exception, without its text, which can quote a request."""
     frames = traceback.extract_tb(error.__traceback__)
     places = "; ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)

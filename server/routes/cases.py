@@ -10,7 +10,6 @@ from coin_retrieval.archive import Archive
 from coin_retrieval.presenting.views import CaseView
 from server.audit.events import Event, tell
 from server.services import RetrieverHere, ServicesHere
-from server.wire.refusals import refusals
 from server.wire.schemas import case_view
 
 router = APIRouter(prefix="/v1", tags=["archive"])
@@ -19,7 +18,6 @@ router = APIRouter(prefix="/v1", tags=["archive"])
 @router.get(
     "/cases/{case_id:path}",
     summary="A case with all its pictures",
-    responses=refusals(404, 422, 503),
 )
 async def case(
     case_id: str, request: Request, retriever: RetrieverHere, parts: ServicesHere

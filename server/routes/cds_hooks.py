@@ -12,12 +12,10 @@ from coin_retrieval.presenting.answer import SearchAnswer, SupportAnswer
 from coin_retrieval.reports.fhir import read_diagnostic_report
 from coin_retrieval.search.query import Query as Question
 from server.access.principals import LOCAL
-from server.asking import Asked
-from server.audit.events import of_search, tell
+from server.asking import AskingHere
 from server.cds.models import SERVICE, Card, Cards, Feedback, HookRequest, Link, Services, Source
-from server.services import RetrieverHere, ServicesHere, json_only
+from server.services import ServicesHere, json_only
 from server.wire.errors import UnauthenticatedError
-from server.wire.refusals import refusals
 
 router = APIRouter(prefix="/cds-services", tags=["cds-hooks"])
 
@@ -55,11 +53,8 @@ async def discover() -> Services:
     f"/{SERVICE}",
     summary="A card with similar cases",
     dependencies=[Depends(json_only), Depends(trusted)],
-    responses=refusals(400, 401, 404, 413, 415, 422, 503),
 )
-async def similar(
-    asked: HookRequest, request: Request, retriever: RetrieverHere, parts: ServicesHere
-) -> Cards:
+async def similar(asked: HookRequest, asking: AskingHere) -> Cards:
     """One card of the newest cytology report that was prefetched; none without a usable report.
 
     The report is read without the patient, and searched as POST /v1/search/fhir does.
@@ -71,17 +66,14 @@ async def similar(
         found = await run_sync(read_diagnostic_report, resource)
     except ReportError:
         return _NO_CARDS
-    question = Question.of(report=found.reading.report.text)
-    answer = await Asked(question, None, request, retriever, parts).answer()
-    tell(request.scope, of_search(answer))
-    return Cards(cards=(_card(answer, str(request.base_url)),))
+    answer = await asking.answer(Question.of(report=found.reading.report.text))
+    return Cards(cards=(_card(answer, str(asking.request.base_url)),))
 
 
 @router.post(
     f"/{SERVICE}/feedback",
     summary="What became of cards",
     dependencies=[Depends(json_only), Depends(trusted)],
-    responses=refusals(400, 401, 404, 413, 415, 422, 503),
 )
 async def feedback(told: Feedback, request: Request, parts: ServicesHere) -> dict[str, int]:
     """Keep outcomes and coded reasons in the audit log, for calibration; comments are not read."""

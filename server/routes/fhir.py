@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 
 from coin_retrieval.limits import DEFAULT_CASES, MAX_CASES
 from coin_retrieval.presenting.answer import SearchAnswer
 from coin_retrieval.reports.fhir import FhirReading, read_diagnostic_report
 from coin_retrieval.search.query import Query as Question
-from server.asking import Asked
-from server.audit.events import of_search, tell
-from server.services import FHIR_JSON, RetrieverHere, ServicesHere, fhir_only
-from server.wire.refusals import refusals
+from server.asking import AskingHere
+from server.services import FHIR_JSON, fhir_only
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
@@ -22,7 +20,6 @@ router = APIRouter(prefix="/v1", tags=["search"])
     "/search/fhir",
     summary="Nearest real cases of a FHIR report",
     dependencies=[Depends(fhir_only)],
-    responses=refusals(400, 404, 409, 413, 415, 422, 503),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -31,9 +28,7 @@ router = APIRouter(prefix="/v1", tags=["search"])
     },
 )
 async def search_fhir(
-    request: Request,
-    retriever: RetrieverHere,
-    parts: ServicesHere,
+    asking: AskingHere,
     k: Annotated[int, Query(ge=1, le=MAX_CASES)] = DEFAULT_CASES,
 ) -> SearchAnswer:
     """Search by a DiagnosticReport (R4 or R5, JSON) as POST /v1/search does by its text.
@@ -43,13 +38,12 @@ async def search_fhir(
     birth are removed before anything is searched, drawn or kept, and the answer's notices say how
     many. Nothing is fetched: references and URLs stay where they are.
     """
-    body = await request.body()
-    found = await parts.queues.search.run(request, lambda: read_diagnostic_report(body))
-    question = Question.of(report=found.reading.report.text, k=k)
-    answer = await Asked(question, None, request, retriever, parts).answer()
-    answer = answer.model_copy(update={"notices": [*answer.notices, *notices_of(found)]})
-    tell(request.scope, of_search(answer))
-    return answer
+    body = await asking.request.body()
+    found = await asking.parts.queues.search.run(
+        asking.request, lambda: read_diagnostic_report(body)
+    )
+    answer = await asking.answer(Question.of(report=found.reading.report.text, k=k))
+    return answer.model_copy(update={"notices": [*answer.notices, *notices_of(found)]})
 
 
 def notices_of(found: FhirReading) -> list[str]:

@@ -21,7 +21,6 @@ from server.audit.events import Event, tell
 from server.limits import MAX_SIZE_PX
 from server.services import RetrieverHere, ServicesHere
 from server.wire.pictures import ServedPicture, quoted, tags_known
-from server.wire.refusals import refusals
 
 router = APIRouter(prefix="/v1", tags=["archive"])
 
@@ -32,7 +31,6 @@ router = APIRouter(prefix="/v1", tags=["archive"])
     response_class=Response,
     responses={
         200: {"content": {"image/webp": {}, "image/png": {}}, "description": "the picture"},
-        **refusals(404, 422, 503),
     },
 )
 async def image(

@@ -18,7 +18,6 @@ from server.access.sessions import Session
 from server.layers.access import COOKIE, CSRF_HEADER, session_cookie
 from server.services import ServicesHere, json_only
 from server.wire.errors import ForbiddenError, TooOftenError, UnauthenticatedError
-from server.wire.refusals import refusals
 
 router = APIRouter(prefix="/v1/session", tags=["session"])
 
@@ -60,7 +59,6 @@ async def session(request: Request, parts: ServicesHere) -> SessionView:
     "",
     summary="Log in by a key",
     dependencies=[Depends(json_only)],
-    responses=refusals(400, 401, 404, 413, 415, 422, 429),
 )
 async def log_in(
     asked: KeyLogin, request: Request, response: Response, parts: ServicesHere
@@ -80,7 +78,7 @@ async def log_in(
     return _begin(principal, request, response, accounts)
 
 
-@router.delete("", summary="Log out", status_code=204, responses=refusals(403))
+@router.delete("", summary="Log out", status_code=204)
 async def log_out(request: Request, parts: ServicesHere) -> Response:
     """End this browser's login, here and in the browser."""
     accounts, cookie = parts.accounts, session_cookie(request.headers)
@@ -98,7 +96,7 @@ async def log_out(request: Request, parts: ServicesHere) -> Response:
     return response
 
 
-@router.get("/provider", summary="Log in at the identity provider", responses=refusals(404, 503))
+@router.get("/provider", summary="Log in at the identity provider")
 async def begin_at_provider(request: Request, parts: ServicesHere) -> RedirectResponse:
     """Send the browser to the identity provider (authorization code with PKCE)."""
     login = _need(parts.accounts).login
@@ -117,7 +115,6 @@ async def begin_at_provider(request: Request, parts: ServicesHere) -> RedirectRe
 @router.get(
     "/callback",
     summary="Back from the identity provider",
-    responses=refusals(401, 404, 422, 429, 503),
 )
 async def finish_at_provider(
     request: Request,

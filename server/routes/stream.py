@@ -11,21 +11,21 @@ import anyio
 from anyio.from_thread import run_sync as in_loop
 from anyio.lowlevel import current_token
 from anyio.streams.memory import MemoryObjectSendStream
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.types import Scope
 
 from coin_retrieval.errors import CoinError
 from coin_retrieval.presenting.answer import SearchAnswer
 from coin_retrieval.search.plan import SearchPlan
 from coin_retrieval.search.query import Query
 from coin_retrieval.types import SearchMode
-from server.asking import Asked
+from server.asking import Asked, AskingHere
 from server.audit.events import of_search, tell
 from server.layers.audit_trail import write_down
-from server.services import RetrieverHere, ServicesHere, json_only
+from server.services import json_only
 from server.wire.problems import problem_of
-from server.wire.refusals import refusals
 
 router = APIRouter(prefix="/v1", tags=["search"])
 log = logging.getLogger("coin.server")
@@ -41,12 +41,9 @@ _PING_S = 15
     dependencies=[Depends(json_only)],
     responses={
         200: {"content": {"text/event-stream": {}}, "description": "events, `answer` the last"},
-        **refusals(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
     },
 )
-async def stream(
-    asked: Query, request: Request, retriever: RetrieverHere, parts: ServicesHere
-) -> EventSourceResponse:
+async def stream(asked: Query, asking: AskingHere) -> EventSourceResponse:
     """Answer as POST /v1/search does, and say meanwhile how far it is.
 
     Events, each with JSON data: `plan` (every decision), `cases` (an answer by the text alone,
@@ -55,23 +52,25 @@ async def stream(
     /v1/search gives it) or `problem`. What can be refused at once is refused as usual. Who closes
     the connection stops the drawing.
     """
-    question = Asked(asked, None, request, retriever, parts)
+    question = asking.asks(asked)
     plan = await question.plan()
-    return EventSourceResponse(_events(question, plan), ping=_PING_S)
+    return EventSourceResponse(_events(question, plan, asking.request.scope), ping=_PING_S)
 
 
-async def _events(question: Asked, plan: SearchPlan) -> AsyncIterator[ServerSentEvent]:
+async def _events(
+    question: Asked, plan: SearchPlan, scope: Scope
+) -> AsyncIterator[ServerSentEvent]:
     # the request's own lease ends with the endpoint; this one lasts as long as the answer
     with question.parts.loading.lease():
         yield _event("plan", plan.public())
         try:
             if not question.retriever.must_draw(plan):
-                yield await _shown("answer", question, await question.found(plan))
+                yield await _shown("answer", question, await question.found(plan), scope)
                 return
             if plan.mode is SearchMode.FUSED:
                 by_text = question.retriever.planner.without_drawings(plan)
-                yield await _shown("cases", question, await question.found(by_text))
-            async for event in _drawn(question, plan):
+                yield await _shown("cases", question, await question.found(by_text), scope)
+            async for event in _drawn(question, plan, scope):
                 yield event
         except CoinError as error:
             yield _event("problem", problem_of(error))
@@ -80,7 +79,7 @@ async def _events(question: Asked, plan: SearchPlan) -> AsyncIterator[ServerSent
             yield _event("problem", {"kind": "not_recorded", "status": 503})
 
 
-async def _drawn(question: Asked, plan: SearchPlan) -> AsyncIterator[ServerSentEvent]:
+async def _drawn(question: Asked, plan: SearchPlan, scope: Scope) -> AsyncIterator[ServerSentEvent]:
     """The place in the line, the steps, and the answer."""
     send, receive = anyio.create_memory_object_stream[ServerSentEvent](64)
     queue = question.parts.queues.drawing
@@ -96,7 +95,7 @@ async def _drawn(question: Asked, plan: SearchPlan) -> AsyncIterator[ServerSentE
         async with send:
             try:
                 answer = await question.drawn(plan, on=on)
-                await send.send(await _shown("answer", question, answer))
+                await send.send(await _shown("answer", question, answer, scope))
             except CoinError as error:
                 failed.append(error)
 
@@ -127,9 +126,8 @@ def _post(send: MemoryObjectSendStream[ServerSentEvent], event: ServerSentEvent)
         return
 
 
-async def _shown(name: str, question: Asked, answer: SearchAnswer) -> ServerSentEvent:
+async def _shown(name: str, question: Asked, answer: SearchAnswer, scope: Scope) -> ServerSentEvent:
     """An event with cases, written down before it is sent."""
-    scope = question.request.scope
     tell(scope, of_search(answer))
     if question.parts.audit is not None:
         await write_down(scope, question.parts.audit, 200)

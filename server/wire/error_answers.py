@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from coin_retrieval.errors import CoinError
 from server.layers.body_cap import BodySignal
@@ -79,10 +80,12 @@ async def _http_error(request: Request, error: Exception) -> ProblemResponse:
         return await _coin_error(request, error.error)
     kind, remedy = _HTTP_KINDS.get(error.status_code, ("http", "see /docs"))
     note(request.scope, kind)
-    allow = (error.headers or {}).get("Allow")
+    headers, allow = dict(error.headers or {}), None
     value = request.url.path if error.status_code == 404 else None
     if error.status_code == 405:
         value = request.method
+        # several routes may share an address, and each knows its own methods only
+        allow = headers["Allow"] = ", ".join(sorted(_methods_of(request)))
     return ProblemResponse(
         problem(
             kind,
@@ -92,5 +95,13 @@ async def _http_error(request: Request, error: Exception) -> ProblemResponse:
             expected=allow,
             remedy=remedy,
         ),
-        error.headers,
+        headers,
     )
+
+
+def _methods_of(request: Request) -> set[str]:
+    found: set[str] = set()
+    for route in request.app.router.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return found

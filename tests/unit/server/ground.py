@@ -9,13 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
 import numpy as np
+import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image, ImageDraw
+from starlette.types import ASGIApp
 
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.types import Provenance, RgbImage, Source
+from server.http.network import NetworkSettings
+from server.http.serving import configured, listen
+from server.limits import ServerLimits
 
 PATIENCE_S = 60
 OWN = "http://127.0.0.1:8000"
@@ -75,12 +81,36 @@ def write_sources(folder: Path) -> Path:
 def serving(app: FastAPI) -> Iterator[TestClient]:
     """A client of a running server that has finished loading, well or badly."""
     with TestClient(app, base_url=OWN, raise_server_exceptions=False) as client:
-        waiting = threading.Event()
-        for _ in range(PATIENCE_S * 50):
-            if client.get("/readyz").json()["status"] != "loading":
-                break
-            waiting.wait(0.02)
+        until(lambda: client.get("/readyz").json()["status"] != "loading")
         yield client
+
+
+@contextmanager
+def listening_at(app: ASGIApp, limits: ServerLimits | None = None) -> Iterator[str]:
+    """The address of a real HTTP server around an application, ready to answer."""
+    listener = listen("127.0.0.1", 0)
+    server = uvicorn.Server(configured(app, NetworkSettings(), limits or ServerLimits()))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        with httpx2.Client(base_url=address) as asking:
+            until(lambda: asking.get("/readyz").json()["status"] != "loading")
+        yield address
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE_S)
+        listener.close()
+
+
+def until(fact: Callable[[], bool]) -> None:
+    """Wait for something that will be so."""
+    waiting = threading.Event()
+    for _ in range(PATIENCE_S * 20):
+        if fact():
+            return
+        waiting.wait(0.05)
+    raise AssertionError("it has not come to pass")
 
 
 class GatedGenerator(Prototyper):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
-import threading
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
-from unit.server.ground import COLUMNS, PATIENCE_S, REPORT, ROWS, serving
+from unit.server.ground import COLUMNS, REPORT, ROWS, serving, until
 
 from coin_retrieval.config import OpenClipEncoderSettings
 from coin_retrieval.prototypes.base import Prototyper
@@ -31,15 +33,9 @@ def publish(root: Path, encoder: OpenClipEncoderSettings, *, rows: int) -> str:
     return (root / "CURRENT").read_text().strip()
 
 
-def until(client: TestClient, fact: Callable[[Any], bool]) -> Any:
-    waiting = threading.Event()
-    for _ in range(PATIENCE_S * 20):
-        ready = client.get("/readyz")
-        if fact(ready.json()):
-            assert ready.status_code == 200
-            return ready.json()
-        waiting.wait(0.05)
-    raise AssertionError(ready.json())
+def wait_for(client: TestClient, fact: Callable[[Any], bool]) -> Any:
+    until(lambda: fact(client.get("/readyz").json()))
+    return client.get("/readyz").raise_for_status().json()
 
 
 def case_ids(client: TestClient) -> set[str]:
@@ -59,10 +55,16 @@ def test_a_new_version_answers_as_soon_as_it_is_published(
         assert "E-5" in case_ids(client)
         assert client.get("/v1/archive").json()["images"] == len(ROWS)
         fresh = publish(root, encoder_settings, rows=4)
-        until(client, lambda ready: ready["version"] == fresh)
+        wait_for(client, lambda ready: ready["version"] == fresh)
         assert case_ids(client) == {"A-1", "B/2", "C-3"}
         assert client.get("/v1/archive").json()["images"] == 4
         assert client.get("/v1/cases/E-5").status_code == 404
+        second = publish(root, encoder_settings, rows=2)
+        wait_for(client, lambda ready: ready["version"] == second)
+        assert case_ids(client) == {"A-1"}
+        image = client.post("/v1/search", json={"report": REPORT, "mode": "text"}).json()
+        uri = image["cases"][0]["images"][0]["uri"]
+        assert client.get(uri).status_code == 200
 
 
 def test_a_request_that_is_being_answered_keeps_its_version(
@@ -76,7 +78,7 @@ def test_a_request_that_is_being_answered_keeps_its_version(
     with serving(app) as client:
         with app.state.services.loading.lease() as held:
             fresh = publish(root, encoder_settings, rows=2)
-            until(client, lambda ready: ready["version"] == fresh)
+            wait_for(client, lambda ready: ready["version"] == fresh)
             assert set(held.archive.catalog.cases(["E-5"])) == {"E-5"}
             assert held.archive.version != fresh
         assert case_ids(client) == {"A-1"}
@@ -92,22 +94,47 @@ def test_a_version_that_cannot_be_served_is_told_and_the_old_one_answers_on(
     with serving(create_app(lambda: make_retriever(root, None), limits=SOON)) as client:
         old = (root / "CURRENT").read_text()
         (root / "CURRENT").write_text("000999")
-        told = until(client, lambda ready: ready["problems"])
+        told = wait_for(client, lambda ready: ready["problems"])
         assert told["problems"] == ["archive: archive_corrupt"]
         assert "E-5" in case_ids(client)
         (root / "CURRENT").write_text(old)
-        until(client, lambda ready: not ready["problems"])
+        wait_for(client, lambda ready: not ready["problems"])
 
 
+@contextmanager
+def in_the_way(retriever: Retriever) -> Iterator[None]:
+    """The cache's place is a file's."""
+    file = retriever.cache.root / "file"
+    file.touch()
+    retriever.cache.root = file / "cache"
+    yield
+
+
+@contextmanager
+def full(retriever: Retriever) -> Iterator[None]:
+    """No file may grow any more, as on a full disk."""
+    del retriever
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("harm", [in_the_way, full])
 def test_a_cache_that_cannot_be_written_is_told(
-    archive_dir: Path, make_retriever: MakeRetriever, generator: Prototyper, tmp_path: Path
+    archive_dir: Path,
+    make_retriever: MakeRetriever,
+    generator: Prototyper,
+    harm: Callable[[Retriever], AbstractContextManager[None]],
 ) -> None:
     retriever = make_retriever(archive_dir, generator)
     with serving(create_app(lambda: retriever)) as client:
         assert client.get("/readyz").json()["problems"] == []
-        (tmp_path / "file").touch()
-        retriever.cache.root = tmp_path / "file" / "cache"
-        assert "cache" in client.get("/readyz").json()["problems"][0]
-        answer = client.post("/v1/search", json={"report": REPORT})
+        with harm(retriever):
+            told = client.get("/readyz").json()["problems"]
+            answer = client.post("/v1/search", json={"report": REPORT})
+        assert "cache" in told[0]
         assert answer.status_code == 200
         assert "cache cannot be written" in str(answer.json()["notices"])

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-import uvicorn
 from fastapi.testclient import TestClient
-from unit.server.ground import PATIENCE_S, REPORT, GatedGenerator
+from unit.server.ground import PATIENCE_S, REPORT, GatedGenerator, listening_at, until
 
 from coin_retrieval.presenting.answer import SearchAnswer
 from coin_retrieval.prototypes.base import Prototyper
@@ -20,7 +18,6 @@ from coin_retrieval.prototypes.shared import SharedPrototyper
 from coin_retrieval.search.retriever import Retriever
 from server.app import create_app
 from server.audit.chain import AuditLog, audit_files, records
-from server.http.serving import listen
 
 MakeRetriever = Callable[[Path, Prototyper | None], Retriever]
 
@@ -94,21 +91,9 @@ def served(
     shared = SharedPrototyper(gated, batch_size=8)
     with AuditLog(tmp_path / "audit", key=bytes(32), keep_days=400) as audit:
         app = create_app(lambda: make_retriever(archive_dir, shared), audit=audit)
-        listening = listen("127.0.0.1", 0)
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        waiting = threading.Event()
-        with httpx2.Client(base_url=address) as asking:
-            for _ in range(PATIENCE_S * 20):
-                if asking.get("/readyz").json()["status"] == "ready":
-                    break
-                waiting.wait(0.05)
-        yield address, gated, tmp_path / "audit"
-        gated.open.set()
-        server.should_exit = True
-        thread.join(PATIENCE_S)
+        with listening_at(app) as address:
+            yield address, gated, tmp_path / "audit"
+            gated.open.set()
 
 
 def test_who_closes_the_connection_stops_the_drawing(
@@ -125,13 +110,8 @@ def test_who_closes_the_connection_stops_the_drawing(
                     assert gated.drawing.wait(PATIENCE_S)
                     break
         gated.open.set()
-        waiting = threading.Event()
-        for _ in range(PATIENCE_S * 20):
-            if 'coin_queue_held{queue="drawing"} 0.0' in client.get("/metrics").text:
-                break
-            waiting.wait(0.05)
-        else:
-            raise AssertionError("the client that left still holds a place")
+        # the client that left holds no place any more
+        until(lambda: 'coin_queue_held{queue="drawing"} 0.0' in client.get("/metrics").text)
         # and the next one is served
         assert client.post("/v1/search", json={**question, "seed": 99}).status_code == 200
 

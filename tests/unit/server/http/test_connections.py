@@ -13,8 +13,8 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from server.http.connections import bounded
-from server.http.serving import listen
+from server.http.network import NetworkSettings
+from server.http.serving import configured, listen
 from server.limits import ServerLimits
 
 PATIENCE_S = 20
@@ -46,9 +46,10 @@ class Application:
 
 
 @contextmanager
-def running(app: Application) -> Iterator[tuple[str, int]]:
+def running(app: Application, limits: ServerLimits = LIMITS) -> Iterator[tuple[str, int]]:
     listening = listen("127.0.0.1", 0)
-    config = uvicorn.Config(app, http=bounded(LIMITS), lifespan="off", log_config=None)
+    config = configured(app, NetworkSettings(), limits)
+    config.lifespan = "off"
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
@@ -118,6 +119,19 @@ def test_a_body_that_stops_ends_the_request(address: tuple[str, int], app: Appli
         client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
         assert everything(client) == b""
     assert app.left.wait(PATIENCE_S)
+
+
+def test_an_upload_that_stalls_does_not_hold_up_the_end(app: Application) -> None:
+    patient = ServerLimits(shutdown_s=1, body_s=600)
+    with running(app, patient) as address, socket.create_connection(address) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+        threading.Event().wait(0.2)
+        began = time.monotonic()
+        # leaving the block asks the server to end while the client goes on holding its line
+        held = client.dup()
+    with held:
+        assert time.monotonic() - began < PATIENCE_S
+        assert everything(held) == b""
 
 
 def test_a_client_that_stops_reading_is_let_go(address: tuple[str, int]) -> None:
