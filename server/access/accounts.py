@@ -9,6 +9,7 @@ from server.access.principals import Principal
 from server.access.sessions import Sessions
 from server.access.settings import AccessSettings
 from server.access.tokens import TokenVerifier
+from server.wire.errors import RequestError, TooOftenError, UnauthenticatedError
 
 
 class Accounts:
@@ -35,6 +36,13 @@ class Accounts:
         if presented.startswith(f"{PREFIX}_"):
             return None if self.keys is None else self.keys.principal(presented)
         return None if self.tokens is None else self.tokens.principal(presented)
+
+    def failed(self, address: str, problem: str, *, expected: str, remedy: str) -> RequestError:
+        """What a failed login from an address is answered with: who guesses on is made to wait."""
+        wait_s = self.failures.take(address)
+        if wait_s:
+            return TooOftenError("failed logins", retry_after_s=wait_s)
+        return UnauthenticatedError(problem, expected=expected, remedy=remedy)
 
 
 def _buckets(per_minute: int) -> Buckets:

@@ -11,15 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from coin_retrieval.errors import CoinError
 from server.access.accounts import Accounts
 from server.access.principals import LOCAL, Principal, Role
-from server.layers.request_log import note
-from server.wire.errors import (
-    ForbiddenError,
-    RequestError,
-    TooOftenError,
-    UnauthenticatedError,
-    kind_of,
-)
-from server.wire.problems import ProblemResponse, problem_of
+from server.access.sessions import Session
+from server.layers.request_log import refuse
+from server.wire.errors import ForbiddenError, TooOftenError, UnauthenticatedError
 
 COOKIE = "coin_session"
 CSRF_HEADER = "x-csrf-token"
@@ -34,6 +28,20 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 def is_open(path: str) -> bool:
     """Whether nobody is asked who they are there."""
     return path in _OPEN or path.startswith(_OPEN_BELOW)
+
+
+def require_own(session: Session, headers: Headers) -> None:
+    """Let what changes something through only from the page that logged in.
+
+    Raises:
+        ForbiddenError: the token is missing, or another.
+    """
+    if not session.is_own(headers.get(CSRF_HEADER, "")):
+        raise ForbiddenError(
+            "the request does not prove that it comes from this server's page",
+            expected=f"the header {CSRF_HEADER} with the token of GET /v1/session",
+            remedy="load the page again",
+        )
 
 
 def session_cookie(headers: Headers) -> str:
@@ -73,9 +81,7 @@ class Access:
             principal = await self._principal(self._accounts, scope)
             self._check(self._accounts, principal, path, scope["method"])
         except CoinError as error:
-            note(scope, kind_of(error))
-            headers = error.headers if isinstance(error, RequestError) else None
-            await ProblemResponse(problem_of(error), headers)(scope, receive, send)
+            await refuse(error, scope, receive, send)
             return
         scope["coin.principal"] = principal
         await self._app(scope, receive, send)
@@ -89,10 +95,8 @@ class Access:
                 found = await run_sync(accounts.bearer, presented.strip())
                 if found is not None:
                     return found
-            wait_s = accounts.failures.take(address)
-            if wait_s:
-                raise TooOftenError("failed logins", retry_after_s=wait_s)
-            raise UnauthenticatedError(
+            raise accounts.failed(
+                address,
                 "the key or token is not known, was revoked, or has expired",
                 expected="Authorization: Bearer and a key or an access token of this server",
                 remedy="ask the operator for a key, or log in again",
@@ -104,12 +108,8 @@ class Access:
                 expected="Authorization: Bearer and a key or an access token, or a login",
                 remedy="log in on the page, or ask the operator for a key",
             )
-        if scope["method"] not in _SAFE and not session.is_own(headers.get(CSRF_HEADER, "")):
-            raise ForbiddenError(
-                "the request does not prove that it comes from this server's page",
-                expected=f"the header {CSRF_HEADER} with the token of GET /v1/session",
-                remedy="load the page again",
-            )
+        if scope["method"] not in _SAFE:
+            require_own(session, headers)
         return session.principal
 
     def _check(self, accounts: Accounts, principal: Principal, path: str, method: str) -> None:

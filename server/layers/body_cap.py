@@ -10,10 +10,9 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.layers.request_log import note
+from server.layers.request_log import refuse
 from server.limits import ServerLimits
-from server.wire.errors import BodySizeError, BusyError, RequestError, kind_of
-from server.wire.problems import ProblemResponse, problem_of
+from server.wire.errors import BodySizeError, BusyError, RequestError
 
 _LARGE = ("multipart/form-data", "application/fhir+json")
 """They carry pictures and attached documents."""
@@ -54,10 +53,9 @@ class BodyCap:
         declared = int(length) if length.isdecimal() else 0
         refused = self._refusal(declared, cap)
         if refused is not None:
-            note(scope, kind_of(refused))
             if declared <= _DRAINED_BYTES:
                 await _drain(receive)
-            await ProblemResponse(problem_of(refused), refused.headers)(scope, receive, send)
+            await refuse(refused, scope, receive, send)
             return
         seen, held = 0, declared
         self._held += declared

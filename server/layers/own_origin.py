@@ -13,9 +13,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.layers.cds_origins import ALLOWED
-from server.layers.request_log import note
-from server.wire.errors import ForeignRequestError, kind_of
-from server.wire.problems import ProblemResponse, problem_of
+from server.layers.request_log import refuse
+from server.wire.errors import ForeignRequestError
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _PROBES = frozenset({"/healthz", "/readyz"})
@@ -40,8 +39,7 @@ class OwnOrigin:
             named = bool(scope.get(ALLOWED))
             refused = self._refusal(scope["method"], Headers(scope=scope), named=named)
             if refused is not None:
-                note(scope, kind_of(refused))
-                await ProblemResponse(problem_of(refused))(scope, receive, send)
+                await refuse(refused, scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

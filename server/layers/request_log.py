@@ -14,8 +14,10 @@ from http import HTTPMethod
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from coin_retrieval.errors import CoinError
 from server.metrics import Metrics
-from server.wire.problems import ProblemResponse, problem
+from server.wire.errors import kind_of
+from server.wire.problems import ProblemResponse, problem, refusal
 
 log = logging.getLogger("coin.server")
 
@@ -37,6 +39,12 @@ def method_of(scope: Scope) -> str:
 def note(scope: Scope, kind: str, detail: str = "") -> None:
     """Say in this request's log line why it was refused."""
     scope["coin.refused"] = f" {kind}" + (f": {detail}" if detail else "")
+
+
+async def refuse(error: CoinError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with a refusal that no endpoint sees, and say so in the log."""
+    note(scope, kind_of(error))
+    await refusal(error)(scope, receive, send)
 
 
 class RequestLog:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -15,12 +15,12 @@ from server.access.accounts import Accounts
 from server.access.login import BEGUN_FOR_S
 from server.access.principals import LOCAL, Principal
 from server.access.sessions import Session
-from server.layers.access import COOKIE, CSRF_HEADER, session_cookie
+from server.layers.access import COOKIE, CSRF_HEADER, require_own, session_cookie
 from server.services import ServicesHere, json_only
-from server.wire.errors import ForbiddenError, TooOftenError, UnauthenticatedError
 
 router = APIRouter(prefix="/v1/session", tags=["session"])
 
+Part = TypeVar("Part")
 _BROWSER_COOKIE = "coin_login"
 
 
@@ -67,10 +67,8 @@ async def log_in(
     accounts = _need(parts.accounts)
     principal = accounts.bearer(asked.key) if accounts.keys is not None else None
     if principal is None:
-        wait_s = accounts.failures.take(request.client.host if request.client else "")
-        if wait_s:
-            raise TooOftenError("failed logins", retry_after_s=wait_s)
-        raise UnauthenticatedError(
+        raise accounts.failed(
+            _address(request),
             "the key is not known, was revoked, or has expired",
             expected="a key that coin-serve keys add has shown",
             remedy="ask the operator for a key",
@@ -86,11 +84,7 @@ async def log_out(request: Request, parts: ServicesHere) -> Response:
     if accounts is not None:
         found = accounts.sessions.find(cookie)
         if found is not None:
-            if not found.is_own(request.headers.get(CSRF_HEADER, "")):
-                raise ForbiddenError(
-                    "the request does not prove that it comes from this server's page",
-                    expected=f"the header {CSRF_HEADER} with the token of GET /v1/session",
-                )
+            require_own(found, request.headers)
             accounts.sessions.end(cookie)
     response.delete_cookie(COOKIE, path="/")
     return response
@@ -99,9 +93,7 @@ async def log_out(request: Request, parts: ServicesHere) -> Response:
 @router.get("/provider", summary="Log in at the identity provider")
 async def begin_at_provider(request: Request, parts: ServicesHere) -> RedirectResponse:
     """Send the browser to the identity provider (authorization code with PKCE)."""
-    login = _need(parts.accounts).login
-    if login is None:
-        raise _nothing_there()
+    login = _need(_need(parts.accounts).login)
     address, browser = await run_sync(login.begin, str(_callback(request)))
     response = RedirectResponse(address, 303)
     # the provider sends the browser back from another site: a strict cookie would not come along
@@ -124,15 +116,11 @@ async def finish_at_provider(
 ) -> RedirectResponse:
     """End a login that this browser began, and show the page."""
     accounts = _need(parts.accounts)
-    if accounts.login is None:
-        raise _nothing_there()
-    login, browser = accounts.login, request.cookies.get(_BROWSER_COOKIE, "")
+    login, browser = _need(accounts.login), request.cookies.get(_BROWSER_COOKIE, "")
     principal = await run_sync(lambda: login.finish(code=code, state=state, browser=browser))
     if principal is None:
-        wait_s = accounts.failures.take(request.client.host if request.client else "")
-        if wait_s:
-            raise TooOftenError("failed logins", retry_after_s=wait_s)
-        raise UnauthenticatedError(
+        raise accounts.failed(
+            _address(request),
             "this login did not begin here, has ended, or gives no role on this server",
             expected="a login that began on this page, of somebody who has a role here",
             remedy="log in again, or ask the operator for a role",
@@ -169,16 +157,16 @@ def _view(
     )
 
 
-def _need(accounts: Accounts | None) -> Accounts:
-    if accounts is None:
-        raise _nothing_there()
-    return accounts
+def _need(part: Part | None) -> Part:
+    if part is None:
+        raise NotFoundError(
+            "this server has no such login", expected="a server with accounts of that kind"
+        )
+    return part
 
 
-def _nothing_there() -> NotFoundError:
-    return NotFoundError(
-        "this server has no such login", expected="a server with accounts of that kind"
-    )
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _callback(request: Request) -> URL:

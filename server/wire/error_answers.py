@@ -13,7 +13,7 @@ from coin_retrieval.errors import CoinError
 from server.layers.body_cap import BodySignal
 from server.layers.request_log import note
 from server.wire.errors import RequestError, kind_of, status_of
-from server.wire.problems import ProblemResponse, problem, problem_of
+from server.wire.problems import ProblemResponse, problem, refusal
 
 _HTTP_KINDS = {
     400: ("malformed", "send well-formed JSON, or multipart form data, as /docs shows"),
@@ -36,8 +36,7 @@ async def _coin_error(request: Request, error: Exception) -> ProblemResponse:
     # the text of an input error can quote the report; that of a fault cannot, and is needed
     server_fault = status >= 500 and not isinstance(error, RequestError)
     note(request.scope, kind_of(error), str(error) if server_fault else "")
-    headers = dict(error.headers) if isinstance(error, RequestError) else None
-    return ProblemResponse(problem_of(error), headers)
+    return refusal(error)
 
 
 async def _invalid(request: Request, error: Exception) -> ProblemResponse:

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from coin_retrieval import errors as coin
 from coin_retrieval.errors import CoinError
-from server.wire.errors import kind_of, status_of
+from server.wire.errors import RequestError, kind_of, status_of
 
 MEDIA_TYPE = "application/problem+json"
 SHOWN_CHARACTERS = 120
@@ -35,6 +35,12 @@ class ProblemResponse(JSONResponse):
         self, told: Mapping[str, object], headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(dict(told), int(str(told["status"])), headers)
+
+
+def refusal(error: CoinError) -> ProblemResponse:
+    """The answer that refuses with an error, and the headers that belong to it."""
+    headers = error.headers if isinstance(error, RequestError) else None
+    return ProblemResponse(problem_of(error), headers)
 
 
 def problem_of(error: CoinError) -> dict[str, object]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from unit.server.ground import serving, write_sources
+from unit.server.ground import MakeApp, serving, write_sources
 
 from coin_retrieval.config import (
     DiffusersGeneratorSettings,
@@ -91,15 +93,20 @@ def make_retriever(
 
 
 @pytest.fixture(scope="session")
-def client(
-    archive_dir: Path,
-    generator: Prototyper,
-    make_retriever: Callable[[Path, Prototyper | None], Retriever],
-) -> Iterator[TestClient]:
+def make_app(
+    archive_dir: Path, make_retriever: Callable[[Path, Prototyper | None], Retriever]
+) -> MakeApp:
+    """An application on :func:`archive_dir`, with what it is given."""
+
+    def make(generator: Prototyper | None = None, **options: Any) -> FastAPI:
+        return create_app(lambda: make_retriever(archive_dir, generator), **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def client(generator: Prototyper, make_app: MakeApp) -> Iterator[TestClient]:
     """The server with everything it can have."""
-    app = create_app(
-        lambda: make_retriever(archive_dir, generator),
-        limits=ServerLimits(upload_bytes=300_000, json_bytes=100_000),
-    )
+    app = make_app(generator, limits=ServerLimits(upload_bytes=300_000, json_bytes=100_000))
     with serving(app) as running:
         yield running

@@ -30,6 +30,9 @@ REPORT = "Bilobed nucleus; the cytoplasm is packed with coarse orange-red granul
 PRIVATE = "Zebrafish-patterned Quixotic nucleoli"
 """Words that stand in no source file but this one."""
 
+MakeApp = Callable[..., FastAPI]
+"""An application on the archive of all tests: a generator or none, and ``create_app``'s options."""
+
 COLUMNS = ("image_path", "case_id", "site", "stain", "diagnosis", "report", "cell_size")
 ROWS = (
     ("a.png", "A-1", "cervix", "Papanicolaou", "LSIL", "A report of case A-1.", "large"),

@@ -10,7 +10,17 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from unit.server.ground import OWN, PATIENCE_S, PRIVATE, REPORT, GatedGenerator, disc, png, serving
+from unit.server.ground import (
+    OWN,
+    PATIENCE_S,
+    PRIVATE,
+    REPORT,
+    GatedGenerator,
+    MakeApp,
+    disc,
+    png,
+    serving,
+)
 
 from coin_retrieval.errors import WeightsError
 from coin_retrieval.prototypes.base import Prototyper
@@ -78,12 +88,12 @@ def test_models_that_cannot_be_loaded_are_told_to_the_operator_and_not_to_the_cl
 
 @pytest.fixture
 def held_up(
-    archive_dir: Path, generator: Prototyper, make_retriever: MakeRetriever
+    generator: Prototyper, make_app: MakeApp
 ) -> Iterator[tuple[TestClient, GatedGenerator]]:
     """A server that draws one report at a time and lets none wait; its generator can be held."""
     gated = GatedGenerator(generator)
     limits = ServerLimits(drawing_workers=1, drawing_queue=0)
-    app = create_app(lambda: make_retriever(archive_dir, gated), limits=limits)
+    app = make_app(gated, limits=limits)
     with serving(app) as client:
         gated.drawing.clear()
         gated.open.clear()
@@ -219,9 +229,9 @@ def test_the_log_never_holds_a_report(client: TestClient, caplog: pytest.LogCapt
 
 
 def test_an_unexpected_fault_is_answered_in_shape_and_logged_without_its_text(
-    archive_dir: Path, make_retriever: MakeRetriever, caplog: pytest.LogCaptureFixture
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = create_app(lambda: make_retriever(archive_dir, None))
+    app = make_app()
 
     def broken() -> None:
         raise RuntimeError(PRIVATE)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
-from unit.server.ground import REPORT, disc, png, serving
+from unit.server.ground import REPORT, MakeApp, disc, png, serving
 
 from coin_retrieval.client import Client
 from coin_retrieval.errors import (
@@ -22,10 +21,7 @@ from coin_retrieval.errors import (
     ServerError,
     UnsupportedError,
 )
-from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.search.query import Query
-from coin_retrieval.search.retriever import Retriever
-from server.app import create_app
 
 URL = "http://127.0.0.1:8000"
 
@@ -111,10 +107,8 @@ def test_a_case_that_is_not_there_is_not_found(asking: Client) -> None:
 
 
 @pytest.fixture
-def undrawing(
-    archive_dir: Path, make_retriever: Callable[[Path, Prototyper | None], Retriever]
-) -> Iterator[Client]:
-    with serving(create_app(lambda: make_retriever(archive_dir, None))) as running:
+def undrawing(make_app: MakeApp) -> Iterator[Client]:
+    with serving(make_app()) as running:
         yield Client(URL, http=running)
 
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from unit.server.ground import listening_at
+from unit.server.ground import MakeApp, listening_at
 
-from coin_retrieval.prototypes.base import Prototyper
-from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.testing.noise_prototyper import NoisePrototyper
 from server.access.keys import KeyFile
 from server.access.principals import Role
 from server.access.settings import AccessSettings
-from server.app import create_app
 from server.audit.chain import AuditLog
 
 EXAMPLES = 5
@@ -30,8 +26,7 @@ PHASES = "examples,coverage,fuzzing"
 @pytest.mark.parametrize("accounts", [False, True], ids=["open", "accounts"])
 def test_every_answer_is_one_that_is_described(
     accounts: bool,
-    archive_dir: Path,
-    make_retriever: Callable[[Path, Prototyper | None], Retriever],
+    make_app: MakeApp,
     tmp_path: Path,
 ) -> None:
     access, headers = None, []
@@ -43,9 +38,7 @@ def test_every_answer_is_one_that_is_described(
             logins_per_minute=100_000,
         )  # fmt: skip
     with AuditLog(tmp_path / "audit", key=bytes(32), keep_days=400) as audit:
-        app = create_app(
-            lambda: make_retriever(archive_dir, NoisePrototyper()), access=access, audit=audit
-        )
+        app = make_app(NoisePrototyper(), access=access, audit=audit)
         with listening_at(app) as address:
             found = subprocess.run(
                 [sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()",

@@ -8,7 +8,7 @@ import logging
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +18,13 @@ import jwt
 import pytest
 import yaml
 from unit.server.access.provider import AUDIENCE, CLIENT, IdentityProvider, running_provider
-from unit.server.ground import PATIENCE_S, PRIVATE, REPORT, listening_at
+from unit.server.ground import PATIENCE_S, PRIVATE, REPORT, MakeApp, listening_at
 from unit.server.hostile import FAMILIES
 
-from coin_retrieval.prototypes.base import Prototyper
-from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.testing.noise_prototyper import NoisePrototyper
 from server.access.keys import KeyFile
 from server.access.principals import Role
 from server.access.settings import AccessSettings
-from server.app import create_app
 from server.audit.chain import AuditLog
 from server.cds.clients import read_clients
 from server.limits import ServerLimits
@@ -85,8 +82,7 @@ def _all(client: socket.socket) -> bytes:
 
 @pytest.fixture(scope="module")
 def target(
-    archive_dir: Path,
-    make_retriever: Callable[[Path, Prototyper | None], Retriever],
+    make_app: MakeApp,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Target]:
     folder, log = tmp_path_factory.mktemp("hostile"), io.StringIO()
@@ -106,8 +102,8 @@ def target(
              "oidc_client": CLIENT, "oidc_cooldown_s": 0, "logins_per_minute": 100_000,
              "questions_per_minute": 100_000, "requests_per_minute": 100_000}
         )  # fmt: skip
-        app = create_app(
-            lambda: make_retriever(archive_dir, NoisePrototyper()),
+        app = make_app(
+            NoisePrototyper(),
             limits=LIMITS, access=access, audit=audit, cds=read_clients(folder / "clients.yaml"),
         )  # fmt: skip
         address = stack.enter_context(listening_at(app, LIMITS))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from unit.server.ground import PATIENCE_S, REPORT, GatedGenerator, listening_at, until
+from unit.server.ground import PATIENCE_S, REPORT, GatedGenerator, MakeApp, listening_at, until
 
 from coin_retrieval.client import Client
 from coin_retrieval.errors import NotFoundError, ReportError, ServerError
@@ -17,11 +17,9 @@ from coin_retrieval.presenting.views import JobView
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.shared import SharedPrototyper
 from coin_retrieval.search.query import Query
-from coin_retrieval.search.retriever import Retriever
 from server.access.keys import KeyFile
 from server.access.principals import Role
 from server.access.settings import AccessSettings
-from server.app import create_app
 from server.audit.chain import AuditLog, audit_files, records
 from server.limits import ServerLimits
 
@@ -45,16 +43,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def client_of(
-    archive_dir: Path,
     gated: GatedGenerator,
-    make_retriever: Callable[[Path, Prototyper | None], Retriever],
+    make_app: MakeApp,
     folder: Path,
 ) -> Iterator[Callable[[str], Client]]:
     """Clients, by name, of a server with accounts and an audit log."""
     keys = KeyFile(folder / "keys.json")
     with AuditLog(folder / "audit", key=bytes(32), keep_days=400) as log, ExitStack() as clients:
-        app = create_app(
-            lambda: make_retriever(archive_dir, SharedPrototyper(gated, batch_size=8)),
+        app = make_app(
+            SharedPrototyper(gated, batch_size=8),
             limits=LIMITS,
             access=AccessSettings(keys=keys.path),
             audit=log,

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from unit.server.ground import REPORT, ROWS, disc, png, serving
+from unit.server.ground import REPORT, ROWS, MakeApp, disc, png, serving
 
 from coin_retrieval.presenting.answer import SearchAnswer
-from coin_retrieval.prototypes.base import Prototyper
-from coin_retrieval.search.retriever import Retriever
-from server.app import create_app
 
 
 def ask(client: TestClient, **body: Any) -> Any:
@@ -145,10 +141,8 @@ def test_a_search_finds_what_generate_has_drawn(client: TestClient) -> None:
     assert [p["id"] for p in found["prototypes"]] == [p["id"] for p in drawn["prototypes"]]
 
 
-def test_without_a_generator_a_report_is_searched_by_its_text(
-    archive_dir: Path, make_retriever: Callable[[Path, Prototyper | None], Retriever]
-) -> None:
-    with serving(create_app(lambda: make_retriever(archive_dir, None))) as client:
+def test_without_a_generator_a_report_is_searched_by_its_text(make_app: MakeApp) -> None:
+    with serving(make_app()) as client:
         assert client.get("/v1/archive").json()["modes"] == ["text"]
         assert ask(client)["query"]["mode"] == "text"
         refused = client.post("/v1/search", json={"report": REPORT, "mode": "fused"})

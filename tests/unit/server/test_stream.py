@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
-from unit.server.ground import PATIENCE_S, REPORT, GatedGenerator, listening_at, until
+from unit.server.ground import PATIENCE_S, REPORT, GatedGenerator, MakeApp, listening_at, until
 
 from coin_retrieval.presenting.answer import SearchAnswer
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.shared import SharedPrototyper
-from coin_retrieval.search.retriever import Retriever
-from server.app import create_app
 from server.audit.chain import AuditLog, audit_files, records
-
-MakeRetriever = Callable[[Path, Prototyper | None], Retriever]
 
 
 def events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
@@ -84,13 +80,13 @@ def test_what_can_be_refused_at_once_is_refused_as_usual(
 
 @pytest.fixture
 def served(
-    archive_dir: Path, generator: Prototyper, make_retriever: MakeRetriever, tmp_path: Path
+    generator: Prototyper, make_app: MakeApp, tmp_path: Path
 ) -> Iterator[tuple[str, GatedGenerator, Path]]:
     """A real HTTP server whose generator can be held, and its audit log."""
     gated = GatedGenerator(generator)
     shared = SharedPrototyper(gated, batch_size=8)
     with AuditLog(tmp_path / "audit", key=bytes(32), keep_days=400) as audit:
-        app = create_app(lambda: make_retriever(archive_dir, shared), audit=audit)
+        app = make_app(shared, audit=audit)
         with listening_at(app) as address:
             yield address, gated, tmp_path / "audit"
             gated.open.set()

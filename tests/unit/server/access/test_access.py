@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,12 @@ import jwt
 import pytest
 from fastapi.testclient import TestClient
 from unit.server.access.provider import AUDIENCE, CLIENT, IdentityProvider, running_provider
-from unit.server.ground import OWN, REPORT, disc, png, serving
+from unit.server.ground import OWN, REPORT, MakeApp, disc, png, serving
 
-from coin_retrieval.prototypes.base import Prototyper
-from coin_retrieval.search.retriever import Retriever
 from server.access.keys import KeyFile
 from server.access.principals import Role
 from server.access.settings import AccessSettings
-from server.app import create_app
 
-MakeRetriever = Callable[[Path, Prototyper | None], Retriever]
 QUESTION = {"report": REPORT, "mode": "text", "k": 1}
 
 
@@ -44,10 +40,8 @@ def settings(keys: KeyFile, provider: IdentityProvider) -> AccessSettings:
 
 
 @pytest.fixture(scope="module")
-def served(
-    archive_dir: Path, make_retriever: MakeRetriever, settings: AccessSettings
-) -> Iterator[TestClient]:
-    app = create_app(lambda: make_retriever(archive_dir, None), access=settings)
+def served(make_app: MakeApp, settings: AccessSettings) -> Iterator[TestClient]:
+    app = make_app(access=settings)
     with serving(app) as running:
         yield running
 
@@ -256,12 +250,10 @@ def walk(address: str) -> str:
     return location.removeprefix(OWN)
 
 
-def test_who_guesses_keys_is_made_to_wait(
-    archive_dir: Path, make_retriever: MakeRetriever, tmp_path: Path
-) -> None:
+def test_who_guesses_keys_is_made_to_wait(make_app: MakeApp, tmp_path: Path) -> None:
     settings = AccessSettings(keys=tmp_path / "keys.json", logins_per_minute=6)
     key = KeyFile(tmp_path / "keys.json").add("good", Role.READER)
-    app = create_app(lambda: make_retriever(archive_dir, None), access=settings)
+    app = make_app(access=settings)
     with serving(app) as client:
         statuses = [
             client.get("/v1/archive", headers=bearer(f"coin_0000000{n}_{'x' * 43}")).status_code
@@ -273,13 +265,11 @@ def test_who_guesses_keys_is_made_to_wait(
         assert client.get("/v1/archive", headers=bearer(key)).status_code == 200
 
 
-def test_one_principal_asks_only_so_often(
-    archive_dir: Path, make_retriever: MakeRetriever, tmp_path: Path
-) -> None:
+def test_one_principal_asks_only_so_often(make_app: MakeApp, tmp_path: Path) -> None:
     settings = AccessSettings(keys=tmp_path / "keys.json", questions_per_minute=4)
     keys = KeyFile(tmp_path / "keys.json")
     busy, calm = keys.add("busy", Role.READER), keys.add("calm", Role.READER)
-    app = create_app(lambda: make_retriever(archive_dir, None), access=settings)
+    app = make_app(access=settings)
     with serving(app) as client:
 
         def ask(key: str) -> Any:

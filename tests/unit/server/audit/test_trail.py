@@ -5,27 +5,23 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
-from unit.server.ground import PRIVATE, REPORT, disc, png, serving
+from unit.server.ground import PRIVATE, REPORT, MakeApp, disc, png, serving
 
-from coin_retrieval.prototypes.base import Prototyper
-from coin_retrieval.search.retriever import Retriever
 from server.access.keys import KeyFile
 from server.access.principals import Role
 from server.access.settings import AccessSettings
-from server.app import create_app
 from server.audit.chain import AuditLog, audit_files, read_key, records
 from server.audit.verify import verify
 from server.cli.main import app as command
 from server.http.logs import JsonLines
 
-MakeRetriever = Callable[[Path, Prototyper | None], Retriever]
 QUESTION = {"report": REPORT, "mode": "text", "k": 2}
 
 
@@ -40,12 +36,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def audited(
-    archive_dir: Path, make_retriever: MakeRetriever, keys: KeyFile, folder: Path
-) -> Iterator[TestClient]:
+def audited(make_app: MakeApp, keys: KeyFile, folder: Path) -> Iterator[TestClient]:
     with AuditLog(folder, key=read_key(folder / "key"), keep_days=400) as log:
-        app = create_app(
-            lambda: make_retriever(archive_dir, None),
+        app = make_app(
             access=AccessSettings(keys=keys.path),
             audit=log,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,15 @@ import pytest
 import yaml
 from fastapi.testclient import TestClient
 from unit.server.access.provider import IdentityProvider, running_provider
-from unit.server.ground import OWN, PRIVATE, REPORT, serving
+from unit.server.ground import OWN, PRIVATE, REPORT, MakeApp, serving
 from unit.server.test_fhir import R4, R5
 
 from coin_retrieval.errors import SettingsError
-from coin_retrieval.prototypes.base import Prototyper
-from coin_retrieval.search.retriever import Retriever
 from server.access.settings import AccessSettings
-from server.app import create_app
 from server.audit.chain import AuditLog, audit_files, records
 from server.cds.clients import read_clients
 from server.cds.models import Cards
 
-MakeRetriever = Callable[[Path, Prototyper | None], Retriever]
 ADDRESS = "/cds-services/similar-cytology"
 ORIGIN = "https://ehr.example"
 
@@ -42,14 +38,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def served(
-    archive_dir: Path, make_retriever: MakeRetriever, ehr: IdentityProvider, folder: Path
-) -> Iterator[TestClient]:
+def served(make_app: MakeApp, ehr: IdentityProvider, folder: Path) -> Iterator[TestClient]:
     named = [{"iss": ehr.issuer, "jwks_url": f"{ehr.issuer}/jwks", "origins": [ORIGIN]}]
     (folder / "clients.yaml").write_text(yaml.safe_dump(named))
     with AuditLog(folder / "audit", key=bytes(32), keep_days=400) as audit:
-        app = create_app(
-            lambda: make_retriever(archive_dir, None),
+        app = make_app(
             access=AccessSettings(keys=folder / "keys.json"),
             audit=audit,
             cds=read_clients(folder / "clients.yaml"),
