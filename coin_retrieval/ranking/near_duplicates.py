@@ -66,7 +66,7 @@ class Glance:
     structure: float
     mean: tuple[float, ...]
     detail: NDArray[np.float32]
-    spectrum: NDArray[np.complexfloating]
+    spectrum: NDArray[np.complex64]
     aspect: float
 
 
@@ -126,13 +126,14 @@ def glance(image: RgbImage) -> Glance:
     small = Image.fromarray(image).resize((_SIDE, _SIDE), Image.Resampling.BOX)
     colours = np.asarray(small, np.float32)
     mean, detail = colours.mean(axis=(0, 1)), _detail(image)
+    spectrum = np.fft.rfft2(detail, _CORRELATED) if detail.size else np.zeros((0, 0))
     return Glance(
         colours,
         np.sort(colours.reshape(-1, 3), axis=0),
         _difference(colours, mean),
         tuple(mean.tolist()),
         detail,
-        np.fft.rfft2(detail, _CORRELATED) if detail.size else np.zeros((0, 0)),
+        spectrum.astype(np.complex64, copy=False),
         max(image.shape[:2]) / min(image.shape[:2]),
     )
 

@@ -191,6 +191,7 @@ def test_every_operation_is_described(client: TestClient) -> None:
         "/v1/prototypes/{prototype_id}.png",
         "/v1/images/{image_id}", "/v1/cases/{case_id}", "/v1/archive",
         "/healthz", "/readyz", "/metrics",
+        "/v1/jobs", "/v1/jobs/{job_id}", "/v1/drift",
         "/v1/session", "/v1/session/provider", "/v1/session/callback",
     }  # fmt: skip
     for methods in paths.values():

@@ -142,7 +142,7 @@ def test_forged_expired_and_foreign_tokens_open_nothing(target: Target) -> None:
     head, body, signature = good.split(".")
     claims = jwt.decode(good, options={"verify_signature": False})
     public = json.dumps(provider.jwks()["keys"][0])
-    key_id, secret = target.key.split("_")[1:]
+    key_id, secret = target.key.split("_", 2)[1:]
     target.keys.add("gone", Role.ADMIN)
     revoked = target.keys.add("revoked", Role.ADMIN)
     target.keys.revoke("revoked")
