@@ -148,14 +148,14 @@ def clients(
     }
 
 
-def alone(archive: str, cache: Path, asked: list[str], seconds: float) -> None:
+def alone(archive: str, cache: str, asked: list[str], seconds: float) -> None:
     """In a process of its own: what the library does without a server."""
     from coin_retrieval.factory import make_retriever, open_archive, parse_generator
     from coin_retrieval.search.query import Query
     from server.wire.schemas import search_answer
 
     retriever = make_retriever(
-        open_archive(Path(archive)), cache_dir=cache, generator=parse_generator("starter")
+        open_archive(Path(archive)), cache_dir=Path(cache), generator=parse_generator("starter")
     )
 
     def search(report: str) -> int:
