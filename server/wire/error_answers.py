@@ -7,7 +7,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
 
 from coin_retrieval.errors import CoinError
 from server.layers.body_cap import BodySignal
@@ -84,7 +83,11 @@ async def _http_error(request: Request, error: Exception) -> ProblemResponse:
     if error.status_code == 405:
         value = request.method
         # several routes may share an address, and each knows its own methods only
-        allow = headers["Allow"] = ", ".join(sorted(_methods_of(request)))
+        path = getattr(request.scope.get("route"), "path_format", "")
+        methods = request.app.openapi()["paths"].get(path)
+        if methods:
+            headers["Allow"] = ", ".join(sorted(methods)).upper()
+        allow = headers.get("Allow")
     return ProblemResponse(
         problem(
             kind,
@@ -96,11 +99,3 @@ async def _http_error(request: Request, error: Exception) -> ProblemResponse:
         ),
         headers,
     )
-
-
-def _methods_of(request: Request) -> set[str]:
-    found: set[str] = set()
-    for route in request.app.router.routes:
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
-            found |= route.methods or set()
-    return found

@@ -173,6 +173,8 @@ def test_another_method_is_refused_in_the_same_shape(client: TestClient) -> None
     answer = client.get("/v1/search")
     assert refusal(answer, 405)["value"] == "GET"
     assert answer.headers["allow"] == "POST"
+    assert client.put("/v1/session").headers["allow"] == "DELETE, GET, POST"
+    assert client.put("/").headers["allow"] == "GET"
 
 
 def search_with(client: TestClient, data: bytes, **form: str) -> Any:
