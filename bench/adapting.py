@@ -80,7 +80,8 @@ def main() -> None:
     counts = [Counter(row.finding for row in fold) for fold in folds]
     known = {name for name in counts[0] if all(count[name] >= LEAST for count in counts)}
     reports = [report for report in labelled_reports(None) if report.label in known]
-    reports = reports[:: given.every]
+    base = make_generator(parse_generator(given.base))
+    reports = [r for r in reports[:: given.every] if base.knows(ReportSource(r.report))]
     classes = [report.label for report in reports]
     print(f"{len(reports)} reports of {', '.join(sorted(known))}; folds of "
           f"{', '.join(str(len(fold)) for fold in folds)} pictures")  # fmt: skip
@@ -90,7 +91,8 @@ def main() -> None:
     specs = [given.base, *(f"{given.base}{joined}lora={lora}" for lora in given.lora)]
     pictures = []
     for spec in specs:
-        pictures.append(drawn_by(make_generator(parse_generator(spec)), reports, given.prototypes))
+        generator = base if spec == given.base else make_generator(parse_generator(spec))
+        pictures.append(drawn_by(generator, reports, given.prototypes))
         print(f"drawn: {spec}", flush=True)
     embedded = [encoder.encode_drawn(some) for some in pictures]
     found: dict[str, list[np.ndarray]] = {"base": [], "adapted": []}
@@ -111,10 +113,10 @@ def main() -> None:
                          f"{own.frechet:.0f}"]  # fmt: skip
             mean = macro_interval(values, classes)
             print(f"| {number} | {name} | {mean} | {cells[0]} | {cells[1]} |", flush=True)
-    base, adapted = (np.mean(found[name], axis=0) for name in ("base", "adapted"))
-    print(f"P@5 over folds: base {macro_interval(base, classes)}, adapted "
-          f"{macro_interval(adapted, classes)}, "
-          f"adapted − base {macro_interval(adapted - base, classes).signed}")  # fmt: skip
+    before, after = (np.mean(found[name], axis=0) for name in ("base", "adapted"))
+    print(f"P@5 over folds: base {macro_interval(before, classes)}, adapted "
+          f"{macro_interval(after, classes)}, "
+          f"adapted − base {macro_interval(after - before, classes).signed}")  # fmt: skip
     if given.sheet:
         names = sorted(known)
         firsts = [classes.index(name) for name in names]

@@ -48,7 +48,7 @@ class JointConfig(BaseModel):
 
 
 class JointNet(nn.Module):
-    """Velocities of picture and distance map, and logits of the clean labels, from noisy ones."""
+    """What is clean, from what is noisy: picture, distance map, and logits of labels."""
 
     def __init__(self, config: JointConfig) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class JointNet(nn.Module):
             prompt: [b 1 dim]; zeros for none.
 
         Returns:
-            Velocities [b 3 h w] and [b 1 h w], logits [b labels h w].
+            Clean [b 3 h w] and [b 1 h w], logits [b labels h w].
         """
         features = self.picture(picture) + self.distance(distance) + self.label(2 * label - 1)
         features = features + self.layout(layout)

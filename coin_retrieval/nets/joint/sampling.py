@@ -15,11 +15,14 @@ from coin_retrieval.nets.joint.network import JointNet
 
 
 def noise_scheduler() -> DDIMScheduler:
-    """The noise of picture and distance map: 1000 steps of a cosine; labels share its ᾱ."""
+    """The noise of picture and distance map: 1000 steps of a cosine; labels share its ᾱ.
+
+    What is clean is predicted, not the noise: a small network need not carry noise through itself.
+    """
     return DDIMScheduler(
         num_train_timesteps=1000,
         beta_schedule="squaredcos_cap_v2",
-        prediction_type="v_prediction",
+        prediction_type="sample",
         timestep_spacing="trailing",
         rescale_betas_zero_snr=True,
         clip_sample=True,

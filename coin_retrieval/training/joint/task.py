@@ -1,14 +1,15 @@
 """What the joint model learns: all three noises at once, under layout and prompt.
 
 Min, Oh and Jeong 2024 (arXiv 2407.14434): losses 9 · picture + 3 · label + 1 · distance, prompts
-left out one time in ten, layouts never. Differently from them the network predicts velocities, and
-the clean label's cross entropy is added to the divergence (Austin et al. 2021, arXiv 2107.03006):
-both learn faster, and here few steps are taken.
+left out one time in ten, layouts never. Differently from them the network predicts what is clean,
+and the clean label's cross entropy is added to the divergence (Austin et al. 2021, arXiv
+2107.03006): both learn faster, and here few steps are taken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from coin_retrieval.nets.joint.sampling import noise_scheduler, sample
 from coin_retrieval.prototypes.tiles import Descriptions, Square, Tile, cut, prompt_of
 from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.pictures.sheets import grid, to_uint8
+from coin_retrieval.training.warm_start import take_over
 from coin_retrieval.types import RgbImage
 
 _SHOWN, _SHEET_STEPS, _LOOKED_AT = 8, 20, 256
@@ -32,8 +34,8 @@ _SHOWN, _SHEET_STEPS, _LOOKED_AT = 8, 20, 256
 class JointRecipe(BaseModel):
     """The network's shape and its training; one YAML file.
 
-    ``scale`` resizes pictures before squares of the network's side are cut from them. ``config``'s
-    kinds are the manifest's if they are left out.
+    ``scale`` resizes pictures before squares of the network's side are cut from them.
+    ``start_from`` is a safetensors file whose fitting weights are taken over.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +44,7 @@ class JointRecipe(BaseModel):
     config: JointConfig
     scale: float = Field(default=1.0, gt=0)
     batch: int = Field(default=8, gt=0)
+    start_from: Path | None = None
     prompt_drop: float = Field(default=0.1, ge=0, lt=1)
     weights: tuple[float, float, float] = (9.0, 3.0, 1.0)
     cross_entropy: float = Field(default=0.3, ge=0)
@@ -53,6 +56,8 @@ class JointTask(Task):
     def __init__(self, tiles: Sequence[Tile], recipe: JointRecipe) -> None:
         self._tiles, self._recipe = tiles, recipe
         self.module: nn.Module = JointNet(recipe.config)
+        if recipe.start_from is not None:
+            take_over(self.module, recipe.start_from)
         self._noise = noise_scheduler()
         random = np.random.default_rng(recipe.loop.seed)
         looked_at = [self._square(random) for _ in range(_LOOKED_AT)]
@@ -73,7 +78,6 @@ class JointTask(Task):
         times = torch.from_numpy(random.integers(1000, size=len(squares))).to(device())
         noise = torch.randn_like(gaussian)
         noisy = self._noise.add_noise(gaussian, noise, times)
-        wanted = self._noise.get_velocity(gaussian, noise, times)
         kept = torch.cat([torch.ones(1), self._noise.alphas_cumprod]).to(device())
         clean = one_hot(labels, classes)
         uniform = torch.rand_like(clean)
@@ -82,9 +86,9 @@ class JointTask(Task):
             noisy[:, :3], noisy[:, 3:], seen, layouts, times, prompts
         )
         losses = (
-            F.mse_loss(picture.float(), wanted[:, :3]),
+            F.mse_loss(picture.float(), pictures),
             self._label_loss(logits.float(), labels, seen, kept[times], kept[times + 1]),
-            F.mse_loss(distance.float(), wanted[:, 3:]),
+            F.mse_loss(distance.float(), distances),
         )
         total = torch.stack([w * loss for w, loss in zip(recipe.weights, losses, strict=True)])
         names = ("picture", "label", "distance")
