@@ -12,6 +12,7 @@ from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
 from coin_retrieval.search.retriever import Retriever
+from coin_retrieval.study.store import StudyStore
 from server.access.accounts import Accounts
 from server.access.settings import AccessSettings
 from server.archive_view import ArchiveSummary
@@ -45,6 +46,7 @@ from server.routes import (
     search,
     session,
     stream,
+    study,
 )
 from server.services import Services
 from server.wire.description import describe
@@ -72,6 +74,7 @@ def create_app(
     access: AccessSettings | None = None,
     audit: AuditLog | None = None,
     cds: CdsClients | None = None,
+    reader_study: StudyStore | None = None,
     on_failure: Callable[[Exception], None] | None = None,
 ) -> FastAPI:
     """A server that answers at once and can search as soon as ``load()`` has returned.
@@ -81,6 +84,7 @@ def create_app(
         limits: caps of this process.
         access: who may ask; the default lets everybody who reaches the server.
         cds: health records that may call CDS Hooks.
+        reader_study: a study whose readers have links; the caller closes it.
         audit: what happened is written to it; the caller closes it.
         hosts: names under which it may be asked; the port does not matter.
         on_failure: told when loading failed; the default writes it to the log.
@@ -98,7 +102,7 @@ def create_app(
             jobs = Jobs(group, caps)
             app.state.services = Services(
                 caps, loading, queues, ArchiveSummary(), accounts, metrics, audit, cds, jobs,
-                drift=None if audit is None else Drift(audit.folder),
+                drift=None if audit is None else Drift(audit.folder), study=reader_study,
             )  # fmt: skip
             loading.start()
             if audit is not None:
@@ -121,7 +125,7 @@ def create_app(
     )
     for room in (
         search, stream, jobs, fhir, cds_hooks, prototypes, images, cases, archive, drift, session,
-        health, page,
+        health, page, study,
     ):  # fmt: skip
         app.include_router(room.router)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")

@@ -9,6 +9,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from coin_retrieval.search.retriever import Retriever
+from coin_retrieval.study.store import StudyStore
 from server.access.accounts import Accounts
 from server.archive_view import ArchiveSummary
 from server.audit.chain import AuditLog
@@ -38,6 +39,7 @@ class Services:
     cds: CdsClients | None
     jobs: Jobs
     drift: Drift | None
+    study: StudyStore | None = None
 
 
 async def services(request: Request) -> Services:

@@ -15,6 +15,7 @@ from coin_retrieval.cli.models import models_app
 from coin_retrieval.cli.prototypes import prototypes_app
 from coin_retrieval.cli.report import report_app
 from coin_retrieval.cli.search import search
+from coin_retrieval.cli.study import study_app
 from coin_retrieval.cli.train import train_app
 from coin_retrieval.console.errors import CoinGroup, run
 
@@ -31,6 +32,7 @@ app.command()(calibrate)
 app.add_typer(prototypes_app, name="prototypes")
 app.add_typer(report_app, name="report")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(study_app, name="study")
 app.add_typer(train_app, name="train")
 app.add_typer(models_app, name="models")
 app.command()(doctor)

@@ -102,6 +102,9 @@ def serve(
     cds_clients: Annotated[
         Path | None, typer.Option(help="Health records that may call CDS Hooks (YAML).")
     ] = None,
+    study: Annotated[
+        str | None, typer.Option(help="A reader study that coin study create wrote; at /study.")
+    ] = None,
     log_format: Annotated[LogFormat, typer.Option(help="Of the lines on stderr.")] = LogFormat.TEXT,
     trusted_hosts: Annotated[
         list[str] | None,
@@ -169,6 +172,11 @@ def serve(
     from server.http.serving import serve_until_stopped
 
     limits, log = environment.limits, None
+    reader_study = None
+    if study is not None:
+        from coin_retrieval.study.store import StudyStore, database_of
+
+        reader_study = StudyStore(database_of(study))
     cds = None if cds_clients is None else read_clients(cds_clients)
     if audit is not None:
         key = read_key(audit_key or audit / KEY_NAME)
@@ -180,6 +188,7 @@ def serve(
         limits=limits,
         audit=log,
         cds=cds,
+        reader_study=reader_study,
         log_format=log_format,
     )
     if failure is not None:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from coin_retrieval.errors import SettingsError
 from coin_retrieval.search.retriever import Retriever
+from coin_retrieval.study.store import StudyStore
 from server.access.settings import AccessSettings
 from server.app import create_app
 from server.audit.chain import AuditLog
@@ -33,6 +34,7 @@ def serve_until_stopped(
     limits: ServerLimits,
     audit: AuditLog | None = None,
     cds: CdsClients | None = None,
+    reader_study: StudyStore | None = None,
     log_format: LogFormat = LogFormat.TEXT,
 ) -> Exception | None:
     """Serve until a signal comes; returns what went wrong if the models could not be loaded.
@@ -58,12 +60,13 @@ def serve_until_stopped(
         access=access,
         audit=audit,
         cds=cds,
+        reader_study=reader_study,
     )
     server = uvicorn.Server(configured(app, network, limits))
     logging.getLogger("coin.server").info(
         "listening on %s", _address(listening, network.tls_cert is not None)
     )
-    with listening, audit or nullcontext():
+    with listening, audit or nullcontext(), reader_study or nullcontext():
         server.run(sockets=[listening])
     return failures[0] if failures else None
 

@@ -17,9 +17,10 @@ from server.wire.errors import ForbiddenError, TooOftenError, UnauthenticatedErr
 
 COOKIE = "coin_session"
 CSRF_HEADER = "x-csrf-token"
-_OPEN = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz"})
-"""The page without anything on it, its reference, and the probes."""
-_OPEN_BELOW = ("/static/", "/v1/session", "/cds-services")
+_OPEN = frozenset({"/", "/docs", "/study", "/openapi.json", "/healthz", "/readyz"})
+"""The pages without anything on them, the reference, and the probes."""
+_OPEN_BELOW = ("/static/", "/v1/session", "/v1/study", "/cds-services")
+"""What asks for proofs of its own: a reader of a study has a link, a health record a key."""
 _ADMIN = frozenset({"/metrics"})
 _QUESTIONS = ("/v1/search", "/v1/generate", "/v1/jobs")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

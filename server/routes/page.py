@@ -1,4 +1,4 @@
-"""The page at / and the reference at /docs: files of this package, no network needed."""
+"""The pages at /, /study and /docs: files of this package, no network needed."""
 
 from __future__ import annotations
 
@@ -38,6 +38,12 @@ class PageFiles(StaticFiles):
 async def page() -> FileResponse:
     """The page that searches."""
     return FileResponse(STATIC / "index.html", headers=_REVALIDATE)
+
+
+@router.get("/study")
+async def study() -> FileResponse:
+    """The page on which pictures of a study are read."""
+    return FileResponse(STATIC / "study.html", headers=_REVALIDATE)
 
 
 @router.get("/docs")

@@ -193,6 +193,7 @@ def test_every_operation_is_described(client: TestClient) -> None:
         "/healthz", "/readyz", "/metrics",
         "/v1/jobs", "/v1/jobs/{job_id}", "/v1/drift",
         "/v1/session", "/v1/session/provider", "/v1/session/callback",
+        "/v1/study", "/v1/study/answers", "/v1/study/pictures/{name}",
     }  # fmt: skip
     for methods in paths.values():
         for operation in methods.values():
