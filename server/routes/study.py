@@ -12,7 +12,6 @@ from coin_retrieval.study.models import Answer, ReaderView
 from coin_retrieval.study.store import StudyStore
 from server.services import ServicesHere, json_only
 from server.wire.pictures import ServedPicture
-from server.wire.refusals import refusals
 
 router = APIRouter(prefix="/v1/study", tags=["study"])
 
@@ -21,20 +20,17 @@ Token = Annotated[
 ]
 
 
-@router.get("", summary="Where a reader stands", responses=refusals(404, 422, 503))
+@router.get("", summary="Where a reader stands")
 async def view(request: Request, parts: ServicesHere, token: Token = "") -> ReaderView:
     """The picture that is to be read now; the washout; or, after the last one, the results."""
     study = _study(parts.study)
-    return await parts.queues.pictures.run(
-        request, lambda: study.view(study.reader_of(token))
-    )  # fmt: skip
+    return await parts.queues.pictures.run(request, lambda: study.view(study.reader_of(token)))
 
 
 @router.post(
     "/answers",
     summary="Answer a reading",
     dependencies=[Depends(json_only)],
-    responses=refusals(400, 404, 413, 415, 422, 503),
 )
 async def answer(
     given: Answer, request: Request, parts: ServicesHere, token: Token = ""
@@ -52,12 +48,9 @@ async def answer(
     response_class=Response,
     responses={
         200: {"content": {"image/webp": {}}, "description": "blinded: no metadata, one size"},
-        **refusals(404, 422, 503),
     },
 )
-async def picture(
-    name: str, request: Request, parts: ServicesHere, token: Token = ""
-) -> Response:  # fmt: skip
+async def picture(name: str, request: Request, parts: ServicesHere, token: Token = "") -> Response:
     """A blinded picture, for readers of the study only."""
     study = _study(parts.study)
     data = await parts.queues.pictures.run(request, partial(_picture, study, token, name))

@@ -8,13 +8,16 @@ export let language = "en";
 let place = "en";
 let plurals = new Intl.PluralRules("en");
 
-export async function readMessages() {
+/** Reads the catalog, and further ones of a page of its own. */
+export async function readMessages(...pages) {
   const wanted = [kept(), ...navigator.languages].filter(Boolean);
   const found = wanted.find((name) => name.slice(0, 2) in LANGUAGES) ?? "en";
   language = found.slice(0, 2);
   place = navigator.languages.find((name) => name.startsWith(language)) ?? language;
   plurals = new Intl.PluralRules(language);
-  messages = await (await fetch(`static/messages/${language}.json`)).json();
+  const catalogs = ["", ...pages.map((page) => `${page}/`)].map(async (place) =>
+    (await fetch(`static/messages/${place}${language}.json`)).json());
+  messages = Object.assign({}, ...await Promise.all(catalogs));
   document.documentElement.lang = language;
   name(document);
 }

@@ -123,7 +123,7 @@ function problem({ kind, problem: said }) {
 }
 
 async function begin() {
-  await readMessages();
+  await readMessages("study");
   offerLanguages($("language"));
   document.body.classList.add("ready");
   document.addEventListener("visibilitychange", watch);

@@ -2,7 +2,6 @@
 
 import { $, el, joined } from "../shared/dom.js";
 import { list, number, seconds, t } from "../shared/language.js";
-import { openCases, openPrototype } from "../compare/compare.js";
 import { fieldName, modeName } from "./archive.js";
 import { caseCard, prototypeCard, smallCard } from "./cards.js";
 import { showChips } from "./chips.js";
@@ -12,6 +11,7 @@ import { showRivals } from "./rivals.js";
 import { detailsOf, summaryOf } from "./sentences.js";
 import { bringIntoView, frames, show } from "./states.js";
 import { showSupport } from "./support.js";
+import { openCases, openPrototype } from "./viewer.js";
 
 /** What stands on the page: the answer, the question, and the picture that was searched with. */
 export let shown = null;

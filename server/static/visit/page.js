@@ -2,7 +2,6 @@
 
 import { $, button, el } from "../shared/dom.js";
 import { list, offerLanguages, readMessages, t } from "../shared/language.js";
-import { prepareViewer } from "../compare/compare.js";
 import { prepareHistory, remember } from "../keep/history.js";
 import { fillSheet, prepareKeeping } from "../keep/keep.js";
 import { changes, linked, linkOf, questionOf } from "../keep/link.js";
@@ -16,6 +15,7 @@ import { choosePicture, preparePicture } from "./picture.js";
 import { cancel, search } from "./search.js";
 import { summaryOf } from "./sentences.js";
 import { show, showError } from "./states.js";
+import { prepareViewer } from "./viewer.js";
 
 // the plan of the link that this visit came by, until something else is searched
 let wanted = null;

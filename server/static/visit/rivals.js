@@ -2,8 +2,8 @@
 
 import { $, button, el } from "../shared/dom.js";
 import { t } from "../shared/language.js";
-import { openBeside, openCases } from "../compare/compare.js";
 import { smallCard } from "./cards.js";
+import { openBeside, openCases } from "./viewer.js";
 
 const DIFFERENCES = 4;
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 
 from server.routes.page import STATIC
 
-CATALOGS = {
-    file.stem: json.loads(file.read_text("utf-8")) for file in (STATIC / "messages").glob("*.json")
-}
+CATALOGS: dict[str, dict[str, Any]] = {}
+for file in (STATIC / "messages").rglob("*.json"):
+    CATALOGS.setdefault(file.stem, {}).update(json.loads(file.read_text("utf-8")))
 TRANSLATED = sorted(set(CATALOGS) - {"en"})
 SCRIPTS = [file.read_text("utf-8") for file in STATIC.rglob("*.js")]
 PAGES = [file.read_text("utf-8") for file in STATIC.glob("*.html")]
