@@ -18,6 +18,8 @@ def plan_of(
         archive=ArchiveIdentity("000001", "a" * 64),
         encoder=EncoderSpec("tiny", "1", 8, "b" * 64, "c" * 64),
         mode=mode,
+        specimens=(),
+        specimen="",
         words=_words(report, mode, dropped_text),
         unlike=None,
         image=None,

@@ -23,6 +23,7 @@ class QueryOptions(TypedDict, total=False):
     """The fields of :class:`~coin_retrieval.search.query.Query` besides the report."""
 
     as_written: bool
+    specimen: str
     mode: SearchMode | Literal["fused", "prototype", "text", "image"] | None
     k: int
     where: Mapping[str, str | Iterable[str]]

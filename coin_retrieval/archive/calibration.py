@@ -11,6 +11,7 @@ from math import floor
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from coin_retrieval.config import FusionSettings
+from coin_retrieval.metrics.intervals import Estimate, wilson
 from coin_retrieval.types import SearchMode
 
 FALSE_ALARM_RATE = 0.05
@@ -29,13 +30,33 @@ class CloseMatch(_Part):
 
     A query's score is the mean similarity of its first ``places`` cases; below ``threshold`` there
     is no close match. ``false_alarm_rate`` is the expected share of queries that do have matches
-    and fall below nevertheless; ``queries`` is on how many it was estimated.
+    and fall below nevertheless; ``queries`` is on how many it was estimated. It is no more than a
+    ``bound`` where no labelled reports set it but the program's own: these say less than what
+    people write, and are harder to tell.
     """
 
     threshold: float
     false_alarm_rate: float = Field(ge=0, le=1)
     queries: int = Field(ge=1)
     places: int = Field(default=PLACES, ge=1)
+    bound: bool = False
+
+    @property
+    def false_alarms(self) -> Estimate:
+        """The rate, and where that of a threshold from so many queries lies.
+
+        Over samples of n it follows Beta(r, n + 1 − r), r of which fall below (Vovk, Asian
+        Conference on Machine Learning 2012); its middle 95 %, by Wilson's interval.
+        """
+        low, high = wilson(self.false_alarm_rate, self.queries)
+        return Estimate(mean=self.false_alarm_rate, low=low, high=high)
+
+    @property
+    def false_alarm_words(self) -> str:
+        """The rate in words."""
+        found = self.false_alarms
+        at_most = "at most about " if self.bound else "about "
+        return f"{at_most}{found.mean:.1%} ({found.low:.1%} to {found.high:.1%})"
 
 
 class Calibration(_Part):
@@ -66,6 +87,7 @@ def close_match_from(
     *,
     false_alarm_rate: float = FALSE_ALARM_RATE,
     places: int = PLACES,
+    bound: bool = False,
 ) -> CloseMatch:
     """The threshold that at most ``false_alarm_rate`` of new queries like these fall below.
 
@@ -76,6 +98,7 @@ def close_match_from(
 
     Args:
         scores: of queries that do have matches, at least one.
+        bound: they are harder to tell than new queries will be.
     """
     ordered = sorted(map(float, scores))
     rank = max(1, floor(false_alarm_rate * (len(ordered) + 1)))
@@ -84,4 +107,5 @@ def close_match_from(
         false_alarm_rate=rank / (len(ordered) + 1),
         queries=len(ordered),
         places=places,
+        bound=bound,
     )

@@ -137,7 +137,8 @@ def text_closeness(
     if not entities and not own:
         return None
     found = inside_scores(block, known)
-    return block.model_copy(update={"threshold": close_match_from(found) if len(found) else None})
+    threshold = close_match_from(found, bound=True) if len(found) else None
+    return block.model_copy(update={"threshold": threshold})
 
 
 def report_close_match(judge: ReportJudge, texts: Sequence[str]) -> CloseMatch | None:
@@ -148,9 +149,10 @@ def report_close_match(judge: ReportJudge, texts: Sequence[str]) -> CloseMatch |
     if judge.texts is None:
         return None
     found = judge.texts.scores(judge.sentences.embed([read_and_choose(text)[1] for text in texts]))
-    if len(found) < FEWEST_REPORTS:
+    few = len(found) < FEWEST_REPORTS
+    if few:
         found = np.concatenate([found, inside_scores(judge.texts.block, known_sentences())])
-    return close_match_from(found)
+    return close_match_from(found, bound=few)
 
 
 def inside_scores(block: TextCloseness, known: KnownSentences) -> NDArray[np.float64]:

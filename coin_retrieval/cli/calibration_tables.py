@@ -37,7 +37,7 @@ def show_calibration(
     if close := calibration.close_match:
         console.print(
             f"reports: no close match below {close.threshold:.3f}; "
-            f"{close.false_alarm_rate:.1%} of queries with a match fall below",
+            f"{close.false_alarm_words} of queries with a match fall below",
             markup=False,
         )
     if figures.too_few:

@@ -147,9 +147,17 @@ def _draw_one(
         return
     from rich.console import Console
 
-    from coin_retrieval.cli.tables import show_dropped, show_prototypes, show_timings
+    from coin_retrieval.cli.tables import (
+        show_dropped,
+        show_prototypes,
+        show_spelling,
+        show_timings,
+    )
 
     console = Console()
+    for notice in answer.notices:
+        console.print(f"[bold yellow]{notice}.[/]")
+    show_spelling(console, answer)
     show_prototypes(console, answer.prototypes)
     show_dropped(console, answer.dropped_text)
     show_timings(console, answer.timings_ms)

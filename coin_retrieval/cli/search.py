@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 _QUESTION = (
-    *("report", "report_file", "as_written", "mode", "k", "where", "all_sites"),
+    *("report", "report_file", "as_written", "specimen", "mode", "k", "where", "all_sites"),
     *("unspecified_sites", "like", "unlike_case", "unlike", "diversity", "near_duplicates"),
     *("prototypes", "seed", "rivals"),
 )
@@ -75,6 +75,12 @@ def search(
         ReportMode | None,
         typer.Option(help="Default: fused where the archive's encoder reads text, else prototype."),
     ] = None,
+    specimen: Annotated[
+        str,
+        typer.Option(
+            help="Which specimen of a report of several (A, 2, a site), or all. Default: the first."
+        ),
+    ] = "",
     k: Annotated[
         int, typer.Option("-k", help=f"How many cases, 1 to {MAX_CASES}.")
     ] = DEFAULT_CASES,
@@ -188,6 +194,7 @@ def search(
         else Query.of(
             report=report_text(report, report_file) if asks else "",
             as_written=as_written,
+            specimen=specimen,
             mode=mode,
             k=k,
             where=parse_where(where or []),

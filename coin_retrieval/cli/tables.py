@@ -11,6 +11,7 @@ from rich.table import Table
 
 from coin_retrieval.presenting.answer import (
     CaseAnswer,
+    DrawingAnswer,
     PrototypeAnswer,
     QueryAnswer,
     RivalAnswer,
@@ -169,7 +170,7 @@ def show_no_match(
         console.print(f"  {field} is one of: {known}{more}", markup=False, highlight=False)
 
 
-def show_spelling(console: Console, query: QueryAnswer) -> None:
+def show_spelling(console: Console, query: QueryAnswer | DrawingAnswer) -> None:
     """Words that were read as others, and those that may be meant otherwise."""
     for one in query.corrections:
         console.print(f"Read as {one.text}: {one.written}", markup=False, highlight=False)

@@ -14,7 +14,13 @@ from coin_retrieval.presenting.phrases import (
     scope_words,
     shares_heading,
 )
-from coin_retrieval.presenting.reading_answer import ReadingAnswer, reading_fields
+from coin_retrieval.presenting.reading_answer import (
+    CorrectionAnswer,
+    OfferAnswer,
+    ReadingAnswer,
+    reading_fields,
+    spelling_fields,
+)
 from coin_retrieval.presenting.summary import Sentence, closeness_words, summary_of
 from coin_retrieval.search.plan import PublicPlan
 from coin_retrieval.search.query import Query
@@ -267,6 +273,9 @@ class DrawingAnswer(_Answer):
     """Synthetic pictures of a report: never a patient's cells."""
 
     report: str = Field(description="the report as it was read")
+    corrections: list[CorrectionAnswer] = Field(description="misspelt words, as they were read")
+    offers: list[OfferAnswer] = Field(description="words that may be misspelt and were not changed")
+    notices: list[str] = Field(description="for the reader, such as that it is not understood")
     dropped_text: str = Field(description="the end of the report that the generator cannot read")
     prototypes: list[PrototypeAnswer]
     timings_ms: dict[str, float]
@@ -373,6 +382,8 @@ def to_drawing_answer(
     """A drawing in its JSON shape."""
     return DrawingAnswer(
         report=drawing.report,
+        **spelling_fields(drawing.language),
+        notices=list(drawing.language.notices),
         dropped_text=drawing.dropped_text,
         prototypes=[to_prototype_answer(p, path) for p in drawing.prototypes],
         timings_ms=_rounded(drawing.timings_ms),

@@ -155,6 +155,17 @@ def repeats_words(diagnoses: Sequence[str], diagnosis: str) -> str:
     return f"{words}, also called {', '.join(others)}" if others else words
 
 
+def specimen_words(names: Sequence[str], searched: str) -> str:
+    """Which specimen of a report of several was searched; empty for a report of one."""
+    if not names:
+        return ""
+    told = f"The report is of {len(names)} specimens ({', '.join(names)})"
+    if not searched:
+        return f"{told}; their words were searched together."
+    others = [name for name in names if name != searched]
+    return f"{told}. Searched: {searched}. Search {' and '.join(others)} by itself."
+
+
 def site_words(site: SitePlan) -> str:
     """Where was searched, and what of the archive was not."""
     if site.lacking:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from coin_retrieval.presenting.phrases import site_words
 
 if TYPE_CHECKING:
+    from coin_retrieval.language.understanding import Understanding
     from coin_retrieval.reports.searched.affirmed import LeftOut
     from coin_retrieval.reports.words import Span
     from coin_retrieval.search.plan import SearchPlan
@@ -65,7 +66,12 @@ class OfferAnswer(SpanAnswer):
 class ReadingAnswer(_Answer):
     """A report as it was understood; all empty where a picture was searched alone."""
 
-    report: str = Field(description="the report as it was read, misspelt words corrected")
+    specimens: list[str] = Field(description="that the report tells apart; empty: it is of one")
+    specimen: str = Field(description="which of them was searched; empty: all of the report")
+    report: str = Field(
+        description="the report as it was read, misspelt words corrected; of several specimens "
+        "what it says of the one that was searched"
+    )
     searched: str = Field(description="what of it was searched")
     kept: list[SpanAnswer] = Field(description="the parts of the report that make up searched")
     left_out: list[LeftOutAnswer] = Field(description="the parts that were not searched, and why")
@@ -85,12 +91,25 @@ def reading_fields(plan: SearchPlan) -> dict[str, Any]:
     """The fields of :class:`ReadingAnswer`."""
     words, language = plan.words, plan.language
     return {
+        "specimens": list(plan.specimens),
+        "specimen": plan.specimen,
         "report": words.report.text if words else "",
         "searched": words.searched if words else "",
         "kept": [_span(span) for span in words.kept] if words else [],
         "left_out": [_left_out(left) for left in words.left_out] if words else [],
         "unread": [_span(span) for span in words.unread] if words else [],
         "dropped_text": words.dropped_text if words else "",
+        **spelling_fields(language),
+        "language": language.language if language else "",
+        "words": language.words if language else 0,
+        "unknown": [_span(span) for span in language.unknown] if language else [],
+        "site": _site(plan.site) if plan.site else None,
+    }
+
+
+def spelling_fields(language: Understanding | None) -> dict[str, Any]:
+    """What was corrected, and what was not: fields of more than one answer."""
+    return {
         "corrections": [
             CorrectionAnswer(**_span(one.span).model_dump(), written=one.written)
             for one in (language.corrections if language else ())
@@ -99,10 +118,6 @@ def reading_fields(plan: SearchPlan) -> dict[str, Any]:
             OfferAnswer(**_span(one.span).model_dump(), meant=list(one.meant))
             for one in (language.offers if language else ())
         ],
-        "language": language.language if language else "",
-        "words": language.words if language else 0,
-        "unknown": [_span(span) for span in language.unknown] if language else [],
-        "site": _site(plan.site) if plan.site else None,
     }
 
 

@@ -14,6 +14,7 @@ from coin_retrieval.presenting.phrases import (
     percent,
     scope_words,
     site_words,
+    specimen_words,
 )
 
 if TYPE_CHECKING:
@@ -52,15 +53,16 @@ def closeness_words(closeness: Closeness) -> str:
             "entity is for the reader to judge."
         )
     told = ""
-    if first.because.value == "below threshold" and closeness.false_alarm_rate is not None:
-        rate = percent(closeness.false_alarm_rate)
+    limit = closeness.limit
+    if first.because.value == "below threshold" and limit is not None:
+        rate = ("at most " if limit.bound else "") + percent(limit.false_alarm_rate)
         told = f" Of questions that do have a match, {rate} are told this too."
     return f"{NO_CLOSE_MATCH} {reason[0].upper()}{reason[1:]}: these cases may mislead.{told}"
 
 
 _REASONS = {
     "site lacking": "the archive has no picture of the site that the report names{named}",
-    "words unknown": "the report is not understood{named}; only English in known words is",
+    "words unknown": "the report could not be understood{named}",
     "label lacking": "the report reads most like something that the archive does not hold{named}",
     "below threshold": "the archive may hold nothing like this",
     "above threshold": "the archive holds similar pictures",
@@ -72,17 +74,16 @@ _REASONS = {
 
 def _sentences(result: SearchResult) -> Iterator[tuple[Level, str]]:
     site, closeness = result.plan.site, result.closeness
-    notices = list(result.notices)
-    if site is not None and site.lacking:
-        # the plan tells it, where a report named the site; closeness does too, where it was judged
-        told = notices.pop(0) if notices and site.name in notices[0] else site_words(site)
-        if closeness.reasons[0].because.value != "site lacking":
-            yield "warning", told
+    # closeness tells it where it was judged
+    if site is not None and site.lacking and closeness.reasons[0].because.value != "site lacking":
+        yield "warning", site_words(site)
     if closeness.close is False:
         yield "warning", closeness_words(closeness)
     support = result.support
     if support is not None and support.one_label is not None:
         yield "warning", one_label_words(support.one_label)
+    if specimen := specimen_words(result.plan.specimens, result.plan.specimen):
+        yield "note", specimen
     if support is not None:
         yield "note", lead_words(support)
     for case in result.own:
@@ -95,7 +96,7 @@ def _sentences(result: SearchResult) -> Iterator[tuple[Level, str]]:
             f"{count} of {counted(len(result.verdicts), 'drawing')} show something else "
             f"({', '.join(refused)}) and do not count.",
         )
-    for notice in notices:
+    for notice in result.notices:
         yield "note", f"{notice[0].upper()}{notice[1:].removesuffix('.')}."
     if closeness.close is not False:
         yield "detail", closeness_words(closeness)

@@ -7,10 +7,12 @@ from contextlib import nullcontext
 from functools import lru_cache
 from threading import Lock
 
+from coin_retrieval.language.understanding import understand
 from coin_retrieval.progress import Progress, silent
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.prototypes.prototype import Drawing, Prototype
+from coin_retrieval.reports.normalise import tidy
 from coin_retrieval.reports.plain import read_for_search
 from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import Provenance, ReportSource, Source
@@ -84,7 +86,9 @@ class PrototypeDrawer:
             return [here for plan in plans if (here := found[plan]) is not None]
 
     def draw(self, report: str, *, n: int = 4, seed: int = 0, on: Progress = silent) -> Drawing:
-        """Prototypes of a report from seeds ``seed`` … ``seed + n - 1``.
+        """Prototypes of what a report affirms, from seeds ``seed`` … ``seed + n - 1``.
+
+        Its misspelt words are corrected, as a search does.
 
         Raises:
             ReportError, InputError: the report, ``n`` or ``seed`` cannot be used.
@@ -92,7 +96,8 @@ class PrototypeDrawer:
         """
         watch = Stopwatch()
         with watch.stage("prompt"):
-            text = read_for_search(report)[1].text
+            language = understand(tidy(report))
+            text = read_for_search(language.text)[1].text
             plans = self.plan(text, n=n, seed=seed)
         prototypes = self.draw_planned(plans, watch, on=on)
-        return Drawing(text, plans[0].dropped_text, tuple(prototypes), watch.read_ms())
+        return Drawing(text, language, plans[0].dropped_text, tuple(prototypes), watch.read_ms())

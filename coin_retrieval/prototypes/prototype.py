@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from coin_retrieval.language.understanding import Understanding
 from coin_retrieval.types import Provenance
 
 
@@ -24,9 +25,13 @@ class Prototype:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Prototypes of a report, and what it took; ``timings_ms`` has one entry a stage."""
+    """Prototypes of what a report affirms, and what it took; ``timings_ms`` has one entry a stage.
+
+    ``language`` tells how far the report's words are known, and which were corrected.
+    """
 
     report: str
+    language: Understanding
     dropped_text: str
     prototypes: tuple[Prototype, ...]
     timings_ms: Mapping[str, float]

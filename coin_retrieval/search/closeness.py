@@ -59,15 +59,14 @@ class Reason:
 class Closeness:
     """The verdict; its reasons, the weightiest first; and the score that it rests on.
 
-    Below ``threshold`` the verdict is no; ``false_alarm_rate`` of queries that do have a match are
-    told so too. All three are ``None`` where the score plays no part.
+    ``limit`` tells below which score the verdict is no, and how many queries that do have a match
+    are told so too. Both are ``None`` where the score plays no part.
     """
 
     verdict: Verdict
     reasons: tuple[Reason, ...]
     score: float | None = None
-    threshold: float | None = None
-    false_alarm_rate: float | None = None
+    limit: CloseMatch | None = None
 
     @property
     def close(self) -> bool | None:
@@ -87,8 +86,7 @@ def judged(score: float, close_match: CloseMatch | None) -> Closeness:
         Verdict.YES if close else Verdict.NO,
         (Reason(Because.ABOVE_THRESHOLD if close else Because.BELOW_THRESHOLD),),
         score,
-        close_match.threshold,
-        close_match.false_alarm_rate,
+        close_match,
     )
 
 

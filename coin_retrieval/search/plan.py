@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from coin_retrieval.archive.calibration import CloseMatch
 from coin_retrieval.config import FusionSettings
+from coin_retrieval.language.understanding import Understanding
 from coin_retrieval.reports.searched.affirmed import LeftOut
 from coin_retrieval.reports.words import Span
-from coin_retrieval.search.language.understanding import Understanding
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.site import SitePlan
 from coin_retrieval.types import (
@@ -77,6 +77,8 @@ class ArchiveIdentity:
 class SearchPlan:
     """What a search will do.
 
+    ``specimens`` are those that the report tells apart, empty where it is of one, and ``specimen``
+    the one that is searched; empty: all of the report.
     ``mode`` is how the query is searched; ``words`` how the report becomes vectors, ``unlike`` the
     same for what is not looked for. ``image`` is a picture to search with. ``fusion`` has weights
     and corrections; ``calibrated`` says whether the archive's calibration chose them, and
@@ -90,6 +92,8 @@ class SearchPlan:
     archive: ArchiveIdentity
     encoder: EncoderSpec
     mode: SearchMode
+    specimens: tuple[str, ...]
+    specimen: str
     words: WordsPlan | None
     unlike: WordsPlan | None
     image: RgbImage | None
@@ -127,6 +131,8 @@ class SearchPlan:
             mode=self.mode,
             report=_digest_of(self.words.report.text) if self.words else None,
             searched=_digest_of(self.words.searched) if self.words else None,
+            specimens=len(self.specimens),
+            specimen=self.specimens.index(self.specimen) + 1 if self.specimen else None,
             left_out=tuple(left.because.value for left in self.words.left_out)
             if self.words
             else (),
@@ -180,6 +186,8 @@ class PublicPlan(BaseModel):
     mode: SearchMode = Field(description="fused, prototype, text or image")
     report: str | None = Field(description="digest of the report as it was read")
     searched: str | None = Field(description="digest of what of it is searched")
+    specimens: int = Field(description="how many the report tells apart; 0: it is of one")
+    specimen: int | None = Field(description="which of them is searched, from 1; null: all")
     left_out: tuple[str, ...] = Field(description="why each of its other parts is not searched")
     unlike: str | None = Field(description="digest of what is not looked for")
     image: str | None = Field(description="digest of the picture's pixels")

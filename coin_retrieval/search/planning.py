@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -11,19 +11,22 @@ from coin_retrieval.archive.calibration import Calibration, CloseMatch
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.encoding.base import Encoder, SupportsText
 from coin_retrieval.errors import InputError, UnsupportedError
+from coin_retrieval.language.understanding import understand
 from coin_retrieval.limits import DEFAULT_PROTOTYPES
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
 from coin_retrieval.prototypes.gate import NAME
 from coin_retrieval.reports.normalise import tidy
 from coin_retrieval.reports.plain import read_for_search
 from coin_retrieval.reports.searched.affirmed import Affirmed
+from coin_retrieval.reports.specimens import Specimen, specimens
 from coin_retrieval.search.calibration_use import CalibrationUse, calibration_use
 from coin_retrieval.search.closeness import report_threshold
-from coin_retrieval.search.language.understanding import Understanding, understand
 from coin_retrieval.search.plan import ArchiveIdentity, DrawingPlan, SearchPlan, WordsPlan
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.site import SITE, filter_of, plan_site
 from coin_retrieval.types import Report, RgbImage, SearchMode
+
+ALL_SPECIMENS = "all"
 
 
 class Planner:
@@ -113,8 +116,12 @@ class Planner:
         check_query(query, image)
         mode = query.mode or (SearchMode.IMAGE if alone else self._default_mode())
         words, site, language = None, None, None
+        told: tuple[Specimen, ...] = ()
+        specimen = ""
         if mode is not SearchMode.IMAGE:
-            language = understand(tidy(query.report), as_written=query.as_written)
+            told = specimens(query.report)
+            specimen, report = _of_one(told, query)
+            language = understand(tidy(report), as_written=query.as_written)
             reading, searched = read_for_search(language.text, whole=query.as_written)
             words = self._words(reading.report, searched, mode, query)
             site = plan_site(reading, query, self._sites)
@@ -123,6 +130,8 @@ class Planner:
             archive=self.archive,
             encoder=self._manifest.encoder,
             mode=mode,
+            specimens=tuple(one.name for one in told),
+            specimen=specimen,
             words=words,
             unlike=self._unlike(query) if query.unlike else None,
             image=image,
@@ -133,7 +142,7 @@ class Planner:
             calibrated=self.calibration is not None,
             uncalibrated_because=self._use.why_not,
             closeness=self.closeness(mode) if is_plain(query, image) else None,
-            notices=(*_of_language(language), *self._use.notices),
+            notices=(*(language.notices if language else ()), *self._use.notices),
         )
 
     def without_drawings(self, plan: SearchPlan) -> SearchPlan:
@@ -216,16 +225,23 @@ class Planner:
         )
 
 
-def _of_language(language: Understanding | None) -> tuple[str, ...]:
-    """That a report is not understood, and why."""
-    if language is None or language.is_understood:
-        return ()
-    unknown = f"{len(language.unknown)} of {language.words} words are unknown"
-    if not language.language:
-        return (f"This report is hardly understood: {unknown}",)
-    return (
-        f"This report seems to be in {language.language}, and English alone is understood: "
-        f"{unknown}",
+def _of_one(told: Sequence[Specimen], query: Query) -> tuple[str, str]:
+    """The specimen that is searched, and what the report says of it; no name: the whole report.
+
+    Raises:
+        InputError: the report tells of no such specimen.
+    """
+    named = query.specimen.strip().casefold()
+    if named == ALL_SPECIMENS or (not named and (query.as_written or not told)):
+        return "", query.report
+    for one in told:
+        if named in ("", one.name.casefold()):
+            return one.name, one.text
+    raise InputError(
+        "the report tells of no such specimen",
+        value=query.specimen,
+        expected=" or ".join((*(one.name for one in told), ALL_SPECIMENS)),
+        remedy="name one of them, or none for the first",
     )
 
 

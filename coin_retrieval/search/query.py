@@ -68,6 +68,12 @@ class Query(BaseModel):
         description="true searches all words of the report; false what it affirms: what is denied, "
         "past, of another person, about the specimen or advice is left out, and the answer says so",
     )
+    specimen: str = Field(
+        default="",
+        description="which specimen of a report that tells of several: its letter or number, else "
+        "its site, as the answer names them; all: all of them together; leave it out for the first",
+        examples=["B"],
+    )
     mode: SearchMode | None = Field(
         default=None,
         description="how the report becomes a query: by the pictures drawn from it (prototype), "

@@ -72,8 +72,8 @@ class Support:
             self,
             close=verdict.close,
             score=self.score if verdict.score is None else verdict.score,
-            threshold=verdict.threshold,
-            false_alarm_rate=verdict.false_alarm_rate,
+            threshold=verdict.limit.threshold if verdict.limit else None,
+            false_alarm_rate=verdict.limit.false_alarm_rate if verdict.limit else None,
         )
 
 

@@ -226,7 +226,7 @@ def _calibration(manifest: ArchiveManifest) -> str:
 def _close_match(found: CloseMatch, what: str) -> str:
     return (
         f"no close match below {found.threshold:.3f} "
-        f"(falsely for {found.false_alarm_rate:.1%} of {what} that have one)"
+        f"(falsely for {found.false_alarm_words} of {what} that have one)"
     )
 
 

@@ -124,7 +124,8 @@ def test_an_archive_calibrated_to_text_is_searched_alike_by_all_whatever_draws(
 
     judged = close_match(retriever, [Question(REPORT)], [Question("halos")])
     assert judged.mode == mode
-    assert judged.threshold == 0.1, "what a report says is judged alike, whatever draws"
+    assert judged.stated is not None
+    assert judged.stated.threshold == 0.1, "what a report says is judged alike, whatever draws"
     support = said["support"]
     assert judged.inside_scores == pytest.approx([support["score"]], abs=1e-4)
-    assert judged.threshold == support["threshold"]
+    assert judged.stated.threshold == support["threshold"]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from coin_retrieval.archive.calibration import PLACES, CloseMatch
+from coin_retrieval.archive.calibration import PLACES, CloseMatch, close_match_from
 from coin_retrieval.errors import InputError, UnsupportedError
 from coin_retrieval.evaluation.retrieval.questions import Question
 from coin_retrieval.metrics.intervals import Estimate
@@ -25,12 +25,32 @@ _LOWEST = -10.0
 """Below every score: cosines, or the sum of two differences of cosines."""
 
 
+class CrossFitted(BaseModel):
+    """False alarms where labelled queries set the threshold, as ``coin calibrate`` lets them.
+
+    ``stated`` is of a threshold of all of them, ``realised`` of queries that did not set theirs.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    stated: Estimate
+    realised: Estimate
+
+    @property
+    def lines(self) -> list[str]:
+        """Of a table."""
+        return [
+            f"| calibrated with such queries: false alarms, stated | {self.stated} |",
+            f"| the same, realised on others of them | {self.realised} |",
+        ]
+
+
 class CloseMatchFigures(BaseModel):
     """What an evaluation found. ``auroc``: how often an inside query scores above an outside one.
 
-    ``false_alarm_rate`` is the share of inside queries whose verdict is no, beside the rate that
-    the archive states; ``detection_rate`` that of outside queries. Both are ``None`` where the
-    archive has no threshold for the mode.
+    ``false_alarm_rate`` is the share of inside queries whose verdict is no, beside the rate that is
+    ``stated`` by the archive; ``detection_rate`` that of outside queries. All three are ``None``
+    where the archive has no threshold for the mode.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,9 +60,9 @@ class CloseMatchFigures(BaseModel):
     inside: int
     outside: int
     auroc: Estimate
-    threshold: float | None
-    stated_false_alarm_rate: float | None
+    stated: CloseMatch | None
     false_alarm_rate: Estimate | None
+    cross_fitted: CrossFitted
     detection_rate: Estimate | None
     inside_scores: list[float]
     outside_scores: list[float]
@@ -126,7 +146,7 @@ def ranked(found: Iterable[Closeness], *, above: bool = False) -> Scores:
         [
             _LOWEST
             if one.reasons[0].because is Because.SITE_LACKING
-            else (one.score or 0.0) - ((above and one.threshold) or 0.0)
+            else (one.score or 0.0) - (one.limit.threshold if above and one.limit else 0.0)
             for one in found
         ]
     )
@@ -135,6 +155,23 @@ def ranked(found: Iterable[Closeness], *, above: bool = False) -> Scores:
 def refused(found: Iterable[Closeness]) -> NDArray[np.bool_]:
     """Of each whether the verdict is no."""
     return np.array([one.verdict is Verdict.NO for one in found])
+
+
+def cross_fitted(scores: Scores, *, folds: int = 5) -> CrossFitted:
+    """What thresholds that such queries set state, and what they bring.
+
+    Each fold is judged by a threshold that the others set, as a calibration with them would.
+
+    Args:
+        scores: of queries with a match, float64 [n].
+    """
+    fold = np.random.default_rng(0).permutation(len(scores)) % folds
+    below = np.zeros(len(scores), bool)
+    for one in np.unique(fold):
+        others = scores[fold != one]
+        if len(others):
+            below[fold == one] = scores[fold == one] < close_match_from(others).threshold
+    return CrossFitted(stated=close_match_from(scores).false_alarms, realised=share(below))
 
 
 def measure_close_match(
@@ -158,9 +195,9 @@ def measure_close_match(
         inside=len(inside),
         outside=len(outside),
         auroc=auroc(*scores),
-        threshold=close_match.threshold if close_match else None,
-        stated_false_alarm_rate=close_match.false_alarm_rate if close_match else None,
+        stated=close_match,
         false_alarm_rate=share(refused(inside)) if close_match else None,
+        cross_fitted=cross_fitted(scores[0]),
         detection_rate=share(refused(outside)) if close_match else None,
         inside_scores=scores[0].tolist(),
         outside_scores=scores[1].tolist(),
@@ -190,13 +227,15 @@ def to_markdown(figures: CloseMatchFigures) -> str:
         f"| queries inside, outside | {figures.inside}, {figures.outside} |",
         f"| AUROC | {figures.auroc} |",
     ]
-    if figures.false_alarm_rate is None or figures.detection_rate is None:
+    stated = figures.stated
+    if stated is None:
         lines.append("| threshold | none for this mode |")
     else:
         lines += [
-            f"| threshold | {figures.threshold:.3f} |",
-            f"| false alarms, stated | {figures.stated_false_alarm_rate:.3f} |",
+            f"| threshold | {stated.threshold:.3f} |",
+            f"| false alarms, stated | {stated.false_alarm_words} |",
             f"| false alarms, realised | {figures.false_alarm_rate} |",
             f"| outside queries detected | {figures.detection_rate} |",
         ]
+    lines += figures.cross_fitted.lines
     return "\n".join(lines) + "\n"

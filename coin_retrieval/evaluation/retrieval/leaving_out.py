@@ -15,10 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from coin_retrieval.archive.calibration import PLACES, close_match_from
+from coin_retrieval.archive.calibration import PLACES, CloseMatch, close_match_from
 from coin_retrieval.calibrating.text_closeness import holdings_of, text_closeness
 from coin_retrieval.errors import InputError, UnsupportedError
-from coin_retrieval.evaluation.retrieval.closeness import ranked, refused
+from coin_retrieval.evaluation.retrieval.closeness import (
+    CrossFitted,
+    cross_fitted,
+    ranked,
+    refused,
+)
 from coin_retrieval.metrics.intervals import Estimate
 from coin_retrieval.metrics.separation import auroc, share
 from coin_retrieval.progress import Progress, counted, silent
@@ -67,8 +72,9 @@ class LeavingOutFigures(BaseModel):
     by: str
     encoder: str
     inside: int
-    stated_false_alarm_rate: float
+    stated: CloseMatch
     false_alarm_rate: Estimate
+    cross_fitted: CrossFitted
     all: list[LeftOutFigures]
     each: list[LeftOutFigures]
     scores: dict[str, list[float]]
@@ -216,7 +222,8 @@ def _figures(
     asked: Sequence[_Asked],
 ) -> LeavingOutFigures:
     answered = [one for one in asked if one.found]
-    if not inside or not answered:
+    stated = inside[0].limit if inside else None
+    if stated is None or not answered:
         raise InputError(
             "nothing can be left out",
             value=f"labels by {by}",
@@ -230,8 +237,9 @@ def _figures(
         by=by,
         encoder=str(retriever.archive.manifest.encoder),
         inside=len(inside),
-        stated_false_alarm_rate=inside[0].false_alarm_rate or 0.0,
+        stated=stated,
         false_alarm_rate=share(refused(inside)),
+        cross_fitted=cross_fitted(ranked(inside)),
         all=[_row(_Asked(kind, "all", found), inside) for kind, found in kinds.items()],
         each=[_row(one, inside) for one in answered],
         scores={
@@ -260,7 +268,9 @@ def to_markdown(figures: LeavingOutFigures) -> str:
           for row in figures.all),
         "",
         f"{figures.inside} {figures.asked} of what the archive holds: false alarms "
-        f"{figures.false_alarm_rate}, stated {figures.stated_false_alarm_rate:.3f}.",
+        f"{figures.false_alarm_rate}, stated {figures.stated.false_alarm_words}. Calibrated with "
+        f"such {figures.asked}: stated {figures.cross_fitted.stated}, realised on others of them "
+        f"{figures.cross_fitted.realised}.",
         "",
         "| one by one | | queries | AUROC | told so |",
         "|---|---|---|---|---|",

@@ -93,8 +93,8 @@ def close_match_png(figures: CloseMatchFigures) -> bytes:
             scores, bins=bins, weights=np.full(len(scores), 1 / len(scores)), alpha=0.6,
             color=colour, label=name,
         )  # fmt: skip
-    if figures.threshold is not None:
-        axes.axvline(figures.threshold, color=_THRESHOLD, linestyle="--", label="threshold")
+    if figures.stated is not None:
+        axes.axvline(figures.stated.threshold, color=_THRESHOLD, linestyle="--", label="threshold")
     axes.set_xlabel(f"score, mode {figures.mode}")
     axes.set_ylabel("share of queries")
     axes.set_title(f"AUROC {figures.auroc}", fontsize=10)
@@ -117,7 +117,7 @@ def leaving_out_png(figures: LeavingOutFigures) -> bytes:
         label = f"{row.kind}: {row.auroc}"
         (line,) = axes.plot(alarms, told, drawstyle="steps-post", label=label)
         axes.plot(figures.false_alarm_rate.mean, row.detected.mean, "o", color=line.get_color())
-    axes.axvline(figures.stated_false_alarm_rate, color=_THRESHOLD, linestyle="--", lw=1)
+    axes.axvline(figures.stated.false_alarm_rate, color=_THRESHOLD, linestyle="--", lw=1)
     axes.set_xlabel("false alarms (stated: dashed)")
     axes.set_ylabel("told: no close match")
     axes.set_title(f"{figures.asked}, {figures.inside} of what is there", fontsize=10)

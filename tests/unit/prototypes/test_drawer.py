@@ -55,6 +55,12 @@ def files_of(drawn_in: Path) -> list[Path]:
     return [path for path in drawn_in.rglob("*") if path.is_file()]
 
 
+def test_misspelt_words_are_drawn_as_they_are_meant_and_told(drawer: PrototypeDrawer) -> None:
+    drawing = drawer.draw("Coarse chromatn", n=1)
+    assert drawing.report == "Coarse chromatin"
+    assert [one.written for one in drawing.language.corrections] == ["chromatn"]
+
+
 def test_only_missing_pictures_are_drawn_and_the_order_is_kept(
     drawer: PrototypeDrawer, noise: NoisePrototyper
 ) -> None:

@@ -16,6 +16,7 @@ from coin_retrieval.config import FusionSettings
 from coin_retrieval.encoding.open_clip import OpenClipEncoder
 from coin_retrieval.errors import CacheError, GenerationError, InputError
 from coin_retrieval.generation.diffusers import DiffusersGenerator
+from coin_retrieval.presenting.summary import summary_of
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
@@ -213,3 +214,29 @@ def test_a_report_is_told_as_it_was_read(retriever: Retriever) -> None:
     assert plan.words is not None
     assert plan.words.report.text == "(cervix) LSIL, koilocytes"
     assert plan.words.report.site == "cervix"
+
+
+def test_of_a_report_of_several_specimens_one_is_searched_and_told(retriever: Retriever) -> None:
+    report = "A. Urine: dark angular nuclei. B. Cervical smear: koilocytes, LSIL."
+    plan = retriever.plan(Query(report=report))
+    assert (plan.specimens, plan.specimen) == (("A", "B"), "A")
+    assert plan.words is not None
+    assert "koilocytes" not in plan.words.searched
+    assert plan.public().specimen == 1
+    other = retriever.plan(Query(report=report, specimen="b"))
+    assert other.words is not None
+    assert "koilocytes" in other.words.searched
+    assert "angular" not in other.words.searched
+    together = retriever.plan(Query(report=report, specimen="all"))
+    assert together.words is not None
+    assert together.specimen == ""
+    assert "koilocytes" in together.words.searched
+    assert "angular" in together.words.searched
+    result = retriever.run(plan)
+    told = [sentence.text for sentence in summary_of(result)]
+    assert "The report is of 2 specimens (A, B). Searched: A. Search B by itself." in told
+
+
+def test_a_specimen_that_the_report_lacks_is_refused(retriever: Retriever) -> None:
+    with pytest.raises(InputError, match="no such specimen"):
+        retriever.plan(Query(report="Koilocytes", specimen="B"))

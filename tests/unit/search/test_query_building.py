@@ -212,7 +212,8 @@ def test_a_calibration_with_another_generator_is_told_and_not_used(
     (notice,) = result.notices
     assert "another generator (tiny)" in notice
     assert "should be calibrated again" in notice
-    assert result.closeness.threshold == 0.99, "what a report says is judged whatever draws"
+    assert result.closeness.limit is not None
+    assert result.closeness.limit.threshold == 0.99, "what a report says is judged whatever draws"
 
 
 def test_without_a_generator_what_was_found_out_about_texts_holds(

@@ -14,11 +14,15 @@ from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 from unit.conftest import write_cells
 
-from coin_retrieval.archive.calibration import CloseMatch
+from coin_retrieval.archive.calibration import CloseMatch, close_match_from
 from coin_retrieval.cli.main import app
 from coin_retrieval.config import FaissStoreSettings, OpenClipEncoderSettings
 from coin_retrieval.errors import InputError
-from coin_retrieval.evaluation.retrieval.closeness import measure_close_match, to_markdown
+from coin_retrieval.evaluation.retrieval.closeness import (
+    cross_fitted,
+    measure_close_match,
+    to_markdown,
+)
 from coin_retrieval.factory import make_encoder, open_archive
 from coin_retrieval.metrics.separation import auroc
 from coin_retrieval.search.closeness import judged
@@ -49,7 +53,7 @@ def test_rates_are_shares_below_the_threshold_and_never_certain() -> None:
     assert figures.false_alarm_rate.mean == 0.25
     assert (figures.detection_rate.mean, figures.detection_rate.high) == (1, 1)
     assert figures.detection_rate.low < 0.5
-    assert "| false alarms, stated | 0.050 |" in to_markdown(figures)
+    assert "| false alarms, stated | about 5.0% (0.9% to 23.6%) |" in to_markdown(figures)
 
 
 def test_without_a_threshold_there_is_an_auroc_and_the_table_says_so() -> None:
@@ -57,7 +61,7 @@ def test_without_a_threshold_there_is_an_auroc_and_the_table_says_so() -> None:
         [judged(0.9, None)], [judged(0.1, None)], None, mode=SearchMode.TEXT, encoder="e"
     )
     assert figures.auroc.mean == 1
-    assert (figures.threshold, figures.detection_rate) == (None, None)
+    assert (figures.stated, figures.detection_rate) == (None, None)
     assert "none for this mode" in to_markdown(figures)
 
 
@@ -109,8 +113,8 @@ def test_reports_are_told_apart_by_the_labels_of_the_archive(
     block = open_archive(archive).manifest.closeness
     assert block is not None
     assert block.threshold is not None
-    assert figures["threshold"] == block.threshold.threshold
-    assert figures["stated_false_alarm_rate"] == block.threshold.false_alarm_rate
+    assert figures["stated"]["threshold"] == block.threshold.threshold
+    assert figures["stated"]["false_alarm_rate"] == block.threshold.false_alarm_rate
     assert figures["auroc"]["mean"] == 1
     assert figures["detection_rate"]["mean"] == 1
     assert json.loads((tmp_path / "out" / "close_match.json").read_text()) == figures
@@ -131,8 +135,8 @@ def test_pictures_are_judged_by_the_archives_own_neighbours(
     figures = json.loads(done.stdout)
     own = open_archive(archive).manifest.own_neighbours
     assert own is not None
-    assert figures["threshold"] == own.threshold
-    assert figures["stated_false_alarm_rate"] == own.false_alarm_rate
+    assert figures["stated"]["threshold"] == own.threshold
+    assert figures["stated"]["false_alarm_rate"] == own.false_alarm_rate
     assert figures["detection_rate"]["mean"] == 1
 
 
@@ -186,3 +190,16 @@ def test_each_label_and_site_is_left_out_and_missed(
     found = json.loads(pictures.stdout)
     assert {row["kind"] for row in found["all"]} == {"label", "site"}
     assert found["asked"] == "pictures"
+
+
+def test_what_calibrating_with_labelled_queries_states_is_what_it_brings() -> None:
+    scores = np.random.default_rng(3).normal(size=400)
+    fitted = cross_fitted(scores)
+    assert fitted.stated.mean == pytest.approx(0.05, abs=0.003)
+    assert fitted.realised.low <= fitted.stated.mean <= fitted.realised.high
+
+
+def test_a_threshold_of_the_programs_own_reports_states_a_bound() -> None:
+    found = close_match_from(range(1, 100), bound=True)
+    assert found.false_alarm_words == "at most about 5.0% (2.1% to 11.2%)"
+    assert close_match_from(range(1, 100)).false_alarm_words == "about 5.0% (2.1% to 11.2%)"

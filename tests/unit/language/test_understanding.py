@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from reference.trying import OPEN, TryingReport, read_trying
 
 from coin_retrieval.errors import ReportError
+from coin_retrieval.language.spelling import corrected
+from coin_retrieval.language.understanding import understand
 from coin_retrieval.reports.normalise import tidy
 from coin_retrieval.reports.reading import read_closely
-from coin_retrieval.search.language.spelling import corrected
-from coin_retrieval.search.language.understanding import understand
 
 TRYING = read_trying(OPEN).reports
 

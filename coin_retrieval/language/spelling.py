@@ -8,8 +8,8 @@ from functools import lru_cache
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from coin_retrieval.language.vocabulary import WORD, english, field_words, is_known
 from coin_retrieval.reports.words import Span, fold
-from coin_retrieval.search.language.vocabulary import WORD, english, field_words, is_known
 
 _LEAST_LETTERS = 5
 _TWO_ERRORS_FROM = 7

@@ -7,9 +7,9 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 
+from coin_retrieval.language.spelling import Correction, Offer, corrected
+from coin_retrieval.language.vocabulary import WORD, is_known
 from coin_retrieval.reports.words import Span
-from coin_retrieval.search.language.spelling import Correction, Offer, corrected
-from coin_retrieval.search.language.vocabulary import WORD, is_known
 
 _LEAST_LETTERS = 3
 _MOST_UNKNOWN = 1 / 3
@@ -61,6 +61,18 @@ class Understanding:
         """Whether the answer can rest on the words."""
         share = len(self.unknown) / max(1, self.words)
         return not self.language and (len(self.unknown) < _LEAST_UNKNOWN or share < _MOST_UNKNOWN)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """That the report is not understood, and why; none where it is."""
+        if self.is_understood:
+            return ()
+        what = (
+            f"This report seems to be written in {self.language}, and only English is understood"
+            if self.language
+            else f"Of this report {len(self.unknown)} of {self.words} words are not known"
+        )
+        return (f"{what}: what follows may have nothing to do with it",)
 
 
 def understand(text: str, *, as_written: bool = False) -> Understanding:
