@@ -12,15 +12,15 @@ highest that was allocated (RssAnon), without files mapped into it.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import shutil
-import sys
-import threading
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from measuring import in_fresh_process
 
 DIM = 256
 AT_ONCE = 5000
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     options = parser.parse_args()
     pictures = options.folder / "pictures"
-    _run(_write_pictures, pictures)
+    in_fresh_process(_write_pictures, pictures)
     print(f"{'images':>10} {'change':<22}{'CPU s':>8}{'MB':>7}{'written MB':>12}")
     for images in options.images:
         root = options.folder / f"archive-{images}"
@@ -47,61 +47,14 @@ def main() -> None:
         ]
         for name, step, arguments in steps:
             before = _bytes(root)
-            cost = _run(step, *arguments)
+            cost = in_fresh_process(step, *arguments)
             written = max(0, _bytes(root) - before) / 1e6
             print(
                 f"{images:>10,} {name:<22}{cost['cpu_s']:>8.2f}{cost['mb']:>7.0f}{written:>12.1f}",
                 flush=True,
             )
-        for line in _run(_search, root)["answer"]:
+        for line in in_fresh_process(_search, root)["answer"]:
             print(f"{images:>10,} {line}", flush=True)
-
-
-def _run(step: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
-    """What a step costs in a fresh process, after its imports."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    child = context.Process(target=_measured, args=(theirs, step, arguments))
-    child.start()
-    theirs.close()
-    try:
-        cost: dict[str, Any] = ours.recv()
-    except EOFError:
-        sys.exit(f"{step.__name__} failed")
-    child.join()
-    return cost
-
-
-def _measured(pipe: Any, step: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    import tiny_archives  # noqa: F401 - all that a step needs
-
-    import coin_retrieval.stores.faiss  # noqa: F401
-    import indexer.removing  # noqa: F401
-
-    begin = _anonymous_mb()
-    highest = [begin]
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.02):
-            highest[0] = max(highest[0], _anonymous_mb())
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    started = time.process_time()
-    answer = step(*arguments)
-    cpu_s = time.process_time() - started
-    done.set()
-    watcher.join()
-    pipe.send({"cpu_s": cpu_s, "mb": highest[0] - begin, "answer": answer})
-
-
-def _anonymous_mb() -> float:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) / 1e3
-    return 0.0
 
 
 def _bytes(root: Path) -> int:
@@ -115,7 +68,7 @@ def _write_pictures(folder: Path) -> None:
         write_pictures(folder / name / name, count, first_seed=seed)
 
 
-def _stub() -> Any:
+def stub_encoder() -> Any:
     import numpy as np
 
     from coin_retrieval.encoding.base import Encoder
@@ -127,20 +80,20 @@ def _stub() -> Any:
         spec = EncoderSpec(name="stub", revision="1", dim=DIM, preprocessing="-", weights="-")
 
         def _embed(self, images: Any) -> Any:
-            seeds = [int(image[:2, :2].sum()) for image in images]
+            seeds = [zlib.crc32(image.tobytes()) for image in images]
             rows = [np.random.default_rng(seed).standard_normal(DIM) for seed in seeds]
             return np.stack(rows).astype(np.float32)
 
     return Stub()
 
 
-def _settings(batch_size: int = 32) -> Any:
+def stub_settings() -> Any:
     from tiny_archives import LABEL
 
     from coin_retrieval.named_settings import read_store
     from indexer.building import BuildSettings
 
-    return BuildSettings(LABEL, read_store("flat"), batch_size, 2)
+    return BuildSettings(LABEL, read_store("flat"), 32, 2)
 
 
 def _write(root: Path, images: int) -> None:
@@ -157,7 +110,7 @@ def _write(root: Path, images: int) -> None:
     from indexer.versions.new_segments import NewSegments
     from indexer.versions.version import VersionContent, publish_version
 
-    settings, encoder = _settings(), _stub()
+    settings, encoder = stub_settings(), stub_encoder()
     random = np.random.default_rng(0)
     sites = ("cervix", "urine", "pleura", "blood", "thyroid")
 
@@ -234,7 +187,7 @@ def _add(root: Path, source: Path) -> None:
     from indexer.rows import read_sources
 
     rows = read_sources([source], archive=root, where={})
-    add(root, rows, encoder=_stub(), settings=_settings())
+    add(root, rows, encoder=stub_encoder(), settings=stub_settings())
 
 
 def _remove(root: Path, count: int) -> None:

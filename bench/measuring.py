@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import statistics
+import sys
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from coin_retrieval.catalog.base import Catalog
@@ -93,3 +97,53 @@ def _plain(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {inner}" for key, inner in value.items())
     return str(value)
+
+
+def in_fresh_process(step: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+    """What a step costs in a process of its own, once all is imported, and what it answers.
+
+    Memory is the highest that was allocated (RssAnon), without files that are mapped into it.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=_measured, args=(theirs, step, arguments))
+    child.start()
+    theirs.close()
+    try:
+        cost: dict[str, Any] = ours.recv()
+    except EOFError:
+        sys.exit(f"{step.__name__} failed")
+    child.join()
+    return cost
+
+
+def _measured(pipe: Any, step: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    import tiny_archives  # noqa: F401 - all that a step needs
+
+    import coin_retrieval.stores.faiss  # noqa: F401
+    import indexer.removing  # noqa: F401
+
+    begin = _anonymous_mb()
+    highest = [begin]
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.02):
+            highest[0] = max(highest[0], _anonymous_mb())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    started = time.process_time()
+    answer = step(*arguments)
+    cpu_s = time.process_time() - started
+    done.set()
+    watcher.join()
+    pipe.send({"cpu_s": cpu_s, "mb": highest[0] - begin, "answer": answer})
+
+
+def _anonymous_mb() -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) / 1e3
+    return 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 T = TypeVar("T")
 
@@ -16,6 +16,15 @@ class Progress(Protocol):
 
     def __call__(self, stage: str, done: int, of: int) -> None:
         """``done`` of ``of`` steps of ``stage`` lie behind; stages follow each other."""
+        ...
+
+
+@runtime_checkable
+class SupportsNotes(Protocol):
+    """A listener that shows a word beside how far it is."""
+
+    def note(self, text: str) -> None:
+        """Show this from now on: "12 skipped"."""
         ...
 
 

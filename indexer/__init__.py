@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
     from coin_retrieval.encoding.base import Encoder
     from indexer.building import BuildReport
+    from indexer.choices import BatchSize
     from indexer.tiling.settings import Tiling
 
 __all__ = ["add", "build"]
 
 AnyPath: TypeAlias = "str | os.PathLike[str]"
 
-THREADS = min(16, (os.cpu_count() or 2) + 1)
+WORKERS = min(16, (os.cpu_count() or 2) + 1)
 """That read and decode pictures, where nobody says how many."""
 
 MAX_SKIPPED = 0.1
@@ -39,8 +40,8 @@ def build(
     pseudonym_key: bytes | None = None,
     columns: Mapping[str, str] | None = None,
     tiling: Tiling | None = None,
-    batch_size: int = 32,
-    threads: int = THREADS,
+    batch_size: BatchSize = "auto",
+    workers: int = WORKERS,
     drop: bool = False,
     max_skipped: float = MAX_SKIPPED,
     rehash: bool = False,
@@ -55,6 +56,8 @@ def build(
         sources: folders, manifests of cases (.csv, .xlsx, .jsonl, .parquet), or files that hold
             several pictures: slides, DICOM instances, tars.
         encoder: by a short name or as settings; by default the archive's own.
+        batch_size: pictures that pass the encoder together; by default 32, on a GPU 256.
+        workers: threads that read and decode pictures ahead of the encoder.
         first_encoder: of an archive that has none yet, if none is named.
         store: by a short name such as ``hnsw?ef=256`` or as settings; by default the archive's own,
             or an exact one.
@@ -79,7 +82,7 @@ def build(
     """
     from indexer import building
     from indexer.changing import refuse_foreign_folder
-    from indexer.choices import choose_settings
+    from indexer.choices import choose_batch_size, choose_settings
     from indexer.rows import read_sources
 
     root, paths, wanted, key = _read(archive, sources, where, pseudonym_key)
@@ -87,8 +90,9 @@ def build(
         root, encoder=encoder, store=store, catalog=catalog, first_encoder=first_encoder
     )
     of_encoder, of_store, of_catalog = chosen
+    batch = choose_batch_size(batch_size, of_encoder)
     settings = building.BuildSettings(
-        of_encoder, of_store, batch_size, threads, of_catalog, drop, max_skipped, rehash
+        of_encoder, of_store, batch, workers, of_catalog, drop, max_skipped, rehash
     )
     rows = read_sources(
         paths, archive=root, where=wanted, pseudonym_key=key, columns=columns, tiling=tiling
@@ -106,8 +110,8 @@ def add(
     pseudonym_key: bytes | None = None,
     columns: Mapping[str, str] | None = None,
     tiling: Tiling | None = None,
-    batch_size: int = 32,
-    threads: int = THREADS,
+    batch_size: BatchSize = "auto",
+    workers: int = WORKERS,
     max_skipped: float = MAX_SKIPPED,
     rehash: bool = False,
     on: Progress = silent,
@@ -123,13 +127,14 @@ def add(
         SettingsError, ModelError: see :func:`build`.
     """
     from indexer import building
-    from indexer.choices import own_settings
+    from indexer.choices import choose_batch_size, own_settings
     from indexer.rows import read_sources
 
     root, paths, wanted, key = _read(archive, sources, where, pseudonym_key)
     of_encoder, of_store, of_catalog = own_settings(root)
+    batch = choose_batch_size(batch_size, of_encoder)
     settings = building.BuildSettings(
-        of_encoder, of_store, batch_size, threads, of_catalog, False, max_skipped, rehash
+        of_encoder, of_store, batch, workers, of_catalog, False, max_skipped, rehash
     )
     rows = read_sources(
         paths, archive=root, where=wanted, pseudonym_key=key, columns=columns, tiling=tiling

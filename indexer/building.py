@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from coin_retrieval.config import (
 )
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.errors import EncoderMismatchError, InputError
-from coin_retrieval.progress import Progress, silent
+from coin_retrieval.progress import Progress, SupportsNotes, silent
 from coin_retrieval.types import ImageRecord
 from indexer import MAX_SKIPPED
 from indexer.cases_wanted import CasesWanted
@@ -38,6 +39,7 @@ from indexer.embedding.pictures import PictureReader
 from indexer.embedding.skipped import skipped_line, skipped_still
 from indexer.losses import refuse_losses, refuse_skips
 from indexer.rows import SourceRow, SourceRows
+from indexer.run_records import RunClock, RunRecord, said, write_record
 from indexer.versions.journal import Journal
 from indexer.versions.new_segments import NewSegments
 from indexer.versions.segments_before import ArchiveBefore, open_before, open_pools
@@ -57,7 +59,7 @@ class BuildSettings:
     encoder: EncoderSettings
     store: StoreSettings
     batch_size: int = 32
-    threads: int = 4
+    workers: int = 4
     catalog: CatalogSettings = field(default_factory=SqliteCatalogSettings)
     drop: bool = False
     max_skipped: float = MAX_SKIPPED
@@ -66,12 +68,16 @@ class BuildSettings:
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build did: ``embedded`` pictures passed the encoder, ``reused`` images did not."""
+    """What a build did: ``embedded`` pictures passed the encoder, ``reused`` images did not.
+
+    ``run`` is what it took, as the archive's ``runs/`` has it.
+    """
 
     manifest: ArchiveManifest
     folder: Path
     embedded: int
     reused: int
+    run: RunRecord
     warnings: tuple[str, ...]
 
 
@@ -145,6 +151,8 @@ class _Run:
         self._on = on
         self._adding = adding
         self._warnings: list[str] = [*sourced.notes]
+        self._clock = RunClock()
+        self._embedder: RowEmbedder | None = None
         self._total = Indexed()
         self._rows = 0
         self._skipped: Counter[int] = Counter()
@@ -174,6 +182,45 @@ class _Run:
             return self._run(before, before.manifest.where if before.manifest else {})
 
     def _run(self, before: ArchiveBefore, where: Where) -> BuildReport:
+        try:
+            manifest = self._published(before, where)
+        except BaseException as error:
+            self._record(error=said(error))
+            raise
+        run = self._record(version=manifest.version)
+        images = self._total.unchanged + self._total.replaced + self._total.added
+        folder = self._layout.version(manifest.version)
+        reused = images - run.embedded
+        return BuildReport(manifest, folder, run.embedded, reused, run, tuple(self._warnings))
+
+    def _record(self, *, version: str | None = None, error: str | None = None) -> RunRecord:
+        """Write down what this run did; that it cannot be written is no more than a warning."""
+        embedder = self._embedder
+        record = RunRecord.model_validate(
+            self._clock.taken()
+            | {
+                "command": self._command,
+                "encoder": str(self._encoder.spec),
+                "encoding_s": round(embedder.encoding_s, 2) if embedder else 0,
+                "workers": self._settings.workers,
+                "batch_size": self._settings.batch_size,
+                "sources": self._sourced.sources,
+                "rows": self._rows,
+                "embedded": embedder.embedded if embedder else 0,
+                "skipped": sum(self._skipped.values()),
+                "version": version,
+                "error": error,
+            }
+        )
+        if failure := write_record(self._layout, record):
+            self._warnings.append(failure)
+        return record
+
+    @property
+    def _command(self) -> Literal["add", "build"]:
+        return "add" if self._adding else "build"
+
+    def _published(self, before: ArchiveBefore, where: Where) -> ArchiveManifest:
         spec, settings = self._encoder.spec, self._settings
         journal = Journal(self._layout, spec)
         if journal.broken:
@@ -206,10 +253,7 @@ class _Run:
             manifest = self._publish(before, new, cases, staged, version, where)
         self._on("writing the version", 1, 1)
         clean_up(self._layout, sweep=not self._adding)
-        folder = self._layout.version(version)
-        images = self._total.unchanged + self._total.replaced + self._total.added
-        embedded = self._embedder.embedded
-        return BuildReport(manifest, folder, embedded, images - embedded, tuple(self._warnings))
+        return manifest
 
     def _index(
         self,
@@ -224,8 +268,8 @@ class _Run:
         reader = PictureReader(
             self._layout,
             contents.__contains__,
-            threads=settings.threads,
-            ahead=settings.batch_size + 2 * settings.threads,
+            workers=settings.workers,
+            ahead=settings.batch_size + 2 * settings.workers,
         )
         self._embedder = RowEmbedder(
             self._encoder, reader, contents=contents, batch_size=settings.batch_size
@@ -255,6 +299,8 @@ class _Run:
             done.notes.clear()
             self._total = self._total.plus(done)
             self._rows += len(some)
+            if skipped and isinstance(self._on, SupportsNotes):
+                self._on.note(f"{sum(self._skipped.values()):,} skipped")
             self._first_reason = self._first_reason or (skipped[0].reason if skipped else "")
         write_lines(staged / NOTES, cases.notes())
 
@@ -315,7 +361,7 @@ class _Run:
             store=self._settings.store,
             catalog=self._settings.catalog,
             change=Change(
-                command="add" if self._adding else "build",
+                command=self._command,
                 added=self._total.added,
                 removed=max(0, removed),
             ),

@@ -7,19 +7,23 @@ import time
 import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from coin_retrieval.console.errors import CoinGroup, JsonOption, run
 from coin_retrieval.setting_forms import CATALOG_FORMS, ENCODER_FORMS, STORE_FORMS
-from indexer import MAX_SKIPPED, THREADS
+from indexer import MAX_SKIPPED, WORKERS
 from indexer import add as add_to_archive
 from indexer import build as build_archive
 from indexer import tile_options as tile
 
 if TYPE_CHECKING:
     from indexer.building import BuildReport
+    from indexer.choices import BatchSize
+
+AUTO: Literal["auto"] = "auto"
+_LARGEST_BATCH = 4096
 
 app = typer.Typer(
     cls=CoinGroup,
@@ -72,8 +76,12 @@ RehashOption = Annotated[
     bool,
     typer.Option("--rehash", help="Read files again whose size and time are as they were."),
 ]
-BatchOption = Annotated[int, typer.Option(min=1, max=4096, help="Pictures a batch.")]
-ThreadsOption = Annotated[int, typer.Option(min=1, max=256, help="That read and decode pictures.")]
+BatchOption = Annotated[
+    str, typer.Option(metavar="N|auto", help="Pictures a batch; auto: 32, on a GPU 256.")
+]
+WorkersOption = Annotated[
+    int, typer.Option(min=1, max=256, help="Threads that read and decode pictures ahead.")
+]
 
 
 @app.command()
@@ -111,8 +119,8 @@ def build(
     ] = False,
     max_skipped: SkippedOption = MAX_SKIPPED,
     rehash: RehashOption = False,
-    batch_size: BatchOption = 32,
-    threads: ThreadsOption = THREADS,
+    batch_size: BatchOption = AUTO,
+    workers: WorkersOption = WORKERS,
     as_json: JsonOption = False,
 ) -> None:
     """Index SOURCE… as ARCHIVE's next version: it then holds exactly these cases.
@@ -143,8 +151,8 @@ def build(
             tiling=tile.tiling(
                 tile_px, tile_mpp, tile_overlap, mpp, min_tissue, min_contrast, min_sharpness
             ),
-            batch_size=batch_size,
-            threads=threads,
+            batch_size=_batch_size(batch_size),
+            workers=workers,
             drop=drop,
             max_skipped=max_skipped,
             rehash=rehash,
@@ -170,8 +178,8 @@ def add(
     min_sharpness: tile.MinSharpness = tile.MIN_SHARPNESS,
     max_skipped: SkippedOption = MAX_SKIPPED,
     rehash: RehashOption = False,
-    batch_size: BatchOption = 32,
-    threads: ThreadsOption = THREADS,
+    batch_size: BatchOption = AUTO,
+    workers: WorkersOption = WORKERS,
     as_json: JsonOption = False,
 ) -> None:
     """Index SOURCE… besides what ARCHIVE holds, as its next version; nothing is dropped.
@@ -194,8 +202,8 @@ def add(
             tiling=tile.tiling(
                 tile_px, tile_mpp, tile_overlap, mpp, min_tissue, min_contrast, min_sharpness
             ),
-            batch_size=batch_size,
-            threads=threads,
+            batch_size=_batch_size(batch_size),
+            workers=workers,
             max_skipped=max_skipped,
             rehash=rehash,
             on=on,
@@ -375,6 +383,16 @@ def _show_built(report: BuildReport, archive: Path, *, started: float, as_json: 
         print_json(report_object(report, archive, elapsed_s=elapsed_s))
     else:
         show_report(report, archive, elapsed_s=elapsed_s)
+
+
+def _batch_size(text: str) -> BatchSize:
+    if text == AUTO:
+        return AUTO
+    if text.isdecimal() and 0 < int(text) <= _LARGEST_BATCH:
+        return int(text)
+    raise typer.BadParameter(
+        f"{text} is neither auto nor 1 to {_LARGEST_BATCH}", param_hint="--batch-size"
+    )
 
 
 def _key(file: Path | None) -> bytes:

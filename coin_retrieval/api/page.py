@@ -8,7 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from coin_retrieval.images import encode_webp, thumbnail
+from coin_retrieval.images import thumbnail
+from coin_retrieval.jpeg import encode_jpeg
 from coin_retrieval.presenting import phrases
 from coin_retrieval.types import RgbImage
 
@@ -18,7 +19,7 @@ SIDE_PX = 144
 
 def data_uri(image: RgbImage) -> str:
     """A thumbnail as the address of itself."""
-    return f"data:image/webp;base64,{b64encode(encode_webp(thumbnail(image, SIDE_PX))).decode()}"
+    return f"data:image/jpeg;base64,{b64encode(encode_jpeg(thumbnail(image, SIDE_PX))).decode()}"
 
 
 def render(template: str, **content: Any) -> str:

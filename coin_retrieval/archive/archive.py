@@ -71,7 +71,7 @@ class Archive(Closing):
         )
 
     def thumbnail_path(self, image: ImageRecord) -> Path:
-        """The WebP thumbnail, at most 256 px a side."""
+        """The thumbnail, at most 256 px a side."""
         return ArchiveLayout(self.root).thumbnail(image.content_hash)
 
     def image_path(self, image: ImageRecord) -> Path:

@@ -5,7 +5,8 @@ ARCHIVE/
     segments/000002-0/      rows of one or several versions: vectors.faiss ids.npy catalog.sqlite
     versions/000002/        manifest.json skipped.jsonl notes.jsonl, and which rows of its segments
                             it leaves out: removed-000002-0.npy
-    thumbnails/ab/ab12….webp    by content, shared between versions
+    thumbnails/ab/ab12….jpg by content, shared between versions (.webp of earlier programs)
+    runs/2026-11-29….json   what each build and add did, and how long it took
     work/                   embeddings and segments of a build that has not been published yet
     lock                    held by the process that builds
 """
@@ -58,13 +59,23 @@ class ArchiveLayout:
         return self.root / "work"
 
     @property
+    def runs(self) -> Path:
+        """The folder of what builds and additions did."""
+        return self.root / "runs"
+
+    @property
     def lock(self) -> Path:
         """The file that a builder locks."""
         return self.root / "lock"
 
     def thumbnail(self, content_hash: str) -> Path:
-        """The thumbnail of a picture, by the SHA-256 (hex) of its file."""
-        return self.thumbnails / content_hash[:2] / f"{content_hash}.webp"
+        """The thumbnail of a picture, by the SHA-256 (hex) of its file.
+
+        A JPEG; a WebP where an earlier program made it.
+        """
+        path = self.thumbnails / content_hash[:2] / f"{content_hash}.jpg"
+        earlier = path.with_suffix(".webp")
+        return earlier if earlier.exists() else path
 
     def current_name(self) -> str | None:
         """The published version's name; ``None`` before the first publication.

@@ -9,10 +9,14 @@ from pathlib import Path
 from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.errors import ImageError
 from coin_retrieval.files import replace_file
-from coin_retrieval.images import decode_image, encode_webp, thumbnail
+from coin_retrieval.images import decode_image, thumbnail
+from coin_retrieval.jpeg import encode_jpeg
 from coin_retrieval.types import RgbImage
 
 SIDE_PX = 256
+MEDIA_TYPES = {".jpg": "image/jpeg", ".webp": "image/webp"}
+"""Of thumbnails, by their suffix."""
+
 _HEAD = 12
 _TAIL = 16
 
@@ -20,17 +24,19 @@ _TAIL = 16
 def has_thumbnail(path: Path) -> bool:
     """Whether it is there, and not what a power cut can leave: nothing, a part, zeros at its end.
 
-    A decoder of WebP takes such zeros for a picture.
+    A decoder takes such zeros for a picture.
     """
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _TAIL))
-            ends = any(file.read(_TAIL))
+            tail = file.read(_TAIL)
     except FileNotFoundError:
         return False
-    return ends and head[:4] == b"RIFF" and head[8:] == b"WEBP" and _length(head) == size
+    if path.suffix == ".webp":
+        return any(tail) and head[:4] == b"RIFF" and head[8:] == b"WEBP" and _length(head) == size
+    return head[:3] == b"\xff\xd8\xff" and tail[-2:] == b"\xff\xd9"
 
 
 def is_whole_thumbnail(path: Path) -> bool:
@@ -43,8 +49,13 @@ def is_whole_thumbnail(path: Path) -> bool:
 
 
 def write_thumbnail(path: Path, image: RgbImage) -> None:
-    """Write the WebP thumbnail in one step: it is there as a whole, or not at all."""
-    replace_file(path, encode_webp(thumbnail(image, SIDE_PX)))
+    """Write the thumbnail in one step: it is there as a whole, or not at all.
+
+    One that an earlier program made gives way.
+    """
+    replace_file(path.with_suffix(".jpg"), encode_jpeg(thumbnail(image, SIDE_PX)))
+    if path.suffix != ".jpg":
+        path.unlink(missing_ok=True)
 
 
 def sweep_thumbnails(layout: ArchiveLayout, kept: Callable[[Sequence[str]], Set[str]]) -> int:
@@ -58,10 +69,10 @@ def sweep_thumbnails(layout: ArchiveLayout, kept: Callable[[Sequence[str]], Set[
     removed = 0
     for folder in layout.thumbnails.glob("*"):
         paths = list(folder.glob("*"))
-        named = [path.stem for path in paths if path.suffix == ".webp"]
+        named = [path.stem for path in paths if path.suffix in MEDIA_TYPES]
         keep = kept(named) if named else frozenset()
         for path in paths:
-            if path.suffix != ".webp" or path.stem not in keep:
+            if path.suffix not in MEDIA_TYPES or path.stem not in keep:
                 path.unlink(missing_ok=True)
                 removed += 1
     return removed

@@ -27,7 +27,7 @@ class DicomContainer(Container):
         if not number.isdecimal() or int(number) < 1:
             raise ImageError("no number of a frame", value=number, expected="1, 2, …")
         named = f"{digest_file(self._path)}#frame={int(number)}"
-        return LazyPicture(
+        return LazyPicture.of_pixels(
             hashlib.sha256(named.encode()).hexdigest(),
             lambda: read_frame(self._path, int(number)),
         )

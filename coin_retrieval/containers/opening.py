@@ -9,7 +9,7 @@ from pathlib import Path
 from coin_retrieval.containers.base import Container, LazyPicture
 from coin_retrieval.containers.parts import fields
 from coin_retrieval.errors import ImageError
-from coin_retrieval.images import content_hash, decode_image, read_bytes
+from coin_retrieval.images import read_bytes
 
 KEPT_OPEN = 16
 _LOCK = threading.Lock()
@@ -23,8 +23,7 @@ def picture_at(path: Path, part: str = "") -> LazyPicture:
         MissingDependencyError: what reads such files is not installed.
     """
     if not part:
-        data = read_bytes(path)
-        return LazyPicture(content_hash(data), lambda: decode_image(data, name=path.name))
+        return LazyPicture.of_file(read_bytes(path), name=path.name)
     try:
         return container_at(path, part).picture(part)
     except OSError as error:

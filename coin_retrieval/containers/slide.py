@@ -31,7 +31,7 @@ class SlideContainer(Container):
         if tile is None:
             raise ImageError("not a region of a slide", value=part)
         named = f"{self.slide.digest}#{tile.part()}"
-        return LazyPicture(
+        return LazyPicture.of_pixels(
             hashlib.sha256(named.encode()).hexdigest(),
             lambda: self.slide.read(tile.region, tile.width_px, tile.height_px),
         )

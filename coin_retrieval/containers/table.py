@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from coin_retrieval.containers.base import Container, LazyPicture
 from coin_retrieval.containers.parts import fields
 from coin_retrieval.errors import ImageError
-from coin_retrieval.images import content_hash, decode_image, read_bytes
+from coin_retrieval.images import read_bytes
 
 SUFFIXES = frozenset({".arrow", ".parquet"})
 _METADATA = b"huggingface"
@@ -89,7 +89,7 @@ class TableContainer(Container):
         if cell is None or not (cell.get("bytes") or cell.get("path")):
             raise ImageError("the row has no picture", value=part)
         data = cell["bytes"] or read_bytes(self._path.parent / cell["path"])
-        return LazyPicture(content_hash(data), lambda: decode_image(data, name=f"row {row}"))
+        return LazyPicture.of_file(data, name=f"row {row}")
 
     def _open(self) -> None:
         if self._path.suffix.lower() == ".parquet":

@@ -18,7 +18,7 @@ from typing import IO
 from coin_retrieval.containers.base import Container, LazyPicture
 from coin_retrieval.containers.parts import fields
 from coin_retrieval.errors import ImageError
-from coin_retrieval.images import MAX_BYTES, content_hash, decode_image
+from coin_retrieval.images import MAX_BYTES
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz")
 _GZIP = 31
@@ -71,8 +71,7 @@ class TarContainer(Container):
         member = self._members.get(name)
         if member is None:
             raise ImageError("no such member of the tar", value=f"{name} in {self._name}")
-        data = self.read(member)
-        return LazyPicture(content_hash(data), lambda: decode_image(data, name=name))
+        return LazyPicture.of_file(self.read(member), name=name)
 
     def read(self, member: Member) -> bytes:
         """A member's bytes.

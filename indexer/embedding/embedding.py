@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import tee
+from time import perf_counter
 
 import numpy as np
 
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.errors import ModelError
-from coin_retrieval.types import ImageRecord, RgbImage
+from coin_retrieval.images import Decoded
+from coin_retrieval.types import ImageRecord
 from indexer.embedding.contents import EmbeddedContents
 from indexer.embedding.pictures import PictureReader, ReadPicture, Unreadable
 from indexer.rows import SourceRow
@@ -40,7 +42,7 @@ class SkippedRow:
 class RowEmbedder:
     """Passes rows through the reader and the encoder, a batch at a time, into the journal.
 
-    ``embedded`` counts the pictures that the encoder saw.
+    ``embedded`` counts the pictures that the encoder saw, ``encoding_s`` is how long that took.
     """
 
     def __init__(
@@ -52,11 +54,12 @@ class RowEmbedder:
         batch_size: int,
     ) -> None:
         self.embedded = 0
+        self.encoding_s = 0.0
         self._encoder = encoder
         self._reader = reader
         self._contents = contents
         self._batch_size = batch_size
-        self._images: dict[str, RgbImage] = {}
+        self._waiting: dict[str, Decoded] = {}
         self._refused: dict[str, str] = {}
 
     def embed(
@@ -76,7 +79,7 @@ class RowEmbedder:
         with closing(read) as pictures:
             for (row, _), picture in zip(rows, pictures, strict=True):
                 waiting.append((row, self._take(picture)))
-                if not self._images or self._is_full():
+                if not self._waiting or self._is_full():
                     self._flush()
                     yield from map(self._outcome, waiting)
                     waiting.clear()
@@ -93,37 +96,39 @@ class RowEmbedder:
 
     def _take(self, picture: ReadPicture | Unreadable) -> ReadPicture | Unreadable:
         """Let a new picture wait for its batch; what is handed back holds no pixels."""
-        if isinstance(picture, Unreadable) or picture.image is None:
+        if isinstance(picture, Unreadable) or picture.decoded is None:
             return picture
         if picture.content_hash not in self._contents and picture.content_hash not in self._refused:
-            self._images.setdefault(picture.content_hash, picture.image)
-        return replace(picture, image=None)
+            self._waiting.setdefault(picture.content_hash, picture.decoded)
+        return replace(picture, decoded=None)
 
     def _is_full(self) -> bool:
-        pixels = sum(image.shape[0] * image.shape[1] for image in self._images.values())
-        return len(self._images) >= self._batch_size or pixels > BATCH_PIXELS
+        pixels = sum(decoded.image.size // 3 for decoded in self._waiting.values())
+        return len(self._waiting) >= self._batch_size or pixels > BATCH_PIXELS
 
     def _flush(self) -> None:
         """Embed and journal what waits."""
-        if not self._images:
+        if not self._waiting:
             return
+        began = perf_counter()
         embeddings = self._encode()
+        self.encoding_s += perf_counter() - began
         hashes = list(embeddings)
-        sizes = [self._images[h].shape[1::-1] for h in hashes]
+        sizes = [self._waiting[h].size_px for h in hashes]
         rows = np.stack(list(embeddings.values()))
         self._contents.journal.write(hashes, np.array(sizes, np.int32), rows)
-        self._images.clear()
+        self._waiting.clear()
         self.embedded += len(hashes)
 
     def _encode(self) -> dict[str, np.ndarray]:
         """A row a content; a picture that the encoder cannot embed does not cost the others."""
-        hashes, images = list(self._images), list(self._images.values())
+        images = [decoded.image for decoded in self._waiting.values()]
         try:
             rows = self._encoder.encode(images, batch_size=len(images))
-            return dict(zip(hashes, rows, strict=True))
+            return dict(zip(self._waiting, rows, strict=True))
         except ModelError as of_batch:
             alone: dict[str, np.ndarray] = {}
-            for content_hash, image in self._images.items():
+            for content_hash, image in zip(self._waiting, images, strict=True):
                 try:
                     alone[content_hash] = self._encoder.encode([image])[0]
                 except ModelError as of_picture:

@@ -13,19 +13,26 @@ from coin_retrieval.archive.thumbnails import has_thumbnail, write_thumbnail
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.containers import picture_at
 from coin_retrieval.errors import ImageError, MissingDependencyError
-from coin_retrieval.images import MAX_BYTES
-from coin_retrieval.types import ImageRecord, RgbImage
+from coin_retrieval.images import MAX_BYTES, Decoded
+from coin_retrieval.types import ImageRecord
+from indexer.embedding.shared_room import SharedRoom
 
-HELD_PIXELS = 200_000_000
-"""Decoded pixels (600 MB) that may wait for the encoder before reading pauses."""
+READ_BYTES = 256 * 1024 * 1024
+"""Of files that are being read and decoded at once."""
+
+DECODED_PIXELS = 100_000_000
+"""Pixels that are being decoded at once: 400 MB, in Pillow's four bytes each."""
+
+HELD_PIXELS = 100_000_000
+"""Decoded pixels (300 MB) that may wait for the encoder before reading pauses."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadPicture:
-    """A file that was read; ``image`` is ``None`` where its content was embedded before."""
+    """A file that was read; ``decoded`` is ``None`` where its content was embedded before."""
 
     content_hash: str
-    image: RgbImage | None
+    decoded: Decoded | None
     size_bytes: int
     modified_ns: int
 
@@ -49,12 +56,14 @@ class PictureReader:
     """
 
     def __init__(
-        self, layout: ArchiveLayout, is_embedded: Callable[[str], bool], *, threads: int, ahead: int
+        self, layout: ArchiveLayout, is_embedded: Callable[[str], bool], *, workers: int, ahead: int
     ) -> None:
         self._layout = layout
         self._is_embedded = is_embedded
-        self._threads = threads
+        self._workers = workers
         self._ahead = ahead
+        self._bytes = SharedRoom(READ_BYTES)
+        self._pixels = SharedRoom(DECODED_PIXELS)
 
     def read_all(
         self, rows: Iterable[tuple[CaseRow, ImageRecord | None]]
@@ -64,7 +73,7 @@ class PictureReader:
         Args:
             rows: which name where it lies, and as what each was indexed before.
         """
-        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="picture")
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="picture")
         waiting: deque[Future[ReadPicture | Unreadable]] = deque()
         coming = iter(rows)
         try:
@@ -96,24 +105,29 @@ class PictureReader:
                 digest = known.content_hash
                 if self._is_embedded(digest) and has_thumbnail(self._layout.thumbnail(digest)):
                     return ReadPicture(digest, None, size, modified_ns)
-            picture = picture_at(row.image_path, row.part)
-            digest = picture.content_hash
-            thumbnail = self._layout.thumbnail(digest)
-            embedded = self._is_embedded(digest)
-            if embedded and has_thumbnail(thumbnail):
-                return ReadPicture(digest, None, size, modified_ns)
-            image = picture.decode()
-            if row.unfit is not None and (reason := row.unfit(image)):
-                raise _LeftOutError(reason)
+            # of a file that holds many pictures only one of them is read
+            with self._bytes.holding(0 if row.part else size):
+                return self._read(row, size, modified_ns)
         except _LeftOutError as reason:
             return Unreadable(str(reason), meant=True)
         except (ImageError, MissingDependencyError) as error:
             return Unreadable(str(error))
         except MemoryError:
             return Unreadable("the picture does not fit into memory")
-        if not has_thumbnail(thumbnail):
-            write_thumbnail(thumbnail, image)
-        return ReadPicture(digest, None if embedded else image, size, modified_ns)
+
+    def _read(self, row: CaseRow, size: int, modified_ns: int) -> ReadPicture:
+        picture = picture_at(row.image_path, row.part)
+        digest = picture.content_hash
+        thumbnail = self._layout.thumbnail(digest)
+        embedded, shown = self._is_embedded(digest), has_thumbnail(thumbnail)
+        if embedded and shown:
+            return ReadPicture(digest, None, size, modified_ns)
+        decoded = picture.decoded(self._pixels.holding)
+        if row.unfit is not None and (reason := row.unfit(decoded.image)):
+            raise _LeftOutError(reason)
+        if not shown:
+            write_thumbnail(thumbnail, decoded.image)
+        return ReadPicture(digest, None if embedded else decoded, size, modified_ns)
 
 
 def _refuse_odd_files(row: CaseRow) -> tuple[int, int]:
@@ -145,6 +159,6 @@ def _held_pixels(waiting: Iterable[Future[ReadPicture | Unreadable]]) -> int:
         # done() first: an unfinished one would be waited for
         if future.done() and not future.cancelled() and future.exception() is None:
             picture = future.result()
-            if isinstance(picture, ReadPicture) and picture.image is not None:
-                held += picture.image.shape[0] * picture.image.shape[1]
+            if isinstance(picture, ReadPicture) and picture.decoded is not None:
+                held += picture.decoded.image.size // 3
     return held

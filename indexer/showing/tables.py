@@ -43,6 +43,7 @@ def report_object(report: BuildReport, archive: Path, *, elapsed_s: float) -> di
         "notes_file": str(report.folder / NOTES),
         "warnings": list(report.warnings),
         "elapsed_s": round(elapsed_s, 2),
+        "run": report.run.model_dump(mode="json"),
     }
 
 
@@ -56,6 +57,14 @@ def show_report(report: BuildReport, archive: Path, *, elapsed_s: float) -> None
     console.print(
         f"{archive}: version {report.manifest.version} in {elapsed_s:.0f} s; "
         f"embedded {report.embedded}, reused {report.reused}",
+        markup=False,
+    )
+    run = report.run
+    busy = run.encoding_s / max(run.elapsed_s, 1e-3)
+    console.print(
+        f"{run.rows:,} rows at {run.rows_per_s:.3g} a second, the encoder busy {busy:.0%} of the "
+        f"time; {run.cpu_s:,.0f} s of processor time, {run.peak_memory_mb:,} MB at most; "
+        f"written down in {archive / 'runs'}",
         markup=False,
     )
     if counts.skipped:

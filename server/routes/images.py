@@ -8,14 +8,15 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from coin_retrieval.archive import Archive
-from coin_retrieval.archive.thumbnails import SIDE_PX
+from coin_retrieval.archive.thumbnails import MEDIA_TYPES, SIDE_PX
 from coin_retrieval.errors import (
     ImageError,
     MissingDependencyError,
     NotFoundError,
     UnsupportedError,
 )
-from coin_retrieval.images import decode_image, encode_png, encode_webp, thumbnail
+from coin_retrieval.images import decode_image, encode_png, thumbnail
+from coin_retrieval.jpeg import encode_jpeg
 from coin_retrieval.types import ImageId, ImageRecord
 from server.audit.events import Event, tell
 from server.limits import MAX_SIZE_PX
@@ -30,7 +31,10 @@ router = APIRouter(prefix="/v1", tags=["archive"])
     summary="A picture of the archive",
     response_class=Response,
     responses={
-        200: {"content": {"image/webp": {}, "image/png": {}}, "description": "the picture"},
+        200: {
+            "content": {media_type: {} for media_type in (*MEDIA_TYPES.values(), "image/png")},
+            "description": "the picture",
+        },
     },
 )
 async def image(
@@ -47,7 +51,8 @@ async def image(
         ),
     ] = SIDE_PX,
 ) -> Response:
-    """A picture, shrunk to `size`: up to 256 px the archive's own WebP, above it the source as PNG.
+    """A picture, shrunk to `size`: up to 256 px the archive's own JPEG (WebP of earlier
+    programs), above it the source as PNG.
 
     Pictures are always encoded anew, so no metadata of a source file leaves the server. 404 when
     the source has gone or is not the file that was indexed; small sizes are still served then.
@@ -62,18 +67,19 @@ def _read(archive: Archive, image_id: int, size_px: int, known: frozenset[str]) 
     record = archive.catalog.images([ImageId(image_id)]).get(ImageId(image_id))
     if record is None:
         raise NotFoundError("no such image", value=image_id, expected="an image_id of this archive")
-    small = size_px <= SIDE_PX
-    media_type = "image/webp" if small else "image/png"
     etag = f"{record.content_hash}-{size_px}"
     if quoted(etag) in known:
-        return ServedPicture(None, media_type, etag)
-    data = _small(archive, record, size_px) if small else _large(archive, record, size_px)
-    return ServedPicture(data, media_type, etag)
+        return ServedPicture(None, "", etag)
+    if size_px > SIDE_PX:
+        return ServedPicture(_large(archive, record, size_px), "image/png", etag)
+    return ServedPicture(*_small(archive, record, size_px), etag)
 
 
-def _small(archive: Archive, record: ImageRecord, size_px: int) -> bytes:
+def _small(archive: Archive, record: ImageRecord, size_px: int) -> tuple[bytes, str]:
+    """Bytes, and their media type."""
+    path = archive.thumbnail_path(record)
     try:
-        data = archive.thumbnail_path(record).read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise NotFoundError(
             "the archive's thumbnail has gone",
@@ -82,8 +88,9 @@ def _small(archive: Archive, record: ImageRecord, size_px: int) -> bytes:
             remedy="run coin-index build again",
         ) from error
     if size_px == SIDE_PX:
-        return data
-    return encode_webp(thumbnail(decode_image(data, name="the thumbnail"), size_px))
+        return data, MEDIA_TYPES[path.suffix]
+    shrunk = thumbnail(decode_image(data, name="the thumbnail"), size_px)
+    return encode_jpeg(shrunk), "image/jpeg"
 
 
 def _large(archive: Archive, record: ImageRecord, size_px: int) -> bytes:

@@ -51,7 +51,7 @@ def built(root: Path, table: Path, encoder_dir: Path) -> Path:
         model=str(encoder_dir), text_tower="minilm", device="cpu", dtype="float32"
     )
     batch = read_sources([table], archive=root, where={})
-    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, threads=1)
+    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, workers=1)
     build(root, batch, encoder=make_encoder(settings), settings=how, where={})
     return root
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,8 @@ from coin_retrieval.images import (
     as_rgb,
     content_hash,
     decode_image,
+    decode_sized,
     encode_png,
-    encode_webp,
     fit_square,
     load_image,
     resize,
@@ -177,13 +179,6 @@ def test_png_needs_no_text() -> None:
     np.testing.assert_array_equal(decode_image(encode_png(RED)), RED)
 
 
-def test_a_thumbnail_is_a_webp_of_the_quality_asked_for() -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    assert encode_webp(noise)[8:12] == b"WEBP"
-    assert encode_webp(noise) == encode_webp(noise, quality=85)
-    assert len(encode_webp(noise, quality=20)) < len(encode_webp(noise))
-
-
 def test_a_resize_names_the_width_first_and_keeps_what_fits() -> None:
     assert resize(RED, 5, 7).shape == (7, 5, 3)
     same = resize(RED, 20, 12)
@@ -293,3 +288,45 @@ def test_a_pillow_image_of_a_file_that_is_cut_off_is_refused(tmp_path: Path) -> 
     opened = Image.open(io.BytesIO(data[: len(data) // 2]))
     with pytest.raises(ImageError, match="cannot be decoded"):
         as_rgb(opened)
+
+
+SMOOTH = np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize(("side_px", "shown_px"), [(1535, 1535), (1536, 768), (3072, 768)])
+def test_a_large_picture_comes_as_small_as_every_encoder_bears(
+    kind: str, side_px: int, shown_px: int
+) -> None:
+    large = Image.fromarray(SMOOTH).resize((side_px + 100, side_px), Image.Resampling.BICUBIC)
+    data = encoded(large, kind)
+    decoded = decode_sized(data)
+    by = side_px // shown_px
+    assert decoded.size_px == (side_px + 100, side_px)
+    assert decoded.image.shape == (shown_px, -(-(side_px + 100) // by), 3)
+    whole = decode_image(data, whole=True)
+    assert whole.shape == (side_px, side_px + 100, 3)
+    small = np.asarray(Image.fromarray(whole).reduce(by), int)
+    assert np.abs(decoded.image - small).mean() < 1
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_picture_lying_on_its_side_has_the_size_that_is_seen(kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(Image.fromarray(RED).resize((1600, 1700)), kind, exif=exif)
+    decoded = decode_sized(data)
+    assert decoded.size_px == (1700, 1600)
+    assert decoded.image.shape == (800, 850, 3)
+
+
+def test_there_is_room_for_all_pixels_before_any_is_decoded() -> None:
+    asked: list[int] = []
+
+    @contextmanager
+    def room(pixels: int) -> Iterator[None]:
+        asked.append(pixels)
+        yield
+
+    decode_sized(encoded(Image.fromarray(RED), "JPEG"), room=room)
+    assert asked == [240]

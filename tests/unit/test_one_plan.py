@@ -43,7 +43,7 @@ def archive(training: Path, tiny_open_clip_dir: Path, own: str, tmp_path: Path) 
     )
     root, encoder = tmp_path / "archive", make_encoder(settings)
     batch = read_sources([training], archive=root, where={})
-    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, threads=1)
+    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, workers=1)
     build(root, batch, encoder=encoder, settings=how, where={})
     calibration = Calibration(
         created_at=datetime.now(UTC),

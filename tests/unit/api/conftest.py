@@ -26,7 +26,7 @@ def generator_name(tiny_pipeline_dir: Path) -> str:
 def archive_dir(encoder_name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("front")
     root, table = folder / "archive", write_sources(folder / "sources")
-    build(root, table, encoder=encoder_name, threads=1)
+    build(root, table, encoder=encoder_name, workers=1)
     return root
 
 

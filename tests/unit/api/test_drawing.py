@@ -20,7 +20,7 @@ def test_drawings_show_themselves_marked(generator_name: str, cache: Path) -> No
     page = coin.draw("<b>Cells</b>", n=1, generator=generator_name, cache=cache)._repr_html_()
     assert "&lt;b&gt;Cells" in page
     assert page.count("SYNTHETIC") >= 3
-    assert "data:image/webp" in page
+    assert "data:image/jpeg" in page
 
 
 def test_a_listener_is_told_of_the_steps(generator_name: str, cache: Path) -> None:

@@ -53,7 +53,7 @@ def test_a_result_shows_itself_in_words_without_the_report(result: coin.Result) 
 def test_a_notebook_shows_every_picture_of_a_result_within_the_page(result: coin.Result) -> None:
     pictures = Tags(result._repr_html_()).all("img")
     assert len(pictures) == 2 + 4
-    assert all(str(one["src"]).startswith("data:image/webp;base64,") for one in pictures)
+    assert all(str(one["src"]).startswith("data:image/jpeg;base64,") for one in pictures)
 
 
 def test_what_a_notebook_shows_is_small(result: coin.Result) -> None:

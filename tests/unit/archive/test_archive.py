@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from tiny_archives import build_archive, rewrite_vectors, write_pictures
 
 from coin_retrieval import starter
@@ -341,6 +342,22 @@ class TestVerification:
         (problem,) = _problems(root)
         assert "missing or spoilt" in problem
         build_archive(root, tmp_path / "pictures")
+        assert thumbnail.read_bytes() == whole
+
+    def test_a_thumbnail_of_an_earlier_program_stays_until_it_is_spoilt(
+        self, root: Path, tmp_path: Path
+    ) -> None:
+        thumbnail = next((root / "thumbnails").glob("*/*"))
+        earlier = thumbnail.with_suffix(".webp")
+        Image.open(thumbnail).save(earlier)
+        whole = thumbnail.read_bytes()
+        thumbnail.unlink()
+        build_archive(root, tmp_path / "pictures")
+        assert earlier.is_file()
+        assert _problems(root) == []
+        earlier.write_bytes(earlier.read_bytes()[:-20])
+        build_archive(root, tmp_path / "pictures")
+        assert not earlier.exists()
         assert thumbnail.read_bytes() == whole
 
     def test_a_missing_thumbnail_is_an_error(self, root: Path) -> None:

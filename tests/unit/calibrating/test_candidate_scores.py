@@ -76,7 +76,7 @@ def archive(
         folder / "archive",
         read_sources([table], archive=folder / "archive", where={}),
         encoder=encoder,
-        settings=BuildSettings(LABEL, FaissStoreSettings(), 8, threads=1),
+        settings=BuildSettings(LABEL, FaissStoreSettings(), 8, workers=1),
         where={},
     )
     with open_archive(folder / "archive") as opened:

@@ -32,7 +32,7 @@ def archive(tiny_open_clip_dir: Path, tmp_path_factory: pytest.TempPathFactory) 
     )
     root = folder / "archive"
     batch = read_sources([write_pictures(folder / "cells", 6)], archive=root, where={})
-    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, threads=1)
+    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, workers=1)
     build(root, batch, encoder=make_encoder(settings), settings=how, where={})
     return root
 

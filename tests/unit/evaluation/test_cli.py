@@ -40,7 +40,7 @@ def archive(
     )
     root = tmp_path_factory.mktemp("judged") / "archive"
     batch = read_sources([training], archive=root, where={})
-    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, threads=1)
+    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, workers=1)
     build(root, batch, encoder=make_encoder(settings), settings=how, where={})
     return root
 

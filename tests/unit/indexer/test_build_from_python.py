@@ -31,9 +31,9 @@ def table(tmp_path: Path) -> Path:
 
 
 def test_text_and_paths_are_taken_alike(tmp_path: Path, table: Path, encoder: str) -> None:
-    first = build(str(tmp_path / "archive"), [str(table)], encoder=encoder, threads=1)
+    first = build(str(tmp_path / "archive"), [str(table)], encoder=encoder, workers=1)
     assert (first.embedded, first.manifest.counts.cases) == (4, 4)
-    again = build(tmp_path / "archive", table, threads=1)
+    again = build(tmp_path / "archive", table, workers=1)
     assert (again.embedded, again.reused) == (0, 4), "the archive's own encoder"
 
 

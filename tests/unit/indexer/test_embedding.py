@@ -61,7 +61,7 @@ def test_reading_pauses_while_many_pixels_wait(
 ) -> None:
     source = write_pictures(tmp_path / "in", 12)
     layout = pictures.ArchiveLayout(tmp_path / "archive")
-    reader = pictures.PictureReader(layout, lambda _: False, threads=1, ahead=100)
+    reader = pictures.PictureReader(layout, lambda _: False, workers=1, ahead=100)
     rows = [CaseRow(image_path=path, case_id="") for path in sorted(source.iterdir())]
     held: list[int] = []
     count = pictures._held_pixels

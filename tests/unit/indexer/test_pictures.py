@@ -30,7 +30,7 @@ def _row(path: Path) -> CaseRow:
 
 
 def _reader(layout: ArchiveLayout, *, embedded: bool = False, ahead: int = 8) -> PictureReader:
-    return PictureReader(layout, lambda _: embedded, threads=4, ahead=ahead)
+    return PictureReader(layout, lambda _: embedded, workers=4, ahead=ahead)
 
 
 def test_pictures_come_in_the_order_asked(layout: ArchiveLayout, paths: list[Path]) -> None:
@@ -54,7 +54,7 @@ def test_what_is_embedded_and_has_a_thumbnail_is_not_decoded(
     _reader(layout).read(_row(paths[0]))
     again = _reader(layout, embedded=True).read(_row(paths[0]))
     assert isinstance(again, ReadPicture)
-    assert again.image is None
+    assert again.decoded is None
 
 
 def test_an_empty_thumbnail_left_by_a_power_cut_is_written_again(
@@ -86,7 +86,7 @@ def test_reading_keeps_only_a_few_pictures_ahead_of_a_slow_encoder(
         read.append(digest)
         return False
 
-    reading = PictureReader(layout, embedded, threads=4, ahead=5).read_all(
+    reading = PictureReader(layout, embedded, workers=4, ahead=5).read_all(
         (_row(path), None) for path in paths
     )
     next(reading)

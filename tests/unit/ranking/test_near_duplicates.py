@@ -98,8 +98,8 @@ def record(number: int, content_hash: str) -> ImageRecord:
 def test_pictures_are_compared_by_their_thumbnails(tmp_path: Path) -> None:
     pictures = {"a": textured(1), "b": squeezed(textured(1)), "c": textured(2)}
     for name, picture in pictures.items():
-        write_thumbnail(tmp_path / f"{name}.webp", picture)
-    likeness = Likeness(lambda image: tmp_path / f"{image.content_hash}.webp")
+        write_thumbnail(tmp_path / f"{name}.jpg", picture)
+    likeness = Likeness(lambda image: tmp_path / f"{image.content_hash}.jpg")
     assert likeness.same(record(0, "a"), record(1, "b"))
     assert not likeness.same(record(0, "a"), record(2, "c"))
 
@@ -111,7 +111,7 @@ def test_equal_contents_are_the_same_without_looking() -> None:
 
 
 def test_a_missing_thumbnail_proves_nothing(tmp_path: Path) -> None:
-    likeness = Likeness(lambda image: tmp_path / f"{image.content_hash}.webp")
+    likeness = Likeness(lambda image: tmp_path / f"{image.content_hash}.jpg")
     assert not likeness.same(record(0, "a"), record(1, "b"))
 
 
@@ -122,11 +122,11 @@ class Thumbnails:
         self.folder = folder
         self.asked: list[str] = []
         for number, name in enumerate(names):
-            write_thumbnail(folder / f"{name}.webp", textured(number))
+            write_thumbnail(folder / f"{name}.jpg", textured(number))
 
     def __call__(self, image: ImageRecord) -> Path:
         self.asked.append(image.content_hash)
-        return self.folder / f"{image.content_hash}.webp"
+        return self.folder / f"{image.content_hash}.jpg"
 
 
 def test_a_picture_is_looked_at_once(tmp_path: Path) -> None:
@@ -157,9 +157,9 @@ def test_no_more_pictures_are_remembered_than_there_is_room_for(
 def test_only_pictures_of_one_shape_are_looked_at(
     tmp_path: Path, size: tuple[int, int], copy: bool
 ) -> None:
-    write_thumbnail(tmp_path / "a.webp", textured(1))
-    write_thumbnail(tmp_path / "b.webp", textured(1))
-    likeness = Likeness(lambda image: tmp_path / f"{image.content_hash}.webp")
+    write_thumbnail(tmp_path / "a.jpg", textured(1))
+    write_thumbnail(tmp_path / "b.jpg", textured(1))
+    likeness = Likeness(lambda image: tmp_path / f"{image.content_hash}.jpg")
     first = ImageRecord(ImageId(0), "C0", "", "a", 100, 60)
     assert likeness.same(first, ImageRecord(ImageId(1), "C1", "", "b", *size)) is copy
 

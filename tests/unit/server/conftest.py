@@ -63,7 +63,7 @@ def make_archive(
             root,
             read_sources([table], archive=root, where={}),
             encoder=encoder,
-            settings=BuildSettings(encoder_settings, FaissStoreSettings(), threads=1),
+            settings=BuildSettings(encoder_settings, FaissStoreSettings(), workers=1),
             where={},
         )
         return root

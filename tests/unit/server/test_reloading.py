@@ -29,7 +29,7 @@ def publish(root: Path, encoder: OpenClipEncoderSettings, *, rows: int) -> str:
     table = root.parent / "sources" / "cases.csv"
     with table.open("w", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *ROWS[:rows]])
-    build(root, table, encoder=encoder, drop=True, threads=1)
+    build(root, table, encoder=encoder, drop=True, workers=1)
     return (root / "CURRENT").read_text().strip()
 
 

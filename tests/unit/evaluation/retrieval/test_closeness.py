@@ -85,7 +85,7 @@ def archive(tiny_open_clip_dir: Path, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("known")
     table, root = write_cells(folder / "cells", per_finding=15, seed=4), folder / "archive"
     batch = read_sources([table], archive=root, where={})
-    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, threads=1)
+    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, workers=1)
     build(root, batch, encoder=make_encoder(settings), settings=how, where={})
     return root
 
@@ -165,7 +165,7 @@ def test_each_label_and_site_is_left_out_and_missed(
     settings = OpenClipEncoderSettings(
         model=str(tiny_open_clip_dir), text_tower="minilm", device="cpu", dtype="float32"
     )
-    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, threads=1)
+    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, workers=1)
     batch = read_sources([table], archive=root, where={})
     build(root, batch, encoder=make_encoder(settings), settings=how, where={})
     done = coin(

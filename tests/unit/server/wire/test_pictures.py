@@ -37,7 +37,7 @@ def test_a_picture_is_as_large_as_asked_for_but_never_enlarged(
 
 def test_without_a_size_the_thumbnail_comes(client: TestClient) -> None:
     answer = client.get(f"/v1/images/{photo_id(client)}")
-    assert answer.headers["content-type"] == "image/webp"
+    assert answer.headers["content-type"] == "image/jpeg"
     assert max(opened(answer.content).size) == 256
 
 
