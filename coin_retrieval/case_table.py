@@ -123,6 +123,15 @@ def _parse(raw: Mapping[str, str], path: Path, number: int) -> CaseRow:
                 expected="a value",
                 remedy="fill it or drop the row",
             )
+    try:
+        "".join(raw.values()).encode()
+    except UnicodeEncodeError as error:
+        raise CaseTableError(
+            f"{path}, line {number}: half of a character",
+            value=ascii(error.object[error.start]),
+            expected="text that can be written as UTF-8",
+            remedy="write the file again, as UTF-8 without escapes of surrogates",
+        ) from error
     named: dict[str, Any] = {key: raw.get(key, "") for key in _TEXTS}
     return CaseRow(
         image_path=path.parent / raw["image_path"],

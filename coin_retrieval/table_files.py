@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ _CODINGS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_SPOILT_BOOK = (OSError, ValueError, SyntaxError, LookupError, EOFError, BadZipFile, zlib.error)
+"""What openpyxl lets through: of the archive, of what is compressed in it, of its XML."""
+
 Row = tuple[int, dict[str, str]]
 """The line of the file, and its values by column; empty where there is none."""
 
@@ -138,7 +142,7 @@ def _xlsx(path: Path) -> Iterator[Row]:
         ) from error
     try:
         book = load_workbook(path, read_only=True, data_only=True)
-    except (OSError, ValueError, KeyError, BadZipFile, InvalidFileException) as error:
+    except (*_SPOILT_BOOK, InvalidFileException) as error:
         raise _unreadable(path, error) from error
     try:
         rows = book.worksheets[0].iter_rows(values_only=True)
@@ -146,6 +150,8 @@ def _xlsx(path: Path) -> Iterator[Row]:
         for line, values in enumerate(rows, start=2):
             if any(value is not None for value in values):
                 yield line, _named(columns, [_text(value) for value in values], path, line)
+    except _SPOILT_BOOK as error:
+        raise _unreadable(path, error) from error
     finally:
         book.close()
 
@@ -158,7 +164,7 @@ def _jsonl(path: Path) -> Iterator[Row]:
                     continue
                 try:
                     values = json.loads(text, object_pairs_hook=lambda pairs: pairs)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise _bad_line(path, line, str(error)) from error
                 if not isinstance(values, list) or not all(isinstance(v, tuple) for v in values):
                     raise _bad_line(path, line, "not an object")
@@ -171,10 +177,13 @@ def _jsonl(path: Path) -> Iterator[Row]:
 def _parquet(path: Path) -> Iterator[Row]:
     table = _open_parquet(path)
     line = 1
-    for batch in table.iter_batches(batch_size=4096):
-        for row in batch.to_pylist():
-            line += 1
-            yield line, {name: _text(value) for name, value in row.items()}
+    try:
+        for batch in table.iter_batches(batch_size=4096):
+            for row in batch.to_pylist():
+                line += 1
+                yield line, {name: _text(value) for name, value in row.items()}
+    except (OSError, ValueError, LookupError) as error:  # Arrow's own errors are of these kinds
+        raise _unreadable(path, error) from error
 
 
 def _open_parquet(path: Path) -> Any:
