@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import multiprocessing
 import os
 import resource
 import shutil
@@ -123,6 +124,8 @@ def _clip_retrievals(folder: Path, name: str, workers: int) -> dict[str, float]:
     network = _Meter()
     model, transform = _random_model(name)
     model.encode_image = network.wrap(model.encode_image)
+    # its data set is no class that can be sent to another process
+    multiprocessing.set_start_method("fork", force=True)
     import all_clip
 
     all_clip.load_clip = lambda **_: (model, None, None)

@@ -201,7 +201,7 @@ class _Run:
             | {
                 "command": self._command,
                 "encoder": str(self._encoder.spec),
-                "encoding_s": round(embedder.encoding_s, 2) if embedder else 0,
+                "encoding_s": round(embedder.encoding_s, 3) if embedder else 0,
                 "workers": self._settings.workers,
                 "batch_size": self._settings.batch_size,
                 "sources": self._sourced.sources,

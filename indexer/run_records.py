@@ -65,8 +65,8 @@ class RunClock:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return {
             "started_at": self.started_at,
-            "elapsed_s": round(time.perf_counter() - self._began, 2),
-            "cpu_s": round(time.process_time() - self._cpu_began, 2),
+            "elapsed_s": round(time.perf_counter() - self._began, 3),
+            "cpu_s": round(time.process_time() - self._cpu_began, 3),
             # in bytes there, in kilobytes elsewhere
             "peak_memory_mb": round(peak / (1e6 if sys.platform == "darwin" else 1e3)),
         }
