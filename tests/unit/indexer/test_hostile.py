@@ -73,11 +73,11 @@ def test_every_hostile_picture_is_indexed_or_told_with_its_reason(tmp_path: Path
 
 def test_files_of_other_kinds_are_listed(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "in", 2)
-    for name in ("slide.svs", "other.SVS", "notes.txt", "Thumbs"):
+    for name in ("film.mp4", "other.MP4", "notes.txt", "Thumbs"):
         (folder / name).write_bytes(b"x")
     report = build_archive(tmp_path / "archive", folder)
     (warning,) = report.warnings
-    assert "2 .svs" in warning
+    assert "2 .mp4" in warning
     assert "1 without a suffix" in warning
 
 
