@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from coin_retrieval.images import encode_webp, fit_square
+from coin_retrieval.images import fit_square
+from coin_retrieval.jpeg import encode_jpeg
 from coin_retrieval.types import RgbImage
 
 MOST_PX = 512
@@ -29,7 +30,7 @@ class Blinding:
         if source not in self._names:
             self._names[source] = secrets.token_hex(8)
             # encoded anew: neither metadata nor a file's own compression is left
-            data = encode_webp(fit_square(image, self.size_px), quality=QUALITY)
+            data = encode_jpeg(fit_square(image, self.size_px), quality=QUALITY)
             self.pictures[self._names[source]] = data
         return self._names[source]
 

@@ -47,14 +47,14 @@ async def answer(
     summary="A picture of the study",
     response_class=Response,
     responses={
-        200: {"content": {"image/webp": {}}, "description": "blinded: no metadata, one size"},
+        200: {"content": {"image/jpeg": {}}, "description": "blinded: no metadata, one size"},
     },
 )
 async def picture(name: str, request: Request, parts: ServicesHere, token: Token = "") -> Response:
     """A blinded picture, for readers of the study only."""
     study = _study(parts.study)
     data = await parts.queues.pictures.run(request, partial(_picture, study, token, name))
-    return ServedPicture(data, "image/webp", name).response()
+    return ServedPicture(data, "image/jpeg", name).response()
 
 
 def _picture(study: StudyStore, token: str, name: str) -> bytes:

@@ -108,7 +108,7 @@ def test_pictures_of_a_study_are_for_its_readers_and_say_nothing(
     address = f"/v1/study/pictures/{shown}"
     assert studied.client.get(address).status_code == 404
     own = studied.client.get(address, headers={"X-Study-Reader": made.tokens[0]})
-    assert own.headers["content-type"] == "image/webp"
+    assert own.headers["content-type"] == "image/jpeg"
     assert b"EXIF" not in own.content
     assert made.tokens[0] not in studied.log
 
