@@ -34,12 +34,14 @@ from indexer.cases_wanted import CasesWanted
 from indexer.changing import changing, clean_up
 from indexer.embedding.contents import EmbeddedContents
 from indexer.embedding.embedding import IndexedRow, RowEmbedder, SkippedRow
+from indexer.embedding.given import take_given
 from indexer.embedding.indexing import Indexed, Indexing
 from indexer.embedding.pictures import PictureReader
 from indexer.embedding.skipped import skipped_line, skipped_still
 from indexer.losses import refuse_losses, refuse_skips
 from indexer.rows import SourceRow, SourceRows
 from indexer.run_records import RunClock, RunRecord, said, write_record
+from indexer.sources.clip_retrieval import ClipRetrievalSource
 from indexer.versions.journal import Journal
 from indexer.versions.new_segments import NewSegments
 from indexer.versions.segments_before import ArchiveBefore, open_before, open_pools
@@ -244,6 +246,9 @@ class _Run:
             )
         version = next_version(self._layout)
         with new, contents, staging(self._layout, version) as staged:
+            for source in self._sourced.opened:
+                if isinstance(source, ClipRetrievalSource):
+                    take_given(source, self._encoder, contents)
             cases = CasesWanted(self._sourced.cases, before.catalog if self._adding else None)
             self._index(before, new, contents, cases, staged)
             self._refuse_losses(before)

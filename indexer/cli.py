@@ -355,6 +355,27 @@ def verify(
 
 
 @app.command()
+def export(
+    archive: ArchiveArgument,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="New, or empty.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Write ARCHIVE's embeddings and records as clip-retrieval has them; `build` reads them, too.
+
+    img_emb/*.npy and metadata/*.parquet; pictures are named, not copied. Reports are in it.
+    """
+    from coin_retrieval.console.session import print_json, working
+    from indexer.exporting import export as export_archive
+
+    with working("exporting"):
+        written = export_archive(archive, folder)
+    if as_json:
+        print_json({"archive": str(archive), "folder": str(folder), "images": written})
+    else:
+        typer.echo(f"{written:,} images of {archive} are in {folder}")
+
+
+@app.command()
 def upgrade(archive: ArchiveArgument, as_json: JsonOption = False) -> None:
     """Write ARCHIVE, which an earlier program built, as this one does; nothing is embedded.
 

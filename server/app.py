@@ -45,6 +45,7 @@ from server.routes import (
     prototypes,
     search,
     session,
+    slides,
     stream,
     study,
 )
@@ -124,8 +125,8 @@ def create_app(
         lifespan=lifespan,
     )
     for room in (
-        search, stream, jobs, fhir, cds_hooks, prototypes, images, cases, archive, drift, session,
-        health, page, study,
+        search, stream, jobs, fhir, cds_hooks, prototypes, images, slides, cases, archive, drift,
+        session, health, page, study,
     ):  # fmt: skip
         app.include_router(room.router)
     app.mount("/static", page.PageFiles(directory=page.STATIC), name="static")

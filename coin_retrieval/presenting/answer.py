@@ -21,6 +21,7 @@ from coin_retrieval.presenting.reading_answer import (
     reading_fields,
     spelling_fields,
 )
+from coin_retrieval.presenting.regions import RegionView, region_of
 from coin_retrieval.presenting.summary import Sentence, closeness_words, summary_of
 from coin_retrieval.search.plan import PublicPlan
 from coin_retrieval.search.query import Query
@@ -90,6 +91,9 @@ class ImageAnswer(_Answer):
     diagnosis: str
     finding: str
     origin: str = Field(description="real, generated or translated")
+    region: RegionView | None = Field(
+        default=None, description="where on its slide it lies; null of what is no tile"
+    )
 
 
 class NearDuplicateAnswer(_Answer):
@@ -450,6 +454,7 @@ def _to_image_answer(match: Match, image_uri: Callable[[ImageRecord], str]) -> I
         diagnosis=match.image.diagnosis,
         finding=match.image.finding,
         origin=match.image.origin.value,
+        region=region_of(match.image),
     )
 
 

@@ -7,12 +7,15 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.errors import InputError
+from coin_retrieval.files import replace_file
 from coin_retrieval.images import encode_png, load_image, read_bytes
 from coin_retrieval.presenting.answer import SearchAnswer
 from coin_retrieval.presenting.phrases import DEMONSTRATION_BANNER, FOOTER
+from coin_retrieval.presenting.regions import slide_annotations
 from coin_retrieval.presenting.sheet import AnswerPictures, draw_sheet
 from coin_retrieval.prototypes.prototype import Prototype
 from coin_retrieval.search.result import SearchResult
@@ -50,7 +53,7 @@ def pictures_here(result: SearchResult, archive: Archive) -> AnswerPictures:
 def save_search(
     directory: Path, answer: SearchAnswer, pictures: AnswerPictures, *, demonstration: bool
 ) -> tuple[SearchAnswer, Path]:
-    """Write ``sheet.png``, ``answer.json`` and ``prototypes/``.
+    """Write ``sheet.png``, ``answer.json``, ``prototypes/``, and ``slides/`` with GeoJSON.
 
     Paths of prototypes in ``answer.json`` are relative to it. Returns the answer with its
     prototypes' copies, and the sheet's path.
@@ -78,6 +81,9 @@ def save_search(
         path.write_bytes(encode_png(sheet, text=marks))
         text = json.dumps(relative.model_dump(mode="json"), indent=2)
         (directory / "answer.json").write_text(text + "\n", encoding="utf-8")
+        for slide, annotations in slide_annotations(answer.cases).items():
+            name = quote(slide, safe=" ()") or "slide"
+            replace_file(directory / "slides" / f"{name}.geojson", json.dumps(annotations))
     except OSError as error:
         raise _not_writable(directory, error) from error
     return _moved(answer, directory / "prototypes"), path

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from coin_retrieval.presenting.answer import SearchAnswer
+from coin_retrieval.presenting.regions import RegionView
 
 
 class _Wire(BaseModel):
@@ -35,6 +36,9 @@ class ImageView(_Wire):
     finding: str
     origin: str = Field(description="real, generated or translated")
     attributes: Mapping[str, str] = Field(description="the further columns of its manifest")
+    region: RegionView | None = Field(
+        default=None, description="where on its slide it lies; null of what is no tile"
+    )
 
 
 class CaseView(_Wire):

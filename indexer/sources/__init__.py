@@ -10,6 +10,7 @@ from coin_retrieval.archive.manifest import SourceEntry
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import InputError
 from coin_retrieval.table_files import SUFFIXES
+from indexer.sources.clip_retrieval import ClipRetrievalSource
 from indexer.sources.expanding import Expander
 from indexer.sources.file import FileSource
 from indexer.sources.folder import FolderSource
@@ -56,6 +57,8 @@ def open_source(
         InputError: none of them.
     """
     expander = Expander(tiling or Tiling(), columns, keyed=keyed)
+    if ClipRetrievalSource.is_one(path):
+        return ClipRetrievalSource(path, columns)
     if path.is_dir():
         return FolderSource(path, leave_out=archive, expander=expander)
     if path.is_file() and expander.holds(path):

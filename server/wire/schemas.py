@@ -11,6 +11,7 @@ from coin_retrieval.presenting.answer import (
     to_answer,
     to_drawing_answer,
 )
+from coin_retrieval.presenting.regions import region_of
 from coin_retrieval.presenting.views import CaseView, CodeView, ImageView
 from coin_retrieval.prototypes.prototype import Drawing, Prototype
 from coin_retrieval.search.query import Whole
@@ -79,4 +80,5 @@ def _image_view(image: ImageRecord) -> ImageView:
         finding=image.finding,
         origin=image.origin.value,
         attributes=image.attributes,
+        region=region_of(image),
     )
