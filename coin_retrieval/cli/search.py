@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _QUESTION = (
     *("report", "report_file", "as_written", "specimen", "mode", "k", "where", "all_sites"),
     *("unspecified_sites", "like", "unlike_case", "unlike", "diversity", "near_duplicates"),
-    *("prototypes", "seed", "rivals"),
+    *("image_mpp", "prototypes", "seed", "rivals"),
 )
 """Options that are part of what is asked, a picture apart."""
 
@@ -53,6 +53,14 @@ def search(
     image: Annotated[
         Path | None,
         typer.Option(help="A picture to search with, alone or together with a report."),
+    ] = None,
+    image_mpp: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=20,
+            help="Micrometres a pixel of --image: tells where its field is not that of the cases.",
+        ),
     ] = None,
     translate: Annotated[
         Path | None,
@@ -207,6 +215,7 @@ def search(
             unlike=unlike,
             diversity=diversity,
             near_duplicates=near_duplicates,
+            image_mpp_um=image_mpp,
             rivals=rivals,
             explain=explain,
         )

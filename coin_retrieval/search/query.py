@@ -127,6 +127,13 @@ class Query(BaseModel):
         description="0 lists the nearest cases; above it, cases that differ are preferred "
         "(maximal marginal relevance); support is of the nearest ones either way",
     )
+    image_mpp_um: Share | None = Field(
+        default=None,
+        gt=0,
+        le=20,
+        description="micrometres a pixel of the picture given beside it, if known: the answer then "
+        "tells where it shows a much larger or smaller field than the cases found",
+    )
     near_duplicates: Flag = Field(
         default=False,
         description="true lists pictures that repeat another case's; false folds them under that "

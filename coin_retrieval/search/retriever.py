@@ -42,6 +42,7 @@ from coin_retrieval.search.query import Query
 from coin_retrieval.search.query_embedder import EmbeddedWords, QueryEmbedder
 from coin_retrieval.search.result import Scope, SearchResult
 from coin_retrieval.search.rivals import Rival, rivals_of
+from coin_retrieval.search.scale import scale_notices
 from coin_retrieval.search.support import Support, one_label, support_of
 from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import CaseMatch, RgbImage, RowMask
@@ -203,7 +204,12 @@ class Retriever:
                 images=manifest.counts.images,
                 recall=None if found.exact else manifest.measured_recall,
             ),
-            notices=(*plan.notices, *asked.refused, *found.bounds),
+            notices=(
+                *plan.notices,
+                *asked.refused,
+                *found.bounds,
+                *scale_notices(plan.image, query.image_mpp_um, cases),
+            ),
             timings_ms=watch.read_ms(),
         )
 
