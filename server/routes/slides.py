@@ -23,7 +23,7 @@ from coin_retrieval.errors import (
     NotFoundError,
     UnsupportedError,
 )
-from coin_retrieval.images import encode_webp
+from coin_retrieval.jpeg import encode_jpeg
 from coin_retrieval.presenting.regions import imaging_selection, region_of
 from coin_retrieval.slides import Region, Slide
 from coin_retrieval.types import ImageId, ImageRecord
@@ -98,7 +98,7 @@ async def deep_zoom(
     tell(request.scope, Event(archive.version, picture=image_id))
     return Response(
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<Image xmlns="http://schemas.microsoft.com/deepzoom/2008" Format="webp" '
+        '<Image xmlns="http://schemas.microsoft.com/deepzoom/2008" Format="jpeg" '
         f'TileSize="{TILE_PX}" Overlap="{OVERLAP_PX}">'
         f'<Size Width="{width}" Height="{height}"/></Image>\n',
         media_type="application/xml",
@@ -111,20 +111,20 @@ async def deep_zoom(
     summary="A tile of a slide, for a DeepZoom viewer",
     response_class=Response,
     responses={
-        200: {"content": {"image/webp": {}}, "description": "the tile"},
+        200: {"content": {"image/jpeg": {}}, "description": "the tile"},
     },
 )
 async def deep_zoom_tile(
     image_id: ImageIdHere,
     level: Annotated[int, Path(ge=0, le=40)],
-    tile: Annotated[str, Path(pattern=r"^\d{1,6}_\d{1,6}\.webp$", examples=["0_0.webp"])],
+    tile: Annotated[str, Path(pattern=r"^\d{1,6}_\d{1,6}\.jpeg$", examples=["0_0.jpeg"])],
     request: Request,
     retriever: RetrieverHere,
     parts: ServicesHere,
 ) -> Response:
-    """A tile of the slide, `COLUMN_ROW.webp`; pixels that would cost too much to decode are 404."""
+    """A tile of the slide, `COLUMN_ROW.jpeg`; pixels that would cost too much to decode are 404."""
     archive = retriever.archive
-    column, row = (int(number) for number in tile.removesuffix(".webp").split("_"))
+    column, row = (int(number) for number in tile.removesuffix(".jpeg").split("_"))
     known = tags_known(request)
 
     def read() -> ServedPicture:
@@ -136,7 +136,7 @@ async def deep_zoom_tile(
             raise NotFoundError("no such level", value=level, expected=f"0 to {pyramid.finest}")
         region, width, height = pyramid.tile(level, column, row)
         if quoted(etag) in known:
-            return ServedPicture(None, "image/webp", etag)
+            return ServedPicture(None, "image/jpeg", etag)
         try:
             pixels = slide.read(region, width, height, most_pixels=MOST_PIXELS)
         except ImageError as error:
@@ -146,7 +146,7 @@ async def deep_zoom_tile(
                 expected=f"at most {MOST_PIXELS:,} pixels to decode, in a level that is whole",
                 remedy="look at a finer level",
             ) from error
-        return ServedPicture(encode_webp(pixels), "image/webp", etag)
+        return ServedPicture(encode_jpeg(pixels), "image/jpeg", etag)
 
     found = await parts.queues.pictures.run(request, read)
     tell(request.scope, Event(archive.version, picture=image_id))

@@ -101,7 +101,7 @@ def test_tiles_are_pixels_of_the_slide(
     slides: TestClient, level: int, tile: str, box: tuple[int, int, int, int]
 ) -> None:
     (image, *_) = images(slides, "s1")
-    answer = slides.get(f"/v1/images/{image['image_id']}/slide_files/{level}/{tile}.webp")
+    answer = slides.get(f"/v1/images/{image['image_id']}/slide_files/{level}/{tile}.jpeg")
     left, top, right, bottom = box
     scale = 2 ** (10 - level)
     expected = SLIDE[top:bottom:scale, left:right:scale].astype(int)
@@ -112,11 +112,11 @@ def test_tiles_are_pixels_of_the_slide(
 
 def test_the_coarsest_level_is_one_pixel(slides: TestClient) -> None:
     (image, *_) = images(slides, "s1")
-    answer = slides.get(f"/v1/images/{image['image_id']}/slide_files/0/0_0.webp")
+    answer = slides.get(f"/v1/images/{image['image_id']}/slide_files/0/0_0.jpeg")
     assert shown(answer.content).shape == (1, 1, 3)
 
 
-@pytest.mark.parametrize("path", ["10/9_0.webp", "11/0_0.webp", "40/0_0.webp"])
+@pytest.mark.parametrize("path", ["10/9_0.jpeg", "11/0_0.jpeg", "40/0_0.jpeg"])
 def test_what_lies_off_the_slide_is_404(slides: TestClient, path: str) -> None:
     (image, *_) = images(slides, "s1")
     assert slides.get(f"/v1/images/{image['image_id']}/slide_files/{path}").status_code == 404
@@ -127,7 +127,7 @@ def test_a_region_that_costs_too_much_is_not_decoded(
 ) -> None:
     monkeypatch.setattr("server.routes.slides.MOST_PIXELS", 1000)
     (image, *_) = images(slides, "s1")
-    answer = slides.get(f"/v1/images/{image['image_id']}/slide_files/8/0_0.webp")
+    answer = slides.get(f"/v1/images/{image['image_id']}/slide_files/8/0_0.jpeg")
     assert answer.status_code == 404
     assert "1,000 pixels" in answer.json()["expected"]
 
