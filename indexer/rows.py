@@ -13,6 +13,7 @@ from coin_retrieval.errors import FilterError, InputError
 from indexer.case_drafts import CaseDrafts
 from indexer.pseudonyms import fingerprint, pseudonymised
 from indexer.sources import FileSource, FolderSource, Source, open_source
+from indexer.sources.dicom import STUDY
 from indexer.tiling.settings import Tiling
 
 
@@ -88,16 +89,20 @@ def read_sources(
     drafts = CaseDrafts()
     fields = {*CASE_FIELDS, *IMAGE_FIELDS, *IDENTITIES}
     entries: list[SourceEntry] = []
+    # these are no file names: the same one elsewhere is the same study
+    studies: set[str] = set()
     for number, source in enumerate(opened):
         kept = 0
         for row in source.rows():
             fields |= row.attributes.keys()
             fits = row.fits(where)
             kept += fits
+            if row.case_id == row.attributes.get(STUDY):
+                studies.add(row.case_id)
             drafts.take(_named(row, pseudonym_key), number, kept=fits)
         entries.append(source.entry(kept))
     for case_id, (earlier, later) in drafts.shared():
-        if {earlier, later} & by_name:
+        if {earlier, later} & by_name and case_id not in studies:
             raise _same_case(case_id, paths[earlier], paths[later])
     for name in where:
         if name not in fields:

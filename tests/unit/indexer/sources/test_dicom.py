@@ -206,6 +206,14 @@ def test_a_label_of_a_slide_is_never_read(formats_root: Path, tmp_path: Path) ->
     assert any("label image, which is never read" in note for note in read_rows.notes)
 
 
+def test_instances_of_one_study_may_come_from_two_sources(tmp_path: Path) -> None:
+    paths = [
+        write_instance(tmp_path / name, noise(1, 20, 24, 3, seed=seed))
+        for seed, name in enumerate(("a.dcm", "b.dcm"))
+    ]
+    assert {row.case_id for row in rows(*paths)} == {"1.2.3"}
+
+
 def test_a_folder_of_instances_is_one_archive(tmp_path: Path) -> None:
     for number in range(3):
         write_instance(tmp_path / f"{number}.dcm", noise(1, 20, 24, 3, seed=number))
