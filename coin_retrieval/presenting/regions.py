@@ -51,13 +51,19 @@ def region_of(image: ImageRecord) -> RegionView | None:
     )
 
 
-def slide_annotations(cases: Sequence[CaseAnswer]) -> dict[str, dict[str, Any]]:
+def slide_annotations(
+    cases: Sequence[CaseAnswer], own: Sequence[CaseAnswer] = ()
+) -> dict[str, dict[str, Any]]:
     """The tiles of an answer as GeoJSON, one collection a slide, for QuPath to import into it.
 
     Coordinates are pixels of the finest level, as QuPath's are (qupath.readthedocs.io, GeoJSON).
+
+    Args:
+        own: cases that the query itself comes from.
     """
     found: dict[str, dict[str, Any]] = {}
-    for rank, case in enumerate(cases, start=1):
+    ranks = [*range(1, len(cases) + 1), *("own" for _ in own)]
+    for rank, case in zip(ranks, [*cases, *own], strict=True):
         for image in case.images:
             if image.region is None:
                 continue
@@ -66,7 +72,7 @@ def slide_annotations(cases: Sequence[CaseAnswer]) -> dict[str, dict[str, Any]]:
             properties: dict[str, Any] = {
                 "objectType": "annotation",
                 "name": f"{rank} · {case.case_id}",
-                "measurements": {"rank": rank, "similarity": image.similarity},
+                "measurements": {"similarity": image.similarity},
             }
             if image.diagnosis:
                 properties["classification"] = {"name": image.diagnosis, "color": [200, 60, 60]}

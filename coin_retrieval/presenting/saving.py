@@ -81,7 +81,9 @@ def save_search(
         path.write_bytes(encode_png(sheet, text=marks))
         text = json.dumps(relative.model_dump(mode="json"), indent=2)
         (directory / "answer.json").write_text(text + "\n", encoding="utf-8")
-        for slide, annotations in slide_annotations(answer.cases).items():
+        for slide, annotations in slide_annotations(
+            answer.cases, [one.case for one in answer.own]
+        ).items():
             name = quote(slide, safe=" ()") or "slide"
             replace_file(directory / "slides" / f"{name}.geojson", json.dumps(annotations))
     except OSError as error:

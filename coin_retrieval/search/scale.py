@@ -31,6 +31,8 @@ def scale_notices(
         for match in case.matches
         if match.image.mpp_um
     ]
+    if not any(case.matches for case in cases):
+        return ()
     if not shown:
         return ("the scale of the cases found is not known, so sizes cannot be compared",)
     asked_um, found_um = min(image.shape[:2]) * mpp_um, median(shown)

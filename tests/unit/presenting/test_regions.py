@@ -53,7 +53,12 @@ def test_the_tiles_of_an_answer_are_closed_polygons_a_collection_a_slide() -> No
     (ring,) = feature["geometry"]["coordinates"]
     assert ring == [[100, 200], [612, 200], [612, 456], [100, 456], [100, 200]]
     assert feature["properties"]["classification"]["name"] == "HSIL"
-    assert feature["properties"]["measurements"]["rank"] == 1
+    assert feature["properties"]["name"] == "1 · c1"
+
+
+def test_the_case_that_the_query_comes_from_is_called_so() -> None:
+    (feature,) = slide_annotations([], [a_case("c1", TILE)])["s"]["features"]
+    assert feature["properties"]["name"] == "own · c1"
 
 
 def test_a_frame_is_a_subset_of_its_instance() -> None:

@@ -46,6 +46,10 @@ def test_without_a_scale_of_the_picture_nothing_is_told() -> None:
     assert scale_notices(None, 0.5, [a_case(0.25)]) == ()
 
 
+def test_where_nothing_was_found_nothing_is_told() -> None:
+    assert scale_notices(PICTURE, 0.5, []) == ()
+
+
 def test_cases_without_a_scale_are_told() -> None:
     (notice,) = scale_notices(PICTURE, 0.5, [a_case(None)])
     assert "not known" in notice
