@@ -107,7 +107,8 @@ def _found(root: Path, traces: list[bytes]) -> tuple[int, int, int]:
 def _within(data: bytes, heads: Any, known: dict[int, list[bytes]]) -> Iterator[bytes]:
     for offset in range(_HEAD):
         windows = np.frombuffer(data[offset:], np.uint64, (len(data) - offset) // _HEAD)
-        for place in np.flatnonzero(np.isin(windows, heads)).tolist():
+        likely = heads[np.minimum(np.searchsorted(heads, windows), len(heads) - 1)]
+        for place in np.flatnonzero(likely == windows).tolist():
             start = offset + place * _HEAD
             for trace in known[int(windows[place])]:
                 if data.startswith(trace, start):
