@@ -30,7 +30,7 @@ demo: $(RUN)/coin  ## install, index, answer one report (DATA=…/cases.csv for 
 	$(RUN)/coin search $(OUT)/archive --report "$(REPORT)" --save $(OUT)
 
 test: $(RUN)/pytest  ## install with test tools, run all tests
-	$(RUN)/pytest -n 2
+	$(RUN)/pytest -n 2 --dist loadgroup
 
 lint: $(RUN)/pytest  ## style
 	$(RUN)/ruff check .

@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from coin_retrieval.types import Dtype
 
+SERVER_NAME = r"^[a-z](_?[a-z0-9]){0,29}$"
+"""What an archive may be called where it lies on servers: a part of longer names there."""
+
 
 class Settings(BaseModel):
     """Base: frozen, unknown fields are errors."""
@@ -203,8 +206,24 @@ class FaissStoreSettings(Settings):
     index: FaissIndex = FlatIndex()
 
 
-StoreSettings = FaissStoreSettings
-"""The only backend so far; becomes a union on ``backend`` with the next one."""
+class MilvusStoreSettings(Settings):
+    """Vectors on a Milvus server, in collections that are called ``name`` and something more.
+
+    ``owner`` is which archive's they are: what another archive wrote is never read or deleted.
+    ``timeout_s`` is how long one question may take. ``token_file`` holds ``user:password`` or a
+    token, where the server asks for one.
+    """
+
+    backend: Literal["milvus"] = "milvus"
+    uri: str = "http://127.0.0.1:19530"
+    name: str = Field(default="coin", pattern=SERVER_NAME)
+    owner: str = ""
+    index: Annotated[FlatIndex | IvfIndex, Field(discriminator="kind")] = FlatIndex()
+    timeout_s: float = Field(default=30.0, gt=0, le=3600)
+    token_file: Path | None = None
+
+
+StoreSettings = Annotated[FaissStoreSettings | MilvusStoreSettings, Field(discriminator="backend")]
 
 
 class SqliteCatalogSettings(Settings):
@@ -213,8 +232,22 @@ class SqliteCatalogSettings(Settings):
     backend: Literal["sqlite"] = "sqlite"
 
 
-CatalogSettings = SqliteCatalogSettings
-"""The only backend so far; becomes a union on ``backend`` with the next one."""
+class PostgresCatalogSettings(Settings):
+    """Records in a PostgreSQL database, in schemas that are called ``name`` and something more.
+
+    ``url`` is SQLAlchemy's, without a password: PGPASSFILE has it. ``timeout_s`` is how long one
+    question may take.
+    """
+
+    backend: Literal["postgres"] = "postgres"
+    url: str = "postgresql://coin@127.0.0.1/coin"
+    name: str = Field(default="coin", pattern=SERVER_NAME)
+    timeout_s: float = Field(default=60.0, gt=0, le=3600)
+
+
+CatalogSettings = Annotated[
+    SqliteCatalogSettings | PostgresCatalogSettings, Field(discriminator="backend")
+]
 
 
 FusionMethod = Literal["mean", "rrf", "max"]

@@ -15,6 +15,7 @@
     │   ├── ArchiveCorruptError        half-written, or a checksum that does not hold
     │   ├── ArchiveSchemaError         written by a newer program
     │   ├── ArchiveBusyError           another build holds it
+    │   ├── ArchiveServerError         a server that holds a part of it is away, slow or full
     │   └── EncoderMismatchError       built with another encoder
     ├── ReplayError (RuntimeError)     what an earlier answer rested on has changed
     ├── ServerError (RuntimeError)     a coin-serve that is not there, is busy or has a fault
@@ -126,6 +127,10 @@ class ArchiveSchemaError(ArchiveError):
 
 class ArchiveBusyError(ArchiveError):
     """Another process is building this archive."""
+
+
+class ArchiveServerError(ArchiveError):
+    """A server that holds an archive's vectors, records or pictures is away, slow or full."""
 
 
 class EncoderMismatchError(ArchiveError):

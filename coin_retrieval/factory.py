@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +12,11 @@ from coin_retrieval.config import (
     CatalogSettings,
     DiffusersGeneratorSettings,
     EncoderSettings,
+    FaissStoreSettings,
     FusionSettings,
     GeneratorSettings,
     OpenClipEncoderSettings,
+    SqliteCatalogSettings,
     StoreSettings,
 )
 from coin_retrieval.errors import MissingDependencyError, WeightsError
@@ -163,8 +165,18 @@ def _installed(module: str, *, package: str) -> Iterator[None]:
         ) from error
 
 
-def make_store_writer(settings: StoreSettings, folder: Path, *, dim: int) -> StoreWriter:
-    """An empty vector store to write; if it lies in files, then in ``folder``."""
+def make_store_writer(
+    settings: StoreSettings, folder: Path, *, dim: int, space: str = ""
+) -> StoreWriter:
+    """An empty vector store to write; if it lies in files, then in ``folder``.
+
+    Args:
+        space: digest of the encoder's identity, which tells collections on a server apart.
+    """
+    if settings.backend == "milvus":
+        with _installed("pymilvus", package="pymilvus"):
+            from coin_retrieval.stores.milvus_writing import MilvusStoreWriter
+        return MilvusStoreWriter(settings, dim=dim, space=space)
     return _store_classes(settings)[0](settings, folder, dim=dim)
 
 
@@ -181,10 +193,22 @@ def open_store(
     Raises:
         ArchiveCorruptError: not such a store, or one of another width.
     """
+    if settings.backend == "milvus":
+        with _installed("pymilvus", package="pymilvus"):
+            from coin_retrieval.stores.milvus import MilvusStore
+        return MilvusStore.open(settings, folder, location, dim=dim, alive=alive)
     return _store_classes(settings)[1].open(settings, folder, location, dim=dim, alive=alive)
 
 
-def _store_classes(settings: StoreSettings) -> tuple[type[FaissStoreWriter], type[FaissStore]]:
+def join_stores(stores: Sequence[VectorStore], *, dim: int) -> VectorStore:
+    """Segments' stores as one."""
+    from coin_retrieval.stores.joined import JoinedStore
+
+    first = getattr(stores[0], "joined_with", None) if stores else None
+    return JoinedStore(stores, dim=dim) if first is None else first(stores[1:])
+
+
+def _store_classes(settings: FaissStoreSettings) -> tuple[type[FaissStoreWriter], type[FaissStore]]:
     with uncollected_imports():
         from coin_retrieval.stores.faiss import FaissStore
         from coin_retrieval.stores.faiss_writing import FaissStoreWriter
@@ -197,6 +221,12 @@ def make_catalog_writer(settings: CatalogSettings, folder: Path) -> CatalogWrite
     Raises:
         ArchiveCorruptError: there is something else already.
     """
+    if settings.backend == "postgres":
+        with _installed("psycopg", package="psycopg[binary]"):
+            import psycopg  # noqa: F401
+
+            from coin_retrieval.catalog.postgres import PostgresCatalogWriter
+        return PostgresCatalogWriter(settings)
     return _catalog_classes(settings)[0].create(settings, folder)
 
 
@@ -217,12 +247,18 @@ def open_catalog(
         ArchiveCorruptError: missing, or not a catalog.
         ArchiveSchemaError: written by a newer program.
     """
+    if settings.backend == "postgres":
+        with _installed("psycopg", package="psycopg[binary]"):
+            import psycopg  # noqa: F401
+
+            from coin_retrieval.catalog.postgres import PostgresCatalog
+        return PostgresCatalog.open(settings, folder, location, alive=alive)
     opened = _catalog_classes(settings)[1]
     return opened.open(settings, folder, location, alive=alive, row_order=row_order)
 
 
 def _catalog_classes(
-    settings: CatalogSettings,
+    settings: SqliteCatalogSettings,
 ) -> tuple[type[SqlCatalogWriter], type[SqlCatalog]]:
     from coin_retrieval.catalog.sql import SqlCatalog
     from coin_retrieval.catalog.writing import SqlCatalogWriter
@@ -244,7 +280,6 @@ def open_archive(path: Path, *, version: str | None = None) -> Archive:
     from coin_retrieval.archive.readers import hold
     from coin_retrieval.archive.segments import alive_rows, check_parsed
     from coin_retrieval.catalog.joined import JoinedCatalog
-    from coin_retrieval.stores.joined import JoinedStore
 
     layout = ArchiveLayout(path)
     folder = layout.published() if version is None else layout.version(version)
@@ -262,7 +297,7 @@ def open_archive(path: Path, *, version: str | None = None) -> Archive:
         catalogs.append(
             open_catalog(manifest.catalog, here, segment.catalog, alive=alive, row_order=order)
         )
-    joined = JoinedStore(stores, dim=dim)
+    joined = join_stores(stores, dim=dim)
     if manifest.measured_recall is not None:
         joined.widen(manifest.measured_recall.width)
     return Archive(path, manifest, joined, JoinedCatalog(catalogs), hold(folder))

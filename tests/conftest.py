@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import pytest
 from hypothesis import settings
+from servers import Milvus, ObjectStore, Postgres
 
 from coin_retrieval.testing import tiny_models
 
@@ -83,6 +86,30 @@ def formats_root() -> Path:
 def weights_root() -> Path:
     """Pretrained weights; for tests marked ``weights``."""
     return WEIGHTS
+
+
+@pytest.fixture(scope="session")
+def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Milvus]:
+    """A running Milvus. A test that kills it starts it again."""
+    server = Milvus(tmp_path_factory.mktemp("milvus"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running PostgreSQL. A test that kills it starts it again."""
+    server = Postgres(Path(tempfile.mkdtemp(prefix="coin-postgres-")))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """A running server that answers like S3."""
+    server = ObjectStore()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

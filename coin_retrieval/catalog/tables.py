@@ -25,7 +25,8 @@ class Base(DeclarativeBase):
     """Column types for the annotations used below."""
 
     type_annotation_map = {  # noqa: RUF012
-        str: Text,
+        # sorted as Python sorts it, whatever the database's language
+        str: Text().with_variant(Text(collation="C"), "postgresql"),
         bytes: LargeBinary,
         dict[str, str]: JSON,
         list[Any]: JSON,

@@ -122,6 +122,7 @@ class CaseSearch:
         watch: Stopwatch,
         *,
         allowed: RowMask | None = None,
+        where: Where | None = None,
         diversity: float = 0.0,
         near_duplicates: bool = False,
         own: Sequence[str] = (),
@@ -133,6 +134,7 @@ class CaseSearch:
         similarity.
 
         Args:
+            where: the filter that ``allowed`` answers, if it is one.
             diversity: above 0, the cases listed are chosen from five times as many, up to 300, by
                 maximal marginal relevance.
             near_duplicates: ``False`` folds a picture that repeats another case's under that case.
@@ -144,7 +146,8 @@ class CaseSearch:
         # a score needs its places, however few cases are to be listed
         shown = max(k, PLACES)
         pool = max(shown, min(k * _POOL, _POOL_CASES)) if diversity else shown
-        near = self._nearest(fused, pool + len(own), watch, allowed, fold=not near_duplicates)
+        wanted = pool + len(own)
+        near = self._nearest(fused, wanted, watch, allowed, where, fold=not near_duplicates)
         near = replace(near, cases=tuple(case for case in near.cases if case not in own))
         with watch.stage("search"):
             chosen = self._choose(near, k, diversity, ranked=fused.method == "rrf")
@@ -198,6 +201,7 @@ class CaseSearch:
         count: int,
         watch: Stopwatch,
         allowed: RowMask | None,
+        where: Where | None,
         *,
         fold: bool,
     ) -> _Near:
@@ -206,7 +210,7 @@ class CaseSearch:
         images: dict[ImageId, ImageRecord] = {}
         while True:
             with watch.stage("search"):
-                hits, exhausted, rankings = self._rank(fused, wanted, allowed)
+                hits, exhausted, rankings = self._rank(fused, wanted, allowed, where)
             with watch.stage("catalog"):
                 images |= self._records(h.image_id for h in hits if h.image_id not in images)
             with watch.stage("search"):
@@ -250,13 +254,13 @@ class CaseSearch:
         return tuple(near.cases[place] for place in places)
 
     def _rank(
-        self, fused: FusedQuery, wanted: int, allowed: RowMask | None
+        self, fused: FusedQuery, wanted: int, allowed: RowMask | None, where: Where | None
     ) -> tuple[list[Hit], bool, tuple[Ranks, ...]]:
         """Hits, best first, whether there are no others, and the rankings that were fused."""
         if fused.method == "mean" or len(fused.rows) == 1:
-            hits = self._store.search(fused.direction, wanted, allowed=allowed)[0]
+            hits = self._store.search(fused.direction, wanted, allowed=allowed, where=where)[0]
             return hits, len(hits) < wanted, ()
-        rankings = self._store.search(fused.rows, wanted, allowed=allowed)
+        rankings = self._store.search(fused.rows, wanted, allowed=allowed, where=where)
         exhausted = all(len(ranking) < wanted for ranking in rankings)
         if fused.method == "max":
             # beyond so many, an id may be listed by a row that is not its nearest

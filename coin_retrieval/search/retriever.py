@@ -230,6 +230,7 @@ class Retriever:
             query.k,
             watch,
             allowed=allowed,
+            where=plan.where,
             diversity=query.diversity,
             near_duplicates=query.near_duplicates,
             # the cases that the query itself comes from: that they are near proves nothing

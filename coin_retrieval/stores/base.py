@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from coin_retrieval.errors import InputError
 from coin_retrieval.files import Closing
 from coin_retrieval.types import Embeddings, Hit, ImageId, ImageIds, Location, RowMask
+
+Where = Mapping[str, Sequence[str]]
+"""Field → allowed values, as a catalog has it."""
+
+Terms = Mapping[str, str]
+"""Field → value."""
 
 SCANNED_ROWS = 131_072
 """Rows of a segment that is scanned: larger ones are not searched faster, and written at once."""
@@ -42,7 +49,12 @@ class VectorStore(Closing):
         return self.exact
 
     def search(
-        self, queries: Embeddings, k: int, *, allowed: ImageIds | RowMask | None = None
+        self,
+        queries: Embeddings,
+        k: int,
+        *,
+        allowed: ImageIds | RowMask | None = None,
+        where: Where | None = None,
     ) -> list[list[Hit]]:
         """The ``k`` nearest ids of each query, best first; fewer only where fewer are allowed.
 
@@ -51,6 +63,7 @@ class VectorStore(Closing):
             k: at least 1.
             allowed: only these may be found: ids, or a boolean for every row as a catalog's
                 ``mask`` gives it; ``None`` allows all.
+            where: the filter that ``allowed`` answers, for stores that know what rows are found by.
 
         Raises:
             InputError: shapes that do not fit, or ``k`` below 1.
@@ -62,7 +75,7 @@ class VectorStore(Closing):
         count = len(self) if mask is None else int(np.count_nonzero(mask))
         if not count:
             return [[] for _ in queries]
-        return self._search(np.ascontiguousarray(queries), min(k, count), mask)
+        return self._search_where(np.ascontiguousarray(queries), min(k, count), mask, where)
 
     def recall(self, queries: Embeddings, *, k: int = 10) -> float:
         """Measured: the share of the ``k`` truly nearest rows that :meth:`search` finds.
@@ -134,6 +147,11 @@ class VectorStore(Closing):
     def close(self) -> None:
         """Release files and connections."""
 
+    def _search_where(
+        self, queries: Embeddings, k: int, mask: RowMask | None, where: Where | None
+    ) -> list[list[Hit]]:
+        return self._search(queries, k, mask)
+
     @abstractmethod
     def _search(self, queries: Embeddings, k: int, mask: RowMask | None) -> list[list[Hit]]: ...
 
@@ -148,8 +166,11 @@ class StoreWriter(ABC):
         """How many rows an archive's segment of this kind may have, however many there are."""
         return SCANNED_ROWS
 
-    def add(self, ids: ImageIds, embeddings: Embeddings) -> None:
+    def add(self, ids: ImageIds, embeddings: Embeddings, terms: Sequence[Terms] = ()) -> None:
         """Append rows: int64 [n], float32 [n dim] of L2 norm 1. No id may come twice.
+
+        Args:
+            terms: field → value of all that each row can be found by, for stores that filter.
 
         Raises:
             InputError: shapes that do not fit, or an id given twice.
@@ -162,7 +183,8 @@ class StoreWriter(ABC):
                 expected="one distinct id a row",
             )
         if len(ids):
-            self._add(np.ascontiguousarray(ids, np.int64), np.ascontiguousarray(embeddings))
+            rows = np.ascontiguousarray(ids, np.int64), np.ascontiguousarray(embeddings)
+            self._add_described(*rows, terms)
 
     @abstractmethod
     def seal(self) -> Location:
@@ -175,6 +197,9 @@ class StoreWriter(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of what is being written; without :meth:`seal` it is nothing."""
+
+    def _add_described(self, ids: ImageIds, embeddings: Embeddings, terms: Sequence[Terms]) -> None:
+        self._add(ids, embeddings)
 
     @abstractmethod
     def _add(self, ids: ImageIds, embeddings: Embeddings) -> None: ...

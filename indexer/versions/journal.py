@@ -46,13 +46,14 @@ class _Batch(NamedTuple):
 class Journal:
     """The embedded batches of one encoder that are in no segment yet, by content.
 
+    ``space`` is the digest of the encoder's identity.
     ``broken`` says how many files were thrown away that a power cut or another program spoilt.
     """
 
     def __init__(self, layout: ArchiveLayout, spec: EncoderSpec) -> None:
         self._dim = spec.dim
-        self._space = content_digest(asdict(spec))
-        self.folder = layout.work / self._space[:16]
+        self.space = content_digest(asdict(spec))
+        self.folder = layout.work / self.space[:16]
         self._places: dict[str, _Place] = {}
         self._left: dict[int, int] = {}
         self._batch = lru_cache(_BATCHES_HELD)(self._read)
@@ -81,7 +82,7 @@ class Journal:
             "sizes_px": np.ascontiguousarray(sizes_px),
             "embeddings": np.ascontiguousarray(embeddings),
         }
-        metadata = {"space": self._space, "sha256": _digest(tensors)}
+        metadata = {"space": self.space, "sha256": _digest(tensors)}
         number, self._next = self._next, self._next + 1
         replace_file(self._path(number), save(tensors, metadata=metadata), flush=True)
         self._note(number, _Batch(list(hashes), sizes_px, embeddings))
@@ -136,7 +137,7 @@ class Journal:
                 tensors = {name: file.get_tensor(name) for name in _TENSORS}
         except (SafetensorError, OSError):
             return None
-        if metadata != {"space": self._space, "sha256": _digest(tensors)}:
+        if metadata != {"space": self.space, "sha256": _digest(tensors)}:
             return None
         digests, sizes_px, embeddings = (tensors[name] for name in _TENSORS)
         if embeddings.shape != (len(digests), self._dim):

@@ -154,6 +154,7 @@ class NewSegments(Closing):
                 store=self._store,
                 catalog=self._catalog,
                 dim=self._contents.dim,
+                space=self._contents.journal.space,
             )
         return self._writer
 

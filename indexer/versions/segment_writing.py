@@ -10,6 +10,7 @@ import numpy as np
 from coin_retrieval import factory
 from coin_retrieval.archive.manifest import Segment
 from coin_retrieval.archive.segments import sealed_segment
+from coin_retrieval.catalog.records import image_terms
 from coin_retrieval.config import CatalogSettings, StoreSettings
 from coin_retrieval.files import Closing
 from coin_retrieval.types import CaseRecord, Embeddings, ImageId, ImageRecord
@@ -21,6 +22,7 @@ class SegmentWriter(Closing):
     Args:
         folder: of the segment's own; made.
         root: the archive's folder, which it lies in.
+        space: digest of the encoder's identity.
     """
 
     def __init__(
@@ -31,11 +33,12 @@ class SegmentWriter(Closing):
         store: StoreSettings,
         catalog: CatalogSettings,
         dim: int,
+        space: str,
     ) -> None:
         folder.mkdir(parents=True)
         self._folder = folder
         self._root = root
-        self._store = factory.make_store_writer(store, folder, dim=dim)
+        self._store = factory.make_store_writer(store, folder, dim=dim, space=space)
         self._catalog = factory.make_catalog_writer(catalog, folder)
         self._cases: dict[str, str] = {}
         self._ids: set[int] = set()
@@ -57,7 +60,8 @@ class SegmentWriter(Closing):
         """Append images with their cases and their embeddings [n dim]."""
         named = {image.case_id for image in images}
         self._catalog.put([cases[case_id] for case_id in named], images)
-        self._store.add(np.array([image.image_id for image in images], np.int64), rows)
+        ids = np.array([image.image_id for image in images], np.int64)
+        self._store.add(ids, rows, [image_terms(cases[i.case_id], i) for i in images])
         for image in images:
             self._ids.add(int(image.image_id))
             self._cases.setdefault(image.content_hash, image.case_id)

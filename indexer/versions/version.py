@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from coin_retrieval import __version__
+from coin_retrieval import __version__, factory
 from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
 from coin_retrieval.archive.calibration import Calibration
 from coin_retrieval.archive.layout import MANIFEST, NOTES, SKIPPED
@@ -30,8 +30,6 @@ from coin_retrieval.catalog.joined import JoinedCatalog
 from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.files import Closing
-from coin_retrieval.stores.base import VectorStore
-from coin_retrieval.stores.joined import JoinedStore
 from coin_retrieval.types import EncoderSpec, Origin, RowMask
 from indexer.versions.measuring import measures
 from indexer.versions.segments_before import open_segment
@@ -71,9 +69,7 @@ class OpenSegments(Closing):
         segments: Iterable[tuple[Segment, RowMask | None]],
     ) -> None:
         opened = [open_segment(layout, settings, entry, alive) for entry, alive in segments]
-        self.store: VectorStore = JoinedStore(
-            [store for store, _ in opened], dim=settings.encoder.dim
-        )
+        self.store = factory.join_stores([s for s, _ in opened], dim=settings.encoder.dim)
         self.catalog: Catalog = JoinedCatalog([catalog for _, catalog in opened])
 
     def close(self) -> None:

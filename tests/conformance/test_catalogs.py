@@ -1,21 +1,17 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import create_engine
+from servers import Postgres
 
 from coin_retrieval.catalog.base import Catalog, CatalogWriter
-from coin_retrieval.catalog.database import open_database
 from coin_retrieval.catalog.joined import JoinedCatalog
-from coin_retrieval.catalog.sql import SqlCatalog
-from coin_retrieval.catalog.tables import Base
-from coin_retrieval.catalog.writing import SqlCatalogWriter
-from coin_retrieval.config import SqliteCatalogSettings
+from coin_retrieval.config import PostgresCatalogSettings, SqliteCatalogSettings
 from coin_retrieval.factory import make_catalog_writer, open_catalog
 from coin_retrieval.testing.catalog_suite import (
     BLOOD,
@@ -59,19 +55,16 @@ class TestJoined(CatalogSuite):
         return lambda *gone: self._joined(tmp_path, gone)
 
 
-if POSTGRES := os.environ.get("COIN_TEST_POSTGRES"):
+@pytest.mark.xdist_group("servers")
+class TestPostgres(CatalogSuite):
+    @pytest.fixture
+    def writer(self, postgres: Postgres) -> Iterator[CatalogWriter]:
+        with closing(make_catalog_writer(self._settings(postgres), Path())) as writer:
+            yield writer
 
-    class TestPostgres(CatalogSuite):
-        """Runs where COIN_TEST_POSTGRES is the SQLAlchemy URL of an empty database."""
+    @pytest.fixture
+    def reopen(self, postgres: Postgres) -> Callable[..., Catalog]:
+        return partial(open_catalog, self._settings(postgres), Path())
 
-        @pytest.fixture
-        def writer(self) -> Iterator[CatalogWriter]:
-            engine = create_engine(POSTGRES)
-            Base.metadata.drop_all(engine)
-            engine.dispose()
-            with closing(SqlCatalogWriter(open_database(POSTGRES))) as writer:
-                yield writer
-
-        @pytest.fixture
-        def reopen(self) -> Callable[..., Catalog]:
-            return lambda _, alive=None: SqlCatalog(open_database(POSTGRES), alive)
+    def _settings(self, postgres: Postgres) -> PostgresCatalogSettings:
+        return PostgresCatalogSettings(url=postgres.url, name="suite")

@@ -55,7 +55,12 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
             copy_function=os.symlink,
             ignore=shutil.ignore_patterns("__pycache__"),
         )
-    for name in ("pyproject.toml", "tests/conftest.py", "tests/tiny_archives.py"):
+    for name in (
+        "pyproject.toml",
+        "tests/conftest.py",
+        "tests/servers.py",
+        "tests/tiny_archives.py",
+    ):
         shutil.copy(ROOT / name, copy / name)
     for heading, code in BLOCKS:
         _put(copy, heading, code)
