@@ -250,6 +250,22 @@ CatalogSettings = Annotated[
 ]
 
 
+class ArchiveAddress(Settings):
+    """Where an archive lies that is no folder: what its servers are, and what it is called there.
+
+    ``files`` is where its thumbnails and its pictures are, a folder or any URL that fsspec knows,
+    and ``files_options`` what fsspec needs for that. ``scratch`` is a local folder for what can be
+    had again; None takes the system's for temporary files.
+    """
+
+    name: str = Field(pattern=SERVER_NAME)
+    store: MilvusStoreSettings
+    catalog: PostgresCatalogSettings
+    files: str
+    files_options: dict[str, Any] = Field(default_factory=dict)
+    scratch: Path | None = None
+
+
 FusionMethod = Literal["mean", "rrf", "max"]
 
 

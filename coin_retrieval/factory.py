@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,9 @@ from coin_retrieval.config import (
     FaissStoreSettings,
     FusionSettings,
     GeneratorSettings,
+    MilvusStoreSettings,
     OpenClipEncoderSettings,
+    PostgresCatalogSettings,
     SqliteCatalogSettings,
     StoreSettings,
 )
@@ -266,22 +268,54 @@ def _catalog_classes(
     return SqlCatalogWriter, SqlCatalog
 
 
+def drop_others(
+    store: MilvusStoreSettings,
+    catalog: PostgresCatalogSettings,
+    *,
+    stores: Iterable[Location],
+    catalogs: Iterable[Location],
+) -> None:
+    """Delete the segments of an archive on its servers, but those that lie at these places.
+
+    Raises:
+        ArchiveServerError: a server is away or refuses.
+    """
+    from coin_retrieval.catalog.postgres import drop_schemas, schemas_of
+    from coin_retrieval.stores.milvus_writing import drop_other_partitions
+
+    drop_other_partitions(store, stores)
+    kept = {location.collection for location in catalogs}
+    drop_schemas(catalog, [name for name in schemas_of(catalog) if name not in kept])
+
+
+def point_alias(settings: MilvusStoreSettings, location: Location) -> None:
+    """Let an archive's name mean the collection of its current version, on its server."""
+    from coin_retrieval.stores import milvus_writing
+
+    milvus_writing.point_alias(settings, location)
+
+
 def open_archive(path: Path, *, version: str | None = None) -> Archive:
     """The published version of an archive, or another one that is kept.
 
+    Args:
+        path: its folder, or the file that names its servers.
+
     Raises:
+        ArchiveServerError: a server is away.
         NotFoundError: no archive there, or not this version.
         ArchiveCorruptError: half-written, or a file is missing or cut off.
         ArchiveSchemaError: written by a newer program.
     """
-    from coin_retrieval.archive import Archive, ArchiveLayout
+    from coin_retrieval.archive import Archive
     from coin_retrieval.archive.layout import MANIFEST
     from coin_retrieval.archive.manifest import check_sizes, read_manifest
+    from coin_retrieval.archive.opening import open_layout
     from coin_retrieval.archive.readers import hold
     from coin_retrieval.archive.segments import alive_rows, check_parsed
     from coin_retrieval.catalog.joined import JoinedCatalog
 
-    layout = ArchiveLayout(path)
+    layout = open_layout(path)
     folder = layout.published() if version is None else layout.version(version)
     manifest = read_manifest(folder / MANIFEST)
     check_sizes(layout, manifest)
@@ -300,7 +334,8 @@ def open_archive(path: Path, *, version: str | None = None) -> Archive:
     joined = join_stores(stores, dim=dim)
     if manifest.measured_recall is not None:
         joined.widen(manifest.measured_recall.width)
-    return Archive(path, manifest, joined, JoinedCatalog(catalogs), hold(folder))
+    lease = hold(layout, folder)
+    return Archive(layout.root, manifest, joined, JoinedCatalog(catalogs), lease, layout.remote)
 
 
 def open_records(path: Path, manifest: ArchiveManifest) -> Catalog:
@@ -309,11 +344,11 @@ def open_records(path: Path, manifest: ArchiveManifest) -> Catalog:
     Raises:
         ArchiveCorruptError: they cannot be read.
     """
-    from coin_retrieval.archive import ArchiveLayout
+    from coin_retrieval.archive.opening import open_layout
     from coin_retrieval.archive.segments import alive_rows
     from coin_retrieval.catalog.joined import JoinedCatalog
 
-    folder = ArchiveLayout(path).version(manifest.version)
+    folder = open_layout(path).version(manifest.version)
     return JoinedCatalog(
         [
             open_catalog(

@@ -80,6 +80,7 @@ def build(
             would lose cases.
         SettingsError, ModelError: an encoder or a store that cannot be.
     """
+    from coin_retrieval.archive.opening import open_layout
     from indexer import building
     from indexer.changing import refuse_foreign_folder
     from indexer.choices import choose_batch_size, choose_settings
@@ -97,7 +98,7 @@ def build(
     rows = read_sources(
         paths, archive=root, where=wanted, pseudonym_key=key, columns=columns, tiling=tiling
     )
-    refuse_foreign_folder(root)
+    refuse_foreign_folder(open_layout(root).root)
     loaded = _loaded(of_encoder, on)
     return building.build(root, rows, encoder=loaded, settings=settings, where=wanted, on=on)
 

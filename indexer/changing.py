@@ -13,15 +13,23 @@ from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
 from coin_retrieval.archive.layout import MANIFEST
 from coin_retrieval.archive.lock import building
 from coin_retrieval.archive.manifest import Segment, read_manifest
+from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.archive.publish import KEPT_VERSIONS, prune, sweep_unfinished, version_folders
 from coin_retrieval.archive.segments import alive_rows
 from coin_retrieval.archive.thumbnails import sweep_thumbnails
 from coin_retrieval.catalog.joined import JoinedCatalog
 from coin_retrieval.errors import ArchiveError, InputError
+from coin_retrieval.factory import drop_others
 from coin_retrieval.types import RowMask
+from indexer.versions.sealed_work import sealed_segments
 from indexer.versions.segments_before import open_segment
 
-_OWN = frozenset({"CURRENT", "versions", "segments", "thumbnails", "work", "lock", "runs"})
+_OWN = frozenset(
+    (
+        *("CURRENT", "versions", "segments", "thumbnails", "work", "lock", "runs"),
+        *("archive.yaml", "mirrored.json"),  # a mirror's
+    )
+)
 
 
 @contextmanager
@@ -37,14 +45,17 @@ def changing(root: Path, *, new: bool = False) -> Iterator[ArchiveLayout]:
         ArchiveBusyError: another process changes it.
         ArchiveError: it may not be written, or the disk is full.
     """
-    layout = ArchiveLayout(root)
+    layout = open_layout(root)
+    if layout.remote is not None and new:
+        layout.remote.versions.prepare()
     if new:
-        refuse_foreign_folder(root)
+        refuse_foreign_folder(layout.root)
     else:
         layout.published()
     try:
         with building(layout):
             sweep_unfinished(layout)
+            sweep_servers(layout)
             yield layout
     except OSError as error:
         raise ArchiveError(
@@ -91,6 +102,7 @@ def clean_up(
     """
     prune(layout, keep=keep, held=held)
     shutil.rmtree(layout.work, ignore_errors=True)
+    sweep_servers(layout)
     if not sweep:
         return
     manifests = []
@@ -110,6 +122,23 @@ def clean_up(
             return {image.content_hash for image in catalog.of_contents(contents)}
 
         sweep_thumbnails(layout, kept)
+        if layout.remote is not None:
+            layout.remote.files.sweep(kept)
+
+
+def sweep_servers(layout: ArchiveLayout) -> None:
+    """Delete what lies on an archive's servers and is in no version, nor work of a build here."""
+    if layout.remote is None:
+        return
+    named: list[Segment] = [*sealed_segments(layout)]
+    for version in version_folders(layout):
+        named += read_manifest(version / MANIFEST).segments
+    drop_others(
+        layout.remote.store,
+        layout.remote.catalog,
+        stores=[segment.store for segment in named],
+        catalogs=[segment.catalog for segment in named],
+    )
 
 
 def _living_anywhere(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
+from coin_retrieval.archive import ArchiveManifest
 from coin_retrieval.archive.layout import MANIFEST
 from coin_retrieval.archive.manifest import read_manifest
+from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
-from coin_retrieval.errors import ArchiveCorruptError, NotFoundError
+from coin_retrieval.errors import ArchiveCorruptError, NotFoundError, SettingsError
 from coin_retrieval.factory import parse_encoder
 from coin_retrieval.named_settings import read_catalog, read_store
 
@@ -47,6 +48,16 @@ def choose_settings(
         ArchiveSchemaError: the archive was written by a newer program.
     """
     own = _own_manifest(archive)
+    remote = open_layout(archive).remote
+    if remote is not None:
+        if store is not None or catalog is not None:
+            raise SettingsError(
+                "this archive's address says where vectors and records lie",
+                value=store or catalog,
+                expected="no other store or catalog",
+                remedy="change the address's file, or name a folder instead",
+            )
+        store, catalog = remote.store, remote.catalog
     if encoder is None:
         encoder = own.encoder_settings if own else first_encoder
     if store is None:
@@ -66,13 +77,13 @@ def own_settings(archive: Path) -> tuple[EncoderSettings, StoreSettings, Catalog
     Raises:
         NotFoundError, ArchiveCorruptError, ArchiveSchemaError: there is none that can be read.
     """
-    own = read_manifest(ArchiveLayout(archive).published() / MANIFEST)
+    own = read_manifest(open_layout(archive).published() / MANIFEST)
     return own.encoder_settings, own.store, own.catalog
 
 
 def _own_manifest(archive: Path) -> ArchiveManifest | None:
     """``None`` before the first publication, or where it cannot be read and is built anew."""
     try:
-        return read_manifest(ArchiveLayout(archive).published() / MANIFEST)
+        return read_manifest(open_layout(archive).published() / MANIFEST)
     except (NotFoundError, ArchiveCorruptError):
         return None

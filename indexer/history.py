@@ -16,6 +16,7 @@ from coin_retrieval.archive.manifest import (
     seal,
     write_manifest,
 )
+from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.archive.publish import next_version, publish, staging, version_folders
 from coin_retrieval.archive.segments import alive_rows, leave_out
 from coin_retrieval.errors import ArchiveError, NotFoundError, UnsupportedError
@@ -36,7 +37,7 @@ def history(root: Path) -> list[KeptVersion]:
     Raises:
         NotFoundError: no archive there.
     """
-    layout = ArchiveLayout(root)
+    layout = open_layout(root)
     current = layout.published().name
     kept = []
     for folder in sorted(version_folders(layout), reverse=True):

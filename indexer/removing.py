@@ -268,7 +268,7 @@ def _wait(layout: ArchiveLayout, version: str, wait_s: float) -> tuple[str, ...]
     """Wait until nobody reads another version; those that are read still."""
     others = [path for path in version_folders(layout) if path.name != version]
     until = time.monotonic() + wait_s
-    while held := [path.name for path in others if is_held(path)]:
+    while held := [path.name for path in others if is_held(layout, path)]:
         if time.monotonic() > until:
             break
         time.sleep(_LOOK_S)

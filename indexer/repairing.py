@@ -31,6 +31,8 @@ def repair_thumbnails(root: Path) -> int:
                 continue
             try:
                 write_thumbnail(path, archive.picture(image))
+                if archive.remote is not None:
+                    archive.remote.files.put("thumbnails", image.content_hash, path.read_bytes())
                 made += 1
             except (ImageError, NotFoundError, UnsupportedError, MissingDependencyError):
                 continue

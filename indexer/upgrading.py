@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
+from coin_retrieval.archive import ArchiveManifest
 from coin_retrieval.archive.layout import MANIFEST
 from coin_retrieval.archive.manifest import read_manifest, written_schema
+from coin_retrieval.archive.opening import open_layout
 from indexer.changing import changing, clean_up
 from indexer.removing import opened, publish_without
 
@@ -40,7 +41,7 @@ def upgrade(root: Path) -> UpgradeReport:
         ArchiveSchemaError: a newer program wrote it.
         ArchiveError: the disk is full, or may not be written.
     """
-    ArchiveLayout(root).published()
+    open_layout(root).published()
     with changing(root) as layout:
         path = layout.published() / MANIFEST
         from_schema, manifest = written_schema(path), read_manifest(path)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from coin_retrieval.archive.layout import ArchiveLayout
+from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.errors import CoinError
 from coin_retrieval.factory import open_archive
 from coin_retrieval.limits import MAX_SEED
@@ -120,7 +120,7 @@ class Loading:
         """Switch to the published version, if it is another one and can be served."""
         old = leased.retriever
         try:
-            published = ArchiveLayout(old.archive.root).current_name()
+            published = open_layout(old.archive.root).current_name()
             if published is None or published == old.archive.version:
                 self.archive_problem = ""
                 return

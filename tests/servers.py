@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 REQUIRED = "COIN_REQUIRE_SERVERS"
@@ -213,6 +214,7 @@ class ObjectStore:
         until = time.monotonic() + _START_S
         while not listens(self._port) and time.monotonic() < until:
             time.sleep(0.05)
+        fsspec.filesystem("s3", **self.options).mkdir("bucket")
 
     @property
     def options(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from coin_retrieval.archive import ArchiveLayout
 from coin_retrieval.archive.manifest import read_manifest, seal, write_manifest
+from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.config import FaissStoreSettings, OpenClipEncoderSettings, SqliteCatalogSettings
 from coin_retrieval.encoding.base import Encoder
@@ -73,9 +74,10 @@ def build_archive(
     rehash: bool = False,
 ) -> BuildReport:
     """Build with histograms, unless another encoder is given; store and catalog by short names."""
-    settings = BuildSettings(
-        LABEL, read_store(store), batch_size, 2, read_catalog(catalog), drop, max_skipped, rehash
-    )
+    remote = open_layout(root).remote
+    of_store = remote.store if remote else read_store(store)
+    of_catalog = remote.catalog if remote else read_catalog(catalog)
+    settings = BuildSettings(LABEL, of_store, batch_size, 2, of_catalog, drop, max_skipped, rehash)
     batch = read_sources(sources, archive=root, where=where or {})
     return build(
         root, batch, encoder=encoder or HistogramEncoder(), settings=settings, where=where or {}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from coin_retrieval.archive.calibration import Calibration
-from coin_retrieval.archive.layout import MANIFEST, ArchiveLayout
+from coin_retrieval.archive.layout import MANIFEST
 from coin_retrieval.archive.lock import building
 from coin_retrieval.archive.manifest import ArchiveManifest, manifest_text, read_manifest
+from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.errors import ArchiveError, EncoderMismatchError
 from coin_retrieval.files import replace_file
 from coin_retrieval.types import EncoderSpec
@@ -29,7 +30,7 @@ def put_calibration(
         EncoderMismatchError: it was built anew with another encoder meanwhile.
         ArchiveError: it may not be written.
     """
-    layout = ArchiveLayout(root)
+    layout = open_layout(root)
     try:
         with building(layout):
             path = layout.published() / MANIFEST
@@ -42,7 +43,10 @@ def put_calibration(
                     remedy="calibrate it again",
                 )
             amended = manifest.model_copy(update={"calibration": calibration})
-            replace_file(path, manifest_text(amended), flush=True)
+            content = manifest_text(amended)
+            if layout.remote is not None:
+                layout.remote.versions.replace(manifest.version, MANIFEST, content.encode())
+            replace_file(path, content, flush=True)
     except OSError as error:
         raise ArchiveError(
             f"the calibration cannot be written ({error.strerror or error})",

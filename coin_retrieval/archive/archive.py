@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.archive.manifest import ArchiveManifest, sealed_files
+from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.archive.uris import to_path
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.containers import picture_at
 from coin_retrieval.containers.parts import part_of
 from coin_retrieval.errors import EncoderMismatchError, NotFoundError
 from coin_retrieval.files import Closing
+from coin_retrieval.images import decode_image
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.types import EncoderSpec, ImageRecord, RgbImage, content_digest
+
+if TYPE_CHECKING:
+    from coin_retrieval.archive.remote.address import Remote
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,8 @@ class Archive(Closing):
     manifest: ArchiveManifest
     store: VectorStore
     catalog: Catalog
-    lease: IO[bytes] | None = None
+    lease: IO[bytes] | Closing | None = None
+    remote: Remote | None = None
 
     @property
     def version(self) -> str:
@@ -40,7 +46,7 @@ class Archive(Closing):
     @property
     def superseded(self) -> bool:
         """Whether another version has been published since it was opened."""
-        return ArchiveLayout(self.root).current_name() != self.version
+        return open_layout(self.root).current_name() != self.version
 
     @property
     def digest(self) -> str:
@@ -72,7 +78,10 @@ class Archive(Closing):
 
     def thumbnail_path(self, image: ImageRecord) -> Path:
         """The thumbnail, at most 256 px a side."""
-        return ArchiveLayout(self.root).thumbnail(image.content_hash)
+        path = ArchiveLayout(self.root).thumbnail(image.content_hash)
+        if self.remote is not None and not path.exists():
+            self.remote.files.fetch("thumbnails", image.content_hash, path)
+        return path
 
     def image_path(self, image: ImageRecord) -> Path:
         """The file of the picture, where it lay when the archive was built; it may be gone since.
@@ -83,13 +92,16 @@ class Archive(Closing):
         return to_path(image.uri)
 
     def picture(self, image: ImageRecord) -> RgbImage:
-        """The picture itself, from where it lay when the archive was built.
+        """The picture itself: what an archive on servers keeps of it, else from where it lay.
 
         Raises:
             UnsupportedError: it does not lie in a file.
             ImageError: it is gone, or cannot be decoded.
             NotFoundError: it is another picture now.
         """
+        kept = self.remote and self.remote.files.get("pictures", image.content_hash)
+        if kept:
+            return decode_image(kept)
         found = picture_at(self.image_path(image), part_of(image.uri))
         if found.content_hash != image.content_hash:
             raise NotFoundError(

@@ -13,10 +13,14 @@ ARCHIVE/
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coin_retrieval.errors import ArchiveCorruptError, NotFoundError
+
+if TYPE_CHECKING:
+    from coin_retrieval.archive.remote.address import Remote
 
 MANIFEST = "manifest.json"
 SKIPPED = "skipped.jsonl"
@@ -25,9 +29,14 @@ NOTES = "notes.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class ArchiveLayout:
-    """Paths inside an archive's folder; nothing here needs to exist."""
+    """Paths inside an archive's folder; nothing here needs to exist.
+
+    Of an archive on servers (``remote``) the folder is a mirror of what its versions say of
+    themselves.
+    """
 
     root: Path
+    remote: Remote | None = field(default=None, compare=False)
 
     @property
     def current(self) -> Path:
@@ -127,7 +136,9 @@ class ArchiveLayout:
 
     def is_archive(self) -> bool:
         """Whether a build has ever written here."""
-        return any(path.exists() for path in (self.current, self.versions, self.lock))
+        # a mirror has folders before anything was built
+        own = (self.current, self.lock) if self.remote else (self.current, self.versions, self.lock)
+        return any(path.exists() for path in own)
 
 
 def _unreadable_pointer(path: Path, found: str) -> ArchiveCorruptError:

@@ -31,4 +31,9 @@ def building(layout: ArchiveLayout) -> Iterator[None]:
         ) from error
     with lock:
         layout.lock.write_text(str(os.getpid()), encoding="ascii")
-        yield
+        if layout.remote is None:
+            yield
+            return
+        with layout.remote.versions.building():
+            layout.remote.pull(layout)
+            yield

@@ -55,6 +55,9 @@ def publish(layout: ArchiveLayout, staged: Path, version: str) -> Path:
     folder = layout.version(version)
     staged.rename(folder)
     flush_to_disk(layout.versions)
+    if layout.remote is not None:
+        files = {path.name: path.read_bytes() for path in folder.iterdir()}
+        layout.remote.versions.publish(version, files)
     replace_file(layout.current, f"{version}\n", flush=True)
     return folder
 
@@ -84,9 +87,11 @@ def prune(layout: ArchiveLayout, *, keep: int = KEPT_VERSIONS, held: bool = Fals
     A version that somebody reads stays until the next time, unless ``held`` ones go, too.
     """
     folders = sorted(version_folders(layout), key=lambda path: int(path.name))
-    gone = [path for path in folders[:-keep] if held or not is_held(path)]
+    gone = [path for path in folders[:-keep] if held or not is_held(layout, path)]
     for path in gone:
         shutil.rmtree(path)
+    if layout.remote is not None:
+        layout.remote.versions.forget(path.name for path in gone)
     _sweep_segments(layout)
     return [path.name for path in gone]
 

@@ -228,15 +228,15 @@ class MilvusStore(VectorStore):
                     data=list(queries[start : start + _QUERIES_AT_ONCE]),
                     limit=k,
                     filter=expression,
-                    output_fields=["place"],
+                    output_fields=["image_id"],
                     search_params={"metric_type": "IP", "params": parameters},
                     **self._as_sealed(),
                 )
             for of_query in found:
-                rows = [self._row(hit["entity"]["place"]) for hit in of_query]
+                rows = [self._row(hit["id"]) for hit in of_query]
                 if not inside[rows].all():
                     return None
-                ids = np.array([hit["id"] for hit in of_query], np.int64)
+                ids = np.array([hit["entity"]["image_id"] for hit in of_query], np.int64)
                 near = np.array([hit["distance"] for hit in of_query])
                 best = np.argsort(-near, kind="stable")
                 hits.append(to_hits(ids[best], near[best]))

@@ -136,8 +136,10 @@ def make_collection(
     if not client.has_collection(name):
         said = {"schema": SCHEMA, "owner": settings.owner, "space": space}
         schema = client.create_schema(auto_id=False, description=json.dumps(said))
-        schema.add_field("image_id", DataType.INT64, is_primary=True)
-        schema.add_field("place", DataType.INT64)
+        # not the image's id: one that has changed has a row in two partitions, of which a query
+        # would answer one, and perhaps the one that was taken out
+        schema.add_field("place", DataType.INT64, is_primary=True)
+        schema.add_field("image_id", DataType.INT64)
         for field in FIELDS:
             schema.add_field(field, DataType.INT64)
         schema.add_field("attributes", DataType.JSON)
@@ -150,6 +152,7 @@ def make_collection(
             metric_type="IP",
             params={"nlist": lists(settings)} if ivf else {},
         )
+        index.add_index("image_id", index_type="STL_SORT")
         client.create_collection(name, schema=schema, index_params=index)
     check_collection(client, settings, name, dim=dim)
     return name
@@ -192,6 +195,15 @@ def check_collection(
             expected=f"of {settings.owner or 'nobody'}, {dim}-d",
             remedy="give the archive a name that no other on this server has",
         )
+
+
+def owner_of(client: MilvusClient, collection: str) -> str | None:
+    """Which archive's a collection is; ``None`` where another program made it."""
+    try:
+        owner: str = json.loads(client.describe_collection(collection)["description"])["owner"]
+    except (ValueError, LookupError, TypeError):
+        return None
+    return owner
 
 
 def lists(settings: MilvusStoreSettings) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
+from pymilvus.exceptions import MilvusException
 
 from coin_retrieval.config import MilvusStoreSettings
 from coin_retrieval.errors import ArchiveServerError, InputError
@@ -14,12 +15,16 @@ from coin_retrieval.stores.milvus_server import (
     Partition,
     connect,
     make_collection,
+    owner_of,
     telling,
     term_columns,
 )
 from coin_retrieval.types import Embeddings, ImageIds, Location
 
 _AT_ONCE = 1000
+_DEFAULT = "_default"
+"""A partition that every collection has; rows of none are in it."""
+
 _SERVED_ROWS = 4_194_304
 
 
@@ -130,3 +135,45 @@ def drop_partitions(settings: MilvusStoreSettings, collection: str, names: Colle
             if client.has_partition(collection, name):
                 client.release_partitions(collection, [name])
                 client.drop_partition(collection, name)
+
+
+def drop_other_partitions(settings: MilvusStoreSettings, kept: Iterable[Location]) -> None:
+    """Delete an archive's segments but these, and its collections in which none is left.
+
+    Raises:
+        ArchiveServerError: the server is away, or refuses.
+    """
+    partitions = [Partition.read(location.collection) for location in kept]
+    named = {(partition.collection, partition.name) for partition in partitions}
+    client = connect(settings)
+    with telling(settings):
+        for collection in client.list_collections():
+            if not collection.startswith(f"{settings.name}__"):
+                continue
+            if owner_of(client, collection) != settings.owner:
+                continue
+            names = [n for n in client.list_partitions(collection) if n != _DEFAULT]
+            others = [name for name in names if (collection, name) not in named]
+            if len(others) < len(names):
+                drop_partitions(settings, collection, others)
+            else:
+                for alias in client.list_aliases(collection)["aliases"]:
+                    client.drop_alias(alias)
+                client.drop_collection(collection)
+
+
+def point_alias(settings: MilvusStoreSettings, location: Location) -> None:
+    """Let the archive's name mean the collection of its current version.
+
+    Raises:
+        ArchiveServerError: the server is away, or refuses.
+    """
+    client, collection = connect(settings), Partition.read(location.collection).collection
+    with telling(settings):
+        try:
+            known = client.describe_alias(settings.name)["collection_name"]
+        except MilvusException:
+            client.create_alias(collection, settings.name)
+            return
+        if known != collection:
+            client.alter_alias(collection, settings.name)

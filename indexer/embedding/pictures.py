@@ -13,8 +13,8 @@ from coin_retrieval.archive.thumbnails import has_thumbnail, write_thumbnail
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.containers import picture_at
 from coin_retrieval.errors import ImageError, MissingDependencyError
-from coin_retrieval.images import MAX_BYTES, Decoded
-from coin_retrieval.types import ImageRecord
+from coin_retrieval.images import MAX_BYTES, Decoded, encode_png
+from coin_retrieval.types import ImageRecord, RgbImage
 from indexer.embedding.shared_room import SharedRoom
 
 READ_BYTES = 256 * 1024 * 1024
@@ -103,7 +103,7 @@ class PictureReader:
                 known.file.modified_ns,
             ):
                 digest = known.content_hash
-                if self._is_embedded(digest) and has_thumbnail(self._layout.thumbnail(digest)):
+                if self._is_embedded(digest) and self._is_kept(digest):
                     return ReadPicture(digest, None, size, modified_ns)
             # of a file that holds many pictures only one of them is read
             with self._bytes.holding(0 if row.part else size):
@@ -119,7 +119,7 @@ class PictureReader:
         picture = picture_at(row.image_path, row.part)
         digest = picture.content_hash
         thumbnail = self._layout.thumbnail(digest)
-        embedded, shown = self._is_embedded(digest), has_thumbnail(thumbnail)
+        embedded, shown = self._is_embedded(digest), self._is_kept(digest)
         if embedded and shown:
             return ReadPicture(digest, None, size, modified_ns)
         decoded = picture.decoded(self._pixels.holding)
@@ -127,7 +127,22 @@ class PictureReader:
             raise _LeftOutError(reason)
         if not shown:
             write_thumbnail(thumbnail, decoded.image)
+            self._keep(digest, picture.decode() if self._layout.remote else decoded.image)
         return ReadPicture(digest, None if embedded else decoded, size, modified_ns)
+
+    def _keep(self, digest: str, image: RgbImage) -> None:
+        remote = self._layout.remote
+        if remote is not None:
+            remote.files.put("pictures", digest, encode_png(image))
+            thumbnail = self._layout.thumbnail(digest)
+            remote.files.put("thumbnails", digest, thumbnail.read_bytes())
+
+    def _is_kept(self, digest: str) -> bool:
+        remote = self._layout.remote
+        if remote is not None:
+            # put last: where it is, the picture is as well
+            return remote.files.has("thumbnails", digest)
+        return has_thumbnail(self._layout.thumbnail(digest))
 
 
 def _refuse_odd_files(row: CaseRow) -> tuple[int, int]:

@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from coin_retrieval import factory
-from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
+from coin_retrieval.archive import ArchiveManifest
 from coin_retrieval.archive.calibration import CloseMatch
 from coin_retrieval.archive.layout import MANIFEST, NOTES, SKIPPED
 from coin_retrieval.archive.manifest import check_sizes, read_manifest
+from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.archive.verify import Finding
 from coin_retrieval.case_table import IDENTITIES
 from coin_retrieval.search.calibration_use import images_notice
@@ -164,7 +165,7 @@ def show_upgrade(report: UpgradeReport, archive: Path) -> None:
 
 
 def _manifest(archive: Path) -> ArchiveManifest:
-    layout = ArchiveLayout(archive)
+    layout = open_layout(archive)
     manifest = read_manifest(layout.published() / MANIFEST)
     check_sizes(layout, manifest)
     return manifest

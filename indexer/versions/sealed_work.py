@@ -80,5 +80,14 @@ class SealedWork:
         return (path for path in list(self._folder.glob("*")) if path.name.isdigit())
 
 
+def sealed_segments(layout: ArchiveLayout) -> Iterator[Segment]:
+    """All that builds have left in an archive's ``work/``, of whatever encoder."""
+    for path in layout.work.glob("*/segments/*.json"):
+        try:
+            yield _Sealed.model_validate_json(path.read_bytes()).segment
+        except (OSError, ValidationError):
+            continue
+
+
 def _beside(folder: Path) -> Path:
     return folder.with_suffix(".json")

@@ -136,6 +136,8 @@ def publish_version(
         )
     write_manifest(manifest, staged / MANIFEST)
     publish(layout, staged, version)
+    if layout.remote is not None and segments:
+        factory.point_alias(layout.remote.store, segments[0][0].store)
     return manifest
 
 

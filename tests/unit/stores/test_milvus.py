@@ -134,9 +134,10 @@ def test_what_is_deleted_is_found_by_nobody_however_the_server_is_asked(
             data=[VECTORS[0]],
             limit=1000,
             consistency_level=level,
+            output_fields=["image_id"],
             search_params={"metric_type": "IP"},
         )
-        assert not {hit["id"] for hit in found[0]} & set((IDS + 2).tolist())
+        assert not {hit["entity"]["image_id"] for hit in found[0]} & set((IDS + 2).tolist())
     with pytest.raises(ArchiveServerError):
         reader.search(VECTORS[:1], 5)
     with pytest.raises(ArchiveCorruptError, match="not all on the server"):

@@ -1,0 +1,1 @@
+"""What Alembic does to the tables of :mod:`coin_retrieval.archive.remote.versions`."""
