@@ -90,7 +90,9 @@ def connect(settings: MilvusStoreSettings) -> MilvusClient:
 
 @lru_cache(maxsize=32)
 def _client(uri: str, token: str, timeout_s: float) -> MilvusClient:
-    return MilvusClient(uri, token=token, timeout=timeout_s)
+    # a server that is back is asked within a second; gRPC alone would wait up to two minutes
+    again = {"grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000}
+    return MilvusClient(uri, token=token, timeout=timeout_s, grpc_options=again)
 
 
 @contextmanager

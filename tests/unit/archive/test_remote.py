@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 from servers import Milvus, ObjectStore, Postgres
-from tiny_archives import build_archive, write_pictures, write_table
+from tiny_archives import LABEL, build_archive, write_pictures, write_table
 
 from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.archive.thumbnails import has_thumbnail
@@ -20,9 +20,12 @@ from coin_retrieval.errors import (
 )
 from coin_retrieval.factory import open_archive
 from coin_retrieval.images import load_image
+from coin_retrieval.testing.histogram_encoder import HistogramEncoder
+from indexer.building import BuildSettings, build
 from indexer.changing import changing
 from indexer.history import history, rollback
 from indexer.removing import compact, remove
+from indexer.rows import read_sources
 
 pytestmark = pytest.mark.xdist_group("servers")
 
@@ -183,3 +186,63 @@ def test_addresses_that_cannot_be_used_are_told(
     build_archive(address(), pictures)
     with pytest.raises(ArchiveServerError, match="vector server is away"):
         open_archive(address(store={"uri": "http://127.0.0.1:9", "timeout_s": 2}))
+
+
+@pytest.mark.parametrize("which", ["milvus", "postgres"])
+def test_a_server_that_is_killed_during_a_build_is_told_and_the_next_build_goes_on(
+    address: Callable[..., Path],
+    pictures: Path,
+    tmp_path: Path,
+    which: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    here, folder = address(), tmp_path / "folder"
+    server = request.getfixturevalue(which)
+    build_archive(here, pictures)
+    more = write_pictures(tmp_path / "more", 12, first_seed=50)
+    remote = open_layout(here).remote
+    assert remote is not None
+    settings = BuildSettings(LABEL, remote.store, 4, 1, remote.catalog)
+    killed = False
+
+    def kill_once(what: str, done: int, _: int) -> None:
+        nonlocal killed
+        if what == "writing the version" and not done and not killed:
+            killed = True
+            server.kill()
+
+    sources = read_sources([pictures, more], archive=here, where={})
+    try:
+        with pytest.raises(ArchiveServerError):
+            build(
+                here,
+                sources,
+                encoder=HistogramEncoder(),
+                settings=settings,
+                where={},
+                on=kill_once,
+            )
+    finally:
+        server.start()
+    with open_archive(here) as before:
+        assert (before.version, len(before.store)) == ("000001", 12)
+    report = build_archive(here, pictures, more)
+    assert report.embedded == 0
+    build_archive(folder, pictures, more)
+    with open_archive(here) as remote_archive, open_archive(folder) as local:
+        assert verify(remote_archive) == []
+        assert set(remote_archive.store.ids().tolist()) == set(local.store.ids().tolist())
+
+
+def test_records_are_read_again_when_a_database_that_was_killed_is_back(
+    address: Callable[..., Path], pictures: Path, postgres: Postgres
+) -> None:
+    build_archive(address(), pictures)
+    with open_archive(address()) as archive:
+        postgres.kill()
+        try:
+            with pytest.raises(ArchiveServerError, match="database server is away"):
+                archive.catalog.mask({"site": ["cervix"]})
+        finally:
+            postgres.start()
+        assert np.count_nonzero(archive.catalog.mask({"site": ["cervix"]})) == 6
