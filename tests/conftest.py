@@ -90,7 +90,7 @@ def weights_root() -> Path:
 
 @pytest.fixture(scope="session")
 def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Milvus]:
-    """A running Milvus. A test that kills it starts it again."""
+    """A running Milvus."""
     server = Milvus(tmp_path_factory.mktemp("milvus"))
     yield server
     server.stop()

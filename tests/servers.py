@@ -79,11 +79,6 @@ class Milvus:
         """Where it answers."""
         return f"http://127.0.0.1:{self._port}"
 
-    @property
-    def pid(self) -> int:
-        """The process that does all of it."""
-        return int(self._server.server_proc.pid)
-
     def start(self) -> None:
         """Start it, with the data that it had before."""
         from milvus import MilvusServer, MilvusServerConfig
@@ -110,11 +105,6 @@ class Milvus:
                 time.sleep(1)
                 self._server.start()
             time.sleep(0.1)
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        os.kill(self.pid, signal.SIGKILL)
-        self._server.server_proc.wait()
 
     def stop(self) -> None:
         """End it, and delete its data."""

@@ -188,16 +188,10 @@ def test_addresses_that_cannot_be_used_are_told(
         open_archive(address(store={"uri": "http://127.0.0.1:9", "timeout_s": 2}))
 
 
-@pytest.mark.parametrize("which", ["milvus", "postgres"])
-def test_a_server_that_is_killed_during_a_build_is_told_and_the_next_build_goes_on(
-    address: Callable[..., Path],
-    pictures: Path,
-    tmp_path: Path,
-    which: str,
-    request: pytest.FixtureRequest,
+def test_a_database_that_is_killed_during_a_build_is_told_and_the_next_build_goes_on(
+    address: Callable[..., Path], pictures: Path, tmp_path: Path, postgres: Postgres
 ) -> None:
     here, folder = address(), tmp_path / "folder"
-    server = request.getfixturevalue(which)
     build_archive(here, pictures)
     more = write_pictures(tmp_path / "more", 12, first_seed=50)
     remote = open_layout(here).remote
@@ -209,7 +203,7 @@ def test_a_server_that_is_killed_during_a_build_is_told_and_the_next_build_goes_
         nonlocal killed
         if what == "writing the version" and not done and not killed:
             killed = True
-            server.kill()
+            postgres.kill()
 
     sources = read_sources([pictures, more], archive=here, where={})
     try:
@@ -223,7 +217,7 @@ def test_a_server_that_is_killed_during_a_build_is_told_and_the_next_build_goes_
                 on=kill_once,
             )
     finally:
-        server.start()
+        postgres.start()
     with open_archive(here) as before:
         assert (before.version, len(before.store)) == ("000001", 12)
     report = build_archive(here, pictures, more)

@@ -219,23 +219,6 @@ def test_a_server_that_never_answers_is_told_in_time(location: Location) -> None
     assert time.monotonic() - began < 60
 
 
-def test_a_server_that_dies_is_told_and_asked_again_when_it_is_back(
-    settings: MilvusStoreSettings, milvus: Milvus, location: Location
-) -> None:
-    impatient = settings.model_copy(update={"timeout_s": 5})
-    with read(impatient, location) as store:
-        milvus.kill()
-        try:
-            with pytest.raises(ArchiveServerError):
-                store.search(VECTORS[:1], 5)
-        finally:
-            milvus.start()
-    with read(settings, location) as store:
-        (found,) = store.search(VECTORS[:1], ROWS)
-        assert {hit.image_id for hit in found} == set(IDS.tolist())
-        np.testing.assert_allclose(store.vectors(IDS), VECTORS, atol=1e-6)
-
-
 def test_what_a_server_says_when_it_is_full_is_told_as_that(
     settings: MilvusStoreSettings,
 ) -> None:
