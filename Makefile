@@ -4,6 +4,7 @@ VENV   ?= .venv
 RUN     = $(VENV)/bin
 DATA   ?= coin_retrieval/starter/demonstration/cases.csv
 REPORT ?= Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules.
+SUPPLY  = out/supply/bin
 OUT    ?= out/demo
 SIZE   ?= cpu
 SHARED ?= ../shared/data
@@ -47,14 +48,16 @@ docs: $(RUN)/pytest  ## the documentation as a site, in out/site
 
 check: lint types contracts docs test  ## all of it
 
-sbom: $(RUN)/pytest  ## what this is made of, as CycloneDX → out/sbom.json
-	$(RUN)/pip install --quiet --disable-pip-version-check -e '.[supply]'
-	mkdir -p out
-	$(RUN)/cyclonedx-py environment --pyproject pyproject.toml --of JSON -o out/sbom.json $(RUN)/python
+$(SUPPLY)/pip-audit:
+	$(PYTHON) -m venv $(SUPPLY)/..
+	$(SUPPLY)/pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7' 'pip-audit>=2.9'
 
-audit: $(RUN)/pytest  ## known vulnerabilities of what is installed: a warning, never a failure
-	$(RUN)/pip install --quiet --disable-pip-version-check -e '.[supply]'
-	-$(RUN)/pip-audit --skip-editable --progress-spinner off
+sbom: $(RUN)/coin $(SUPPLY)/pip-audit  ## what is installed, as CycloneDX → out/sbom.json
+	$(SUPPLY)/cyclonedx-py environment --pyproject pyproject.toml --of JSON -o out/sbom.json $(RUN)/python
+
+audit: $(RUN)/coin $(SUPPLY)/pip-audit  ## its known vulnerabilities: a warning, never a failure
+	$(RUN)/pip freeze --exclude-editable > out/installed.txt
+	-$(SUPPLY)/pip-audit --no-deps --disable-pip -r out/installed.txt --progress-spinner off
 
 mutants: $(RUN)/pytest  ## faults that no test notices → docs/mutants.md (hours; resumes)
 	$(RUN)/pip install --quiet --disable-pip-version-check -e '.[mutants]'

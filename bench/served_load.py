@@ -4,9 +4,10 @@
 
 - alone: one process without HTTP asks reports whose prototypes are kept, two at a time;
 - cached: so many clients ask the same of `coin-serve ARCHIVE`;
-- model alone: the generator draws batches of one report's pictures, and full batches;
+- model alone: the generator draws batches of one report's pictures, full batches, and what so many
+  callers ask of the batcher at the same time;
 - one, many: one client, then so many, ask reports that nobody asked before;
-- thumbnails: how long one takes meanwhile;
+- thumbnails: how long one takes before and meanwhile;
 - memory: of the server while all of that goes on gently, every ten seconds.
 
 Each figure comes with processor seconds (of the server, not of its clients), because wall times
@@ -177,16 +178,17 @@ def alone(archive: str, cache: str, asked: list[str], seconds: float) -> None:
     done = len(load.took_s)
     told = {
         "answered": done,
-        "a second": done / (time.perf_counter() - start),
-        "cpu ms each": 1000 * (time.process_time() - before) / done,
+        "a second": round(done / (time.perf_counter() - start), 2),
+        "cpu ms each": round(1000 * (time.process_time() - before) / done, 1),
     }
     print(json.dumps(told))
 
 
-def model(seconds: float) -> None:
+def model(seconds: float, callers: int) -> None:
     """In a process of its own: what the generator gains from batches."""
     from coin_retrieval.factory import make_generator, parse_generator
-    from coin_retrieval.types import ReportSource
+    from coin_retrieval.prototypes.shared import SharedPrototyper
+    from coin_retrieval.types import Provenance, ReportSource
 
     generator = make_generator(parse_generator("starter"))
     generator.batch_size = BATCH
@@ -194,27 +196,38 @@ def model(seconds: float) -> None:
     told = {}
     texts = cycle(reports(900_000, 400))
 
+    def report() -> list[Provenance]:
+        return list(generator.plan(ReportSource(next(texts)), n=PROTOTYPES))
+
     def batch(pictures: int) -> None:
-        plans = [
-            plan
-            for _ in range(pictures // PROTOTYPES)
-            for plan in generator.plan(ReportSource(next(texts)), n=PROTOTYPES)
-        ]
-        generator.draw(plans)
+        generator.draw([plan for _ in range(pictures // PROTOTYPES) for plan in report()])
 
     for pictures in (PROTOTYPES, BATCH):
         batch(pictures)
     for pictures in (PROTOTYPES, BATCH):
-        drawn, ends = 0, time.monotonic() + seconds / 2
-        before, start = time.process_time(), time.perf_counter()
-        while time.monotonic() < ends:
-            batch(pictures)
-            drawn += pictures
-        told[str(pictures)] = {
-            "wall ms a picture": 1000 * (time.perf_counter() - start) / drawn,
-            "cpu ms a picture": 1000 * (time.process_time() - before) / drawn,
-        }
+        told[f"batches of {pictures}"] = _cost(lambda n=pictures: batch(n), pictures, seconds)
+    shared = SharedPrototyper(generator, batch_size=BATCH)
+    asked = [report() for _ in range(callers)]
+
+    def together() -> None:
+        with ThreadPoolExecutor(callers) as pool:
+            list(pool.map(shared.draw, asked))
+
+    told[f"shared by {callers} callers"] = _cost(together, callers * PROTOTYPES, seconds)
     print(json.dumps(told))
+
+
+def _cost(draw: Callable[[], None], pictures: int, seconds: float) -> dict[str, float]:
+    drawn, ends = 0, time.monotonic() + seconds / 2
+    before, start = time.process_time(), time.perf_counter()
+    while time.monotonic() < ends:
+        draw()
+        drawn += pictures
+    return {
+        "pictures": drawn,
+        "wall ms a picture": round(1000 * (time.perf_counter() - start) / drawn, 1),
+        "cpu ms a picture": round(1000 * (time.process_time() - before) / drawn, 1),
+    }
 
 
 def apart(function: str, *arguments: object) -> Any:
@@ -301,13 +314,16 @@ def main() -> None:
             def new() -> str:
                 return reports(next(fresh), 1)[0]
 
+            with thumbnails(server) as idle:
+                time.sleep(asked.seconds / 4)
             drawn = {"one client": clients(server, 1, asked.seconds / 2, new)}
             with thumbnails(server) as small:
                 many = clients(server, asked.clients, 2 * asked.seconds, new)
             drawn[f"{asked.clients} clients"] = many
             result["drawn anew"] = drawn
-            result["thumbnails meanwhile, s"] = {
-                "all": quantiles(small.took_s, digits=4) | {"fetched": len(small.took_s)}
+            result["thumbnails, s"] = {
+                name: quantiles(load.took_s, digits=4) | {"fetched": len(load.took_s)}
+                for name, load in (("while nothing is drawn", idle), ("while drawing", small))
             }
             if asked.memory_minutes:
                 result["memory"] = {"server": memory(server, asked.memory_minutes, new)}
@@ -317,14 +333,16 @@ def main() -> None:
         result["cached"]["without HTTP"] = apart(
             "alone", asked.archive, cache / "prototypes", known, asked.seconds
         )
-        result["model alone"] = apart("model", asked.seconds)
+        result["model alone"] = apart("model", asked.seconds, asked.clients)
     without, batches = result["cached"]["without HTTP"], result["model alone"]
     one, gain = result["drawn anew"]["one client"], {}
     for clock, of_model, of_server in (
         ("wall", "wall ms a picture", many["a second"] / one["a second"]),
         ("cpu", "cpu ms a picture", one["cpu ms each"] / many["cpu ms each"]),
     ):
-        own = batches[str(PROTOTYPES)][of_model] / batches[str(BATCH)][of_model]
+        few = batches[f"batches of {PROTOTYPES}"][of_model]
+        own = few / batches[f"batches of {BATCH}"][of_model]
+        shared = few / batches[f"shared by {asked.clients} callers"][of_model]
         gain[clock] = {
             "cached: with / without HTTP": round(
                 cached["a second"] / without["a second"]
@@ -333,8 +351,9 @@ def main() -> None:
                 2,
             ),
             "model's gain": round(own, 2),
-            "server's gain": round(of_server, 2),
-            "server / model": round(of_server / own, 2),
+            "shared": round(shared, 2),
+            "shared / model": round(shared / own, 2),
+            "whole answers": round(of_server, 2),
         }
     result["ratios"] = gain
     usage = resource.getrusage(resource.RUSAGE_SELF)

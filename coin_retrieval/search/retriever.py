@@ -151,7 +151,7 @@ class Retriever:
 
     def must_draw(self, plan: SearchPlan) -> bool:
         """Whether the cache lacks a picture of the plan: only then the generator is waited for."""
-        return any(self.cache.get(picture) is None for picture in plan.drawings)
+        return not all(map(self.cache.has, plan.drawings))
 
     def draw(
         self, report: str, *, n: int = DEFAULT_PROTOTYPES, seed: int = 0, on: Progress = silent
