@@ -85,7 +85,7 @@ class PrototypeCache:
         return Prototype(prototype_id, self._path(prototype_id), provenance)
 
     def has(self, provenance: Provenance) -> bool:
-        """Whether there is a file of this provenance; :meth:`get` also tells whether it is whole."""
+        """Whether it has a file of this provenance; :meth:`get` also tells whether it is whole."""
         key = self._known_key()
         return key is not None and self._path(_keyed(key, provenance.digest)).exists()
 
