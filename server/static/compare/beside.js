@@ -31,7 +31,7 @@ export function offerBeside({ answer, picture }) {
 export function pin(found, image) {
   pinned = {
     key: "pinned", found, image, src: `${here(image.uri)}?size=${VIEWER_PX}`, widthPx: image.width_px,
-    umPx: image.mpp_um, label: t("beside.pinned", { what: `${titleOf(image)} (${found.case_id})` }),
+    umPx: image.mpp_um, tag: image.origin === "real" ? "" : t(`origin.${image.origin}`), label: t("beside.pinned", { what: `${titleOf(image)} (${found.case_id})` }),
     alt: t("case.alt", { id: found.case_id, what: titleOf(image) }),
   };
   chosen = "pinned";

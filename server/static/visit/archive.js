@@ -10,12 +10,13 @@ const MAIN_FILTERS = ["site", "specimen", "stain", "diagnosis"];
 const NO_FILTERS = ["case_id", "origin"];
 
 export let archive = null;
+export let session = null;
 
 export async function readArchive() {
   $("facts").textContent = t("facts.reading");
   while (!archive) {
     try {
-      await logIn();
+      session = await logIn();
       archive = await patiently(() => ask("v1/archive"), ({ detail }) => {
         $("facts").textContent = t(detail.kind === "not_ready" ? "facts.loading" : "facts.busy");
       });

@@ -3,7 +3,7 @@
 import { $, el } from "../shared/dom.js";
 import { t } from "../shared/language.js";
 import { setWhere, where } from "./archive.js";
-import { clearMarks, marked } from "./marks.js";
+import { clearMarks, dropMarks, marked } from "./marks.js";
 import { forgetPicture, searchedPicture } from "./picture.js";
 
 const EXAMPLES = {
@@ -105,7 +105,7 @@ export function emptyForm() {
 }
 
 function reportChanged() {
-  clearMarks();
+  dropMarks();
   showReportOptions();
 }
 

@@ -22,6 +22,16 @@ export function setMarks({ liked = [], disliked = [] }) {
 
 export const clearMarks = () => setMarks({});
 
+let held = false;
+
+/** While a link is followed, its marks outlive the pasting of its report. */
+export function holdMarks(on) { held = on; }
+
+/** Another report is asked: marks of the last answer say nothing of it. */
+export function dropMarks() {
+  if (!held) clearMarks();
+}
+
 export function showMarks() {
   const { liked, disliked } = marked();
   $("marks").hidden = marks.size === 0;

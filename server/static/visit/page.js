@@ -7,10 +7,11 @@ import { fillSheet, prepareKeeping } from "../keep/keep.js";
 import { changes, linked, linkOf, questionOf } from "../keep/link.js";
 import { forgetTab, keepAnswer, keptAnswer, reportOf } from "../keep/session.js";
 import { showAnswer } from "./answer.js";
-import { archive, readArchive } from "./archive.js";
+import { archive, readArchive, session } from "./archive.js";
 import { chooseTab, emptyForm, fill, prepareForm } from "./ask.js";
 import { prepareChips } from "./chips.js";
-import { clearMarks, setMarks } from "./marks.js";
+import { offerDrift } from "./drift.js";
+import { clearMarks, holdMarks, setMarks } from "./marks.js";
 import { choosePicture, preparePicture } from "./picture.js";
 import { cancel, search } from "./search.js";
 import { summaryOf } from "./sentences.js";
@@ -39,6 +40,7 @@ function compareWithLink(plan) {
     ? t("link.changed", { what: list(changed.map((name) => t(`change.${name}`))) })
     : t("link.same"));
   wanted = null;
+  holdMarks(false);
 }
 
 function sayOfLink(text, ...more) {
@@ -63,6 +65,7 @@ async function resume() {
 async function follow(link) {
   const { plan } = link;
   wanted = plan;
+  holdMarks(true);
   const asked = await questionOf(link, archive.fields);
   fill({ ...asked, report: reportOf(plan.report) });
   setMarks(asked);
@@ -81,6 +84,7 @@ async function follow(link) {
 function startAgain() {
   cancel();
   forgetTab();
+  holdMarks(false);
   emptyForm();
   wanted = null;
   $("linked").hidden = true;
@@ -110,6 +114,7 @@ async function begin() {
   $("error-again").addEventListener("click", () => (archive ? go() : window.location.reload()));
   document.body.classList.add("ready");
   await readArchive();
+  offerDrift(session);
   await resume();
 }
 

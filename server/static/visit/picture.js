@@ -2,7 +2,7 @@
 
 import { $ } from "../shared/dom.js";
 import { t } from "../shared/language.js";
-import { clearMarks } from "./marks.js";
+import { dropMarks } from "./marks.js";
 import { croppedBy, hideRegion, offerRegion } from "./region.js";
 
 const LONGEST_PX = 4096;
@@ -18,7 +18,7 @@ export async function choosePicture(file) {
   if (!file) return;
   picture = file;
   searched = file;
-  clearMarks();
+  dropMarks();
   URL.revokeObjectURL($("preview").src);
   hideRegion();
   $("preview").src = URL.createObjectURL(file);
