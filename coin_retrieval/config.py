@@ -167,21 +167,30 @@ class FlatIndex(Settings):
     kind: Literal["flat"] = "flat"
 
 
-class IvfIndex(Settings):
+class _ApproximateIndex(Settings):
+    """``recall`` is the recall@10 that a build has it searched widely enough for."""
+
+    recall: float = Field(default=0.98, gt=0, le=1)
+
+
+class IvfIndex(_ApproximateIndex):
     """Inverted lists: rows grouped around centroids, of which a search looks into the nearest.
 
-    ``lists`` ``None`` means 4 √rows, at least 39 rows a list; ``probes``, how many lists a search
-    looks into, ``None`` a sixteenth of them. The index stays flat below ``train_from`` rows.
+    A row is kept in ``bits`` bits a dimension (RaBitQ, Gao and Long 2024). ``lists`` ``None`` means
+    √rows, at least 39 rows a list; ``probes``, how many lists a search looks into, ``None`` one in
+    64. The index stays flat below ``train_from`` rows.
     """
 
     kind: Literal["ivf"] = "ivf"
     lists: int | None = Field(default=None, ge=1)
     probes: int | None = Field(default=None, ge=1)
+    bits: int = Field(default=2, ge=1, le=9)
     train_from: int = Field(default=10_000, ge=1)
 
 
-class HnswIndex(Settings):
-    """A graph of neighbours (HNSW, Malkov and Yashunin 2018) with ``m`` links a row.
+class HnswIndex(_ApproximateIndex):
+    """A graph of neighbours (HNSW, Malkov and Yashunin 2018) with ``m`` links a row, of 8 bits a
+    dimension.
 
     ``ef_construction`` and ``ef`` are how many candidates are kept while a row is linked, and while
     one is searched.
@@ -193,7 +202,19 @@ class HnswIndex(Settings):
     ef: int = Field(default=128, ge=1)
 
 
-FaissIndex = Annotated[FlatIndex | IvfIndex | HnswIndex, Field(discriminator="kind")]
+class AutoIndex(_ApproximateIndex):
+    """One of the others, by how many rows there are.
+
+    Up to ``scan_mb`` of them are scanned, which is exact; so are all, if ``recall`` is 1. More are
+    a graph while that takes up to ``memory_mb``, and lists beyond.
+    """
+
+    kind: Literal["auto"] = "auto"
+    scan_mb: float = Field(default=256, ge=0)
+    memory_mb: float = Field(default=256, ge=0)
+
+
+FaissIndex = Annotated[FlatIndex | IvfIndex | HnswIndex | AutoIndex, Field(discriminator="kind")]
 
 
 class FaissStoreSettings(Settings):

@@ -39,7 +39,7 @@ _STORE: TypeAdapter[StoreSettings] = TypeAdapter(StoreSettings)
 _CATALOG: TypeAdapter[CatalogSettings] = TypeAdapter(CatalogSettings)
 SETTINGS_FILES = (".json", ".yaml", ".yml")
 _TRIPLES = ("mean", "std")
-_INDEXES = ("flat", "ivf", "hnsw")
+_INDEXES = ("auto", "flat", "ivf", "hnsw")
 
 
 def read_encoder(text: str, *, default: EncoderSettings) -> EncoderSettings:

@@ -13,6 +13,6 @@ GENERATOR_FORMS = (
     "or a .json or .yaml file of settings"
 )
 STORE_FORMS = (
-    "flat, ivf?lists=1000&probes=32, hnsw?m=32&ef=128, or a .json or .yaml file of settings"
+    "auto, flat, ivf?lists=1000&probes=32, hnsw?m=32&ef=128, or a .json or .yaml file of settings"
 )
 CATALOG_FORMS = "sqlite, or a .json or .yaml file of settings"

@@ -41,7 +41,7 @@ def choose_settings(
     catalog: str | CatalogSettings | None,
     first_encoder: str,
 ) -> tuple[EncoderSettings, StoreSettings, CatalogSettings]:
-    """Those that are named, else the archive's own, else ``first_encoder``, flat and sqlite.
+    """Those that are named, else the archive's own, else ``first_encoder``, auto and sqlite.
 
     Raises:
         SettingsError: a name that means nothing.
@@ -61,7 +61,7 @@ def choose_settings(
     if encoder is None:
         encoder = own.encoder_settings if own else first_encoder
     if store is None:
-        store = own.store if own else "flat"
+        store = own.store if own else "auto"
     if catalog is None:
         catalog = own.catalog if own else "sqlite"
     return (

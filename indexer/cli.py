@@ -97,7 +97,12 @@ def build(
     ] = None,
     store: Annotated[
         str | None,
-        typer.Option(help=f"{STORE_FORMS}; by default the archive's own, or flat (exact)."),
+        typer.Option(
+            "--store",
+            "--index",
+            help=f"{STORE_FORMS}; by default the archive's own, or auto, which is exact while that "
+            "is fast.",
+        ),
     ] = None,
     catalog: Annotated[
         str | None,

@@ -182,7 +182,9 @@ class SearchableArchive(Closing):
             on=told,
         )  # fmt: skip
         if keep:
-            put_calibration(archive.root, chosen, encoder=archive.manifest.encoder)
+            put_calibration(
+                archive.root, chosen, encoder=archive.manifest.encoder, recall=figures.recall
+            )
         return Measured(figures, calibration_markdown(figures, kept=keep))
 
     def values(self, field: str) -> dict[str, int]:

@@ -7,7 +7,12 @@ from pathlib import Path
 from coin_retrieval.archive.calibration import Calibration
 from coin_retrieval.archive.layout import MANIFEST
 from coin_retrieval.archive.lock import building
-from coin_retrieval.archive.manifest import ArchiveManifest, manifest_text, read_manifest
+from coin_retrieval.archive.manifest import (
+    ArchiveManifest,
+    MeasuredRecall,
+    manifest_text,
+    read_manifest,
+)
 from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.errors import ArchiveError, EncoderMismatchError
 from coin_retrieval.files import replace_file
@@ -15,7 +20,11 @@ from coin_retrieval.types import EncoderSpec
 
 
 def put_calibration(
-    root: Path, calibration: Calibration, *, encoder: EncoderSpec
+    root: Path,
+    calibration: Calibration,
+    *,
+    encoder: EncoderSpec,
+    recall: MeasuredRecall | None = None,
 ) -> ArchiveManifest:
     """Write a calibration into the published version; returns the manifest as it is now.
 
@@ -24,6 +33,7 @@ def put_calibration(
 
     Args:
         encoder: that the calibration was made with.
+        recall: of the index, with the pictures that were drawn; ``None`` leaves it as it is.
 
     Raises:
         ArchiveBusyError: another process builds the archive.
@@ -42,7 +52,8 @@ def put_calibration(
                     expected=str(manifest.encoder),
                     remedy="calibrate it again",
                 )
-            amended = manifest.model_copy(update={"calibration": calibration})
+            found = {} if recall is None else {"measured_recall": recall}
+            amended = manifest.model_copy(update={"calibration": calibration, **found})
             content = manifest_text(amended)
             if layout.remote is not None:
                 layout.remote.versions.replace(manifest.version, MANIFEST, content.encode())

@@ -63,16 +63,18 @@ class SourceEntry(_Part):
 
 
 class MeasuredRecall(_Part):
-    """Recall@k of an approximate index against the exact scan, measured when it was built.
+    """Recall@k of an approximate index against the exact scan, for each kind of query.
 
-    Queries were archive pictures and, where the encoder reads text, the archive's own texts:
-    graph and list indexes find texts' neighbours less well (they lie outside the pictures' cloud).
-    ``width`` is how many times as widely as its settings say the index is searched to find so much.
+    ``images`` and, where the encoder reads text, ``texts`` are the archive's own, and were asked
+    when it was built; ``prototypes`` were drawn by ``coin calibrate``. Texts and drawings lie
+    outside the pictures' cloud, where graphs and lists find less. ``width`` is how many times as
+    widely as its settings say the index is searched to find so much.
     """
 
     k: int
     images: float = Field(ge=0, le=1)
     texts: float | None = Field(default=None, ge=0, le=1)
+    prototypes: float | None = Field(default=None, ge=0, le=1)
     width: float = Field(default=1, ge=1)
 
 
@@ -125,8 +127,9 @@ class ArchiveManifest(_Part):
     """One published version of an archive.
 
     ``encoder_settings`` load the encoder whose identity is ``encoder``, so that a search needs no
-    further setting. ``measured_recall`` is ``None`` for an exact index. ``demonstration``: every
-    picture was drawn, no patient stands behind any of them.
+    further setting. ``measured_recall`` is ``None`` for an exact index, ``index_library`` what it
+    was measured with. ``demonstration``: every picture was drawn, no patient stands
+    behind any of them.
 
     ``store`` and ``catalog`` are settings, ``segments`` what was written with them; ``files`` seals
     every other file of the version.
@@ -155,6 +158,7 @@ class ArchiveManifest(_Part):
     catalog: CatalogSettings
     segments: tuple[Segment, ...]
     index_kind: str
+    index_library: str = ""
     measured_recall: MeasuredRecall | None
     counts: Counts
     sources: tuple[SourceEntry, ...]

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from coin_retrieval.archive.calibration import (
-    Calibration,
-)
+from coin_retrieval.archive import Archive
+from coin_retrieval.archive.calibration import Calibration
+from coin_retrieval.archive.manifest import MeasuredRecall
 from coin_retrieval.calibrating.candidate_scores import CandidateScores, spaces_of
 from coin_retrieval.calibrating.candidates import (
     PROTOTYPE_COUNTS,
@@ -28,8 +28,10 @@ from coin_retrieval.calibrating.choice import (
     too_few,
 )
 from coin_retrieval.calibrating.figures import CalibrationFigures, ChoiceFigures, measured_on
+from coin_retrieval.calibrating.index_recall import measure_recall
 from coin_retrieval.calibrating.labelled_pictures import labelled_pictures
 from coin_retrieval.calibrating.query_bank import (
+    EmbeddedQuery,
     embed_queries,
     modality_means,
     modes_to_try,
@@ -147,8 +149,18 @@ def calibrate(
         choices=choices,
         close_match=close_match,
         too_few=few,
+        recall=_recall(retriever.archive, bank),
     )
     return calibration, figures
+
+
+def _recall(archive: Archive, bank: Sequence[EmbeddedQuery]) -> MeasuredRecall | None:
+    """Of an approximate index, now that pictures are drawn to ask it."""
+    drawn = [query.pictures for query in bank if query.pictures is not None]
+    before = archive.manifest.measured_recall
+    if not drawn:
+        return before
+    return measure_recall(archive.store, prototypes=np.concatenate(drawn), before=before)
 
 
 def _uncalibrated(modes: Sequence[SearchMode], drawn: int) -> Candidate:

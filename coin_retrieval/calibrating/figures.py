@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.archive.calibration import CloseMatch
+from coin_retrieval.archive.manifest import MeasuredRecall
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.metrics.intervals import Estimate
 from coin_retrieval.search.retriever import Retriever
@@ -60,7 +61,8 @@ class ChoiceFigures(BaseModel):
 class CalibrationFigures(MeasuredOn):
     """What a calibration found; ``candidates`` is among how many it chose.
 
-    ``too_few`` says why nothing was chosen; empty if something was.
+    ``too_few`` says why nothing was chosen; empty if something was. ``recall`` is what an
+    approximate index finds, also for the pictures that were drawn.
     """
 
     queries: int
@@ -70,3 +72,4 @@ class CalibrationFigures(MeasuredOn):
     choices: list[ChoiceFigures]
     close_match: CloseMatch | None
     too_few: str = ""
+    recall: MeasuredRecall | None = None

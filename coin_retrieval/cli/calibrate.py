@@ -50,7 +50,7 @@ def calibrate(
         )  # fmt: skip
         encoder = opened.manifest.encoder
     if not dry_run:
-        put_calibration(archive, calibration, encoder=encoder)
+        put_calibration(archive, calibration, encoder=encoder, recall=figures.recall)
     if as_json:
         kept = calibration.model_dump(mode="json", exclude={"fusion": {"means"}})
         print_json(figures.model_dump(mode="json") | {"calibration": kept, "written": not dry_run})

@@ -199,6 +199,9 @@ class ScopeAnswer(_Answer):
         "built; null: it looked at every picture, or nobody measured it"
     )
     recall_texts: float | None = Field(description="the same for texts")
+    recall_prototypes: float | None = Field(
+        description="the same for drawn pictures, where `coin calibrate` measured it"
+    )
     words: str = Field(description="all of it in words")
 
 
@@ -344,6 +347,7 @@ def to_answer(
             images=result.scope.images,
             recall_pictures=result.scope.recall.images if result.scope.recall else None,
             recall_texts=result.scope.recall.texts if result.scope.recall else None,
+            recall_prototypes=result.scope.recall.prototypes if result.scope.recall else None,
             words=scope_words(result.scope, exact=result.exact),
         ),
         notices=list(result.notices),

@@ -74,9 +74,14 @@ def scope_words(scope: Scope, *, exact: bool) -> str:
         return f"Exact search of {searched}."
     if scope.recall is None:
         return f"Approximate search of {searched}: a nearer picture may have been missed."
-    found = f"{percent(scope.recall.images)} for pictures"
-    if scope.recall.texts is not None:
-        found += f" and {percent(scope.recall.texts)} for texts"
+    kinds = {
+        "pictures": scope.recall.images,
+        "texts": scope.recall.texts,
+        "drawn pictures": scope.recall.prototypes,
+    }
+    found = " and ".join(
+        f"{percent(recall)} for {kind}" for kind, recall in kinds.items() if recall is not None
+    )
     return f"Approximate search of {searched}: of the nearest it finds {found}, as was measured."
 
 

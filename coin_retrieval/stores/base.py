@@ -44,6 +44,16 @@ class VectorStore(Closing):
         """What the index is, for people, with the numbers that decide its recall."""
         return "exact"
 
+    @property
+    def target_recall(self) -> float:
+        """The recall@10 that an approximate index is to be searched widely enough for."""
+        return 0.98
+
+    @property
+    def library(self) -> str:
+        """What searches, with its version; empty where that is nobody's concern."""
+        return ""
+
     def is_exact(self, allowed: ImageIds | RowMask | None) -> bool:
         """Whether a search with this filter finds exactly the nearest."""
         return self.exact
@@ -55,6 +65,7 @@ class VectorStore(Closing):
         *,
         allowed: ImageIds | RowMask | None = None,
         where: Where | None = None,
+        width: float | None = None,
     ) -> list[list[Hit]]:
         """The ``k`` nearest ids of each query, best first; fewer only where fewer are allowed.
 
@@ -64,21 +75,33 @@ class VectorStore(Closing):
             allowed: only these may be found: ids, or a boolean for every row as a catalog's
                 ``mask`` gives it; ``None`` allows all.
             where: the filter that ``allowed`` answers, for stores that know what rows are found by.
+            width: how many times as widely as it is set an approximate index is searched this time;
+                infinity compares every row.
 
         Raises:
-            InputError: shapes that do not fit, or ``k`` below 1.
+            InputError: shapes that do not fit, ``k`` below 1, or ``width`` not above 0.
         """
         check_rows(queries, self.dim)
         if k < 1:
             raise InputError("k out of range", value=k, expected="at least 1")
+        if width is not None and not width > 0:
+            raise InputError("width out of range", value=width, expected="above 0")
         mask = None if allowed is None else self._mask(allowed)
         count = len(self) if mask is None else int(np.count_nonzero(mask))
         if not count:
             return [[] for _ in queries]
-        return self._search_where(np.ascontiguousarray(queries), min(k, count), mask, where)
+        rows, k = np.ascontiguousarray(queries), min(k, count)
+        if width is None:
+            return self._search_where(rows, k, mask, where)
+        return self._search_wider(rows, k, mask, width)
 
-    def recall(self, queries: Embeddings, *, k: int = 10) -> float:
+    def recall(
+        self, queries: Embeddings, *, k: int = 10, truth: Sequence[list[Hit]] | None = None
+    ) -> float:
         """Measured: the share of the ``k`` truly nearest rows that :meth:`search` finds.
+
+        Args:
+            truth: what :meth:`nearest` finds, if that is known.
 
         Raises:
             InputError: shapes that do not fit, no queries, or an empty store.
@@ -89,8 +112,10 @@ class VectorStore(Closing):
                 value=f"{len(queries)} queries, {len(self)} rows",
                 expected="at least one of each",
             )
-        found = self.search(queries, k)
-        truth = self.nearest(queries, min(k, len(self)))
+        # told how widely, it asks the index, even where something else would find more
+        found = self.search(queries, k, width=1.0)
+        if truth is None:
+            truth = self.nearest(queries, min(k, len(self)))
         shares = [
             # by similarity, not by id: of rows that are equally near, any will do
             sum(hit.similarity >= best[-1].similarity - _TIE for hit in hits) / len(best)
@@ -154,6 +179,12 @@ class VectorStore(Closing):
 
     @abstractmethod
     def _search(self, queries: Embeddings, k: int, mask: RowMask | None) -> list[list[Hit]]: ...
+
+    def _search_wider(
+        self, queries: Embeddings, k: int, mask: RowMask | None, width: float
+    ) -> list[list[Hit]]:
+        """Stores that approximate do otherwise."""
+        return self._search(queries, k, mask)
 
 
 class StoreWriter(ABC):

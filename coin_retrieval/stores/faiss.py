@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import isinf
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from coin_retrieval.config import FaissStoreSettings, HnswIndex, IvfIndex
+from coin_retrieval.config import FaissStoreSettings, FlatIndex
 from coin_retrieval.errors import ArchiveCorruptError, NotFoundError
 from coin_retrieval.row_ids import RowIds
 from coin_retrieval.stores.base import VectorStore, to_hits
@@ -20,12 +21,14 @@ from coin_retrieval.stores.faiss_files import (
     open_index,
     open_vectors,
 )
+from coin_retrieval.stores.faiss_gpu import GpuRows
 from coin_retrieval.stores.faiss_module import faiss
+from coin_retrieval.stores.index_choice import ef_of, probes_of
 from coin_retrieval.types import Embeddings, Hit, ImageIds, Location, RowMask
 
-_PROBED_SHARE = 1 / 16
 _PROPOSED = 4
-"""How many times as many rows as are asked for an approximate index proposes."""
+_SPARE = 64
+"""An index proposes so many times as many rows as are asked for, and so many more."""
 
 _SCANNED_SHARE = 0.1
 """Filters that let fewer rows pass are exact scans: an index would walk past most of its rows."""
@@ -35,7 +38,8 @@ class FaissStore(VectorStore):
     """Inner product over unit rows: a scan, or an index (``ivf``, ``hnsw``) that proposes rows.
 
     What an index proposes is ranked by the rows themselves. Where a filter leaves few rows, or the
-    index finds fewer than there are, the rows are scanned.
+    index finds fewer than there are, the rows are scanned; on a GPU, where there is one with room
+    for them, and nothing is filtered or removed.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class FaissStore(VectorStore):
         self._index = index
         self._alive = alive
         self._width = 1.0
+        self._gpu = GpuRows(vectors)
         self._alive_count = len(row_ids) if alive is None else int(np.count_nonzero(alive))
         count = len(row_ids) * self.dim
         self._vectors: Embeddings = (
@@ -112,9 +117,23 @@ class FaissStore(VectorStore):
         """What the index is, with the numbers that decide its recall."""
         if self._index is None:
             return "flat"
-        if isinstance(self._index, faiss.IndexIVF):
-            return f"ivf ({self._index.nlist} lists, {self._probes()} probed)"
-        return f"hnsw ({self._index.hnsw.nb_neighbors(1)} links, ef {self._ef()})"
+        if not isinstance(self._index, faiss.IndexIVF):
+            return f"hnsw ({self._index.hnsw.nb_neighbors(1)} links, ef {self._ef(self._width)})"
+        bits = 8
+        if isinstance(self._index, faiss.IndexIVFRaBitQFastScan):
+            bits = self._index.rabitq.nb_bits
+        probes = self._probes(self._width)
+        return f"ivf ({self._index.nlist} lists, {probes} probed, {bits}-bit)"
+
+    @property
+    def target_recall(self) -> float:
+        """What the settings say; an exact store finds all."""
+        return 1.0 if isinstance(self._settings, FlatIndex) else self._settings.recall
+
+    @property
+    def library(self) -> str:
+        """FAISS, with its version."""
+        return f"FAISS {faiss.__version__}"
 
     def __len__(self) -> int:
         return self._alive_count
@@ -161,6 +180,15 @@ class FaissStore(VectorStore):
         self._width = times
 
     def _search(self, queries: Embeddings, k: int, mask: RowMask | None) -> list[list[Hit]]:
+        if mask is None and self._alive is None:
+            found = self._gpu.search(queries, k)
+            if found is not None:
+                return self._hits(*found)
+        return self._search_wider(queries, k, mask, 1.0)
+
+    def _search_wider(
+        self, queries: Embeddings, k: int, mask: RowMask | None, width: float
+    ) -> list[list[Hit]]:
         if mask is None:
             mask = self._alive
         elif self._alive is not None:
@@ -169,14 +197,14 @@ class FaissStore(VectorStore):
         if not count:
             return [[] for _ in queries]
         k = min(k, count)
-        if self.exact or (mask is not None and self._scanned(count)):
+        width *= self._width
+        if self.exact or isinf(width) or (mask is not None and self._scanned(count)):
             return self._hits(*self._scan(queries, k, mask))
-        # what the filter refuses takes up room in the walk
-        wider = self.row_count / count
-        rows = self._propose(queries, min(_PROPOSED * k, count), mask, wider)
-        if np.any(np.count_nonzero(rows >= 0, axis=1) < k):
-            return self._hits(*self._scan(queries, k, mask))
-        return self._hits(*self._rank(queries, rows, k))
+        rows, short = self._propose(queries, k, mask, count, width)
+        similarities, rows = self._rank(queries, rows, k)
+        if short.any():
+            similarities[short], rows[short] = self._scan(queries[short], k, mask)
+        return self._hits(similarities, rows)
 
     def _scanned(self, count: int) -> bool:
         return count <= _SCANNED_SHARE * self.row_count
@@ -193,17 +221,30 @@ class FaissStore(VectorStore):
         return found
 
     def _propose(
-        self, queries: Embeddings, count: int, mask: RowMask | None, wider: float
-    ) -> np.ndarray:
-        """Rows that the index thinks near, [n count]; -1 where it knows no more."""
-        selector = _selector(mask)
-        if isinstance(self._index, faiss.IndexIVF):
-            parameters = faiss.SearchParametersIVF(nprobe=self._probes(wider), sel=selector)
-        else:
-            ef = round(max(self._ef(), count) * wider)
-            parameters = faiss.SearchParametersHNSW(efSearch=ef, sel=selector)
+        self, queries: Embeddings, k: int, mask: RowMask | None, allowed: int, width: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows that the index thinks near, [n ≥k], -1 where it knows no more; and which queries got
+        too few to be sure of the nearest.
+
+        A filter is applied to what was found, of which there is the more. FAISS's own selector
+        would return whatever it meets where all that is near is refused, and is ignored by graphs
+        whose queue has no bounds (faiss issue 5504).
+        """
         assert self._index is not None  # noqa: S101
-        return np.asarray(self._index.search(queries, count, params=parameters)[1])
+        wanted, passed = _PROPOSED * k, self.row_count / allowed
+        if isinstance(self._index, faiss.IndexIVF):
+            wanted = round(max(1.0, width) * (wanted + _SPARE))
+            parameters = faiss.SearchParametersIVF(nprobe=self._probes(width * passed))
+        else:
+            ef = max(self._ef(width), wanted)
+            parameters = faiss.SearchParametersHNSW(efSearch=round(ef * passed))
+        proposed = min(round(wanted * passed), self.row_count)
+        rows = np.asarray(self._index.search(queries, proposed, params=parameters)[1])
+        fewest = k
+        if mask is not None:
+            rows = np.where(mask[rows], rows, -1)
+            fewest = min(wanted // 2, allowed)
+        return rows, np.count_nonzero(rows >= 0, axis=1) < fewest
 
     def _rank(self, queries: Embeddings, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The ``k`` best of the proposed rows, by the rows themselves."""
@@ -218,16 +259,13 @@ class FaissStore(VectorStore):
             to_hits(np.where(r < 0, -1, ids[r]), s) for r, s in zip(rows, similarities, strict=True)
         ]
 
-    def _probes(self, wider: float = 1.0) -> int:
+    def _probes(self, width: float) -> int:
         assert self._index is not None  # noqa: S101
         lists = int(self._index.nlist)
-        wanted = self._settings.probes if isinstance(self._settings, IvfIndex) else None
-        probes = wanted or max(8, round(lists * _PROBED_SHARE))
-        return min(round(self._width * wider * probes), lists)
+        return min(max(1, round(width * probes_of(self._settings, lists=lists))), lists)
 
-    def _ef(self) -> int:
-        wanted = self._settings if isinstance(self._settings, HnswIndex) else HnswIndex()
-        return round(self._width * wanted.ef)
+    def _ef(self, width: float) -> int:
+        return max(1, round(width * ef_of(self._settings)))
 
 
 def _selector(mask: RowMask | None) -> Any:

@@ -68,7 +68,8 @@ def open_index(path: Path, *, count: int, dim: int) -> Any:
         ArchiveCorruptError: none, or of other rows.
     """
     try:
-        index = faiss.read_index(str(path))
+        # a graph stays on the disk until it is walked; lists are a tenth of the rows
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
     except RuntimeError as error:
         raise _unreadable(path) from error
     if (index.d, index.ntotal, index.metric_type) != (dim, count, faiss.METRIC_INNER_PRODUCT):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from coin_retrieval.config import FaissStoreSettings, HnswIndex, IvfIndex
+from coin_retrieval.config import FaissStoreSettings, IvfIndex
 from coin_retrieval.errors import ArchiveCorruptError, InputError
 from coin_retrieval.row_ids import order_of
 from coin_retrieval.stores.base import StoreWriter
@@ -20,22 +20,24 @@ from coin_retrieval.stores.faiss_files import (
     open_vectors,
 )
 from coin_retrieval.stores.faiss_module import faiss
+from coin_retrieval.stores.index_choice import INDEXED_ROWS, choose_index, lists_of
 from coin_retrieval.types import Embeddings, ImageIds, Location
 
-_ROWS_A_LIST = 39
-"""FAISS's k-means wants at least 39 training points a centroid (``ClusteringParameters``)."""
-
-_TRAINED_A_LIST = 256
-"""It uses no more than so many."""
+_TRAINED_A_LIST = 64
+_TRAINED = 16_384
+_PASSES = 10
+"""Of k-means, over so many rows a centroid: more cost minutes at a million and find no more."""
 
 _AT_ONCE = 65_536
-_INDEXED_ROWS = 4_194_304
+_BLOCK = 32
+"""Codes that fast scan compares at once."""
 
 
 class FaissStoreWriter(StoreWriter):
     """Rows go to the disk at once; an index over them is made when all are there.
 
-    ``ivf`` has none below ``train_from`` rows: an exact scan of 10,000 takes under 2 ms.
+    It is made of these rows alone, so that a segment that is written anew without some of them
+    keeps nothing of those, neither in its codes nor in what they were trained on.
     """
 
     def __init__(self, settings: FaissStoreSettings, folder: Path, *, dim: int) -> None:
@@ -50,7 +52,7 @@ class FaissStoreWriter(StoreWriter):
     @property
     def most_rows(self) -> int:
         """An index is searched faster in one than in many."""
-        return super().most_rows if self._settings.kind == "flat" else _INDEXED_ROWS
+        return super().most_rows if self._settings.kind == "flat" else INDEXED_ROWS
 
     def seal(self) -> Location:
         """Write header, ids and index; see :class:`StoreWriter`."""
@@ -85,43 +87,33 @@ class FaissStoreWriter(StoreWriter):
         self._count += len(ids)
 
     def _index(self) -> Any | None:
-        wanted = self._settings
-        if isinstance(wanted, IvfIndex) and self._count >= wanted.train_from:
-            return self._filled(_empty_ivf(self.dim, _lists(self._count, wanted.lists)))
-        if isinstance(wanted, HnswIndex) and self._count:
-            graph = faiss.IndexHNSWSQ(
+        """An index of the rows, trained on a sample of them; ``None`` if they are scanned."""
+        wanted = choose_index(self._settings, rows=self._count, dim=self.dim)
+        if wanted is None:
+            return None
+        sample = _TRAINED
+        if isinstance(wanted, IvfIndex):
+            lists = lists_of(wanted, rows=self._count)
+            index = _empty_ivf(self.dim, lists, bits=wanted.bits)
+            sample = lists * _TRAINED_A_LIST
+        else:
+            index = faiss.IndexHNSWSQ(
                 self.dim, faiss.ScalarQuantizer.QT_8bit, wanted.m, faiss.METRIC_INNER_PRODUCT
             )
-            graph.hnsw.efConstruction = wanted.ef_construction
-            return self._filled(graph)
-        return None
-
-    def _filled(self, index: Any) -> Any:
-        """The index, trained on a sample of the rows and with all of them in it."""
+            index.hnsw.efConstruction = wanted.ef_construction
         flat = open_vectors(self._folder / VECTORS, count=self._count, dim=self.dim)
-        lists = index.nlist if isinstance(index, faiss.IndexIVF) else _TRAINED_A_LIST
-        step = max(1, self._count // (_TRAINED_A_LIST * lists))
         rows = faiss.rev_swig_ptr(flat.get_xb(), self._count * self.dim).reshape(-1, self.dim)
-        index.train(np.ascontiguousarray(rows[::step]))
+        index.train(np.ascontiguousarray(rows[:: max(1, self._count // sample)]))
         for start in range(0, self._count, _AT_ONCE):
             index.add(np.ascontiguousarray(rows[start : start + _AT_ONCE]))
         return index
 
 
-def _lists(count: int, wanted: int | None) -> int:
-    if wanted is None:
-        wanted = max(1, min(round(4 * count**0.5), count // _ROWS_A_LIST))
-    return min(wanted, count)
-
-
-def _empty_ivf(dim: int, lists: int) -> Any:
-    index = faiss.IndexIVFScalarQuantizer(
-        faiss.IndexFlatIP(dim),
-        dim,
-        lists,
-        faiss.ScalarQuantizer.QT_8bit,
-        faiss.METRIC_INNER_PRODUCT,
-        False,
+def _empty_ivf(dim: int, lists: int, *, bits: int) -> Any:
+    index = faiss.IndexIVFRaBitQFastScan(
+        faiss.IndexFlatIP(dim), dim, lists, faiss.METRIC_INNER_PRODUCT, _BLOCK, True, bits
     )
     index.cp.spherical = True  # unit rows deserve unit centroids
+    index.cp.niter = _PASSES
+    index.cp.max_points_per_centroid = _TRAINED_A_LIST
     return index

@@ -46,6 +46,16 @@ class JoinedStore(VectorStore):
         ordered = sorted(self._stores, key=len, reverse=True)
         return " + ".join(dict.fromkeys(store.kind for store in ordered)) or "flat"
 
+    @property
+    def target_recall(self) -> float:
+        """The highest, of those that approximate."""
+        return max((s.target_recall for s in self._stores if not s.exact), default=1.0)
+
+    @property
+    def library(self) -> str:
+        """Those that made the indexes."""
+        return ", ".join(dict.fromkeys(filter(None, (store.library for store in self._stores))))
+
     def __len__(self) -> int:
         return sum(len(store) for store in self._stores)
 
@@ -103,8 +113,18 @@ class JoinedStore(VectorStore):
             store.close()
 
     def _search(self, queries: Embeddings, k: int, mask: RowMask | None) -> list[list[Hit]]:
+        return self._search_all(queries, k, mask, None)
+
+    def _search_wider(
+        self, queries: Embeddings, k: int, mask: RowMask | None, width: float
+    ) -> list[list[Hit]]:
+        return self._search_all(queries, k, mask, width)
+
+    def _search_all(
+        self, queries: Embeddings, k: int, mask: RowMask | None, width: float | None
+    ) -> list[list[Hit]]:
         found = [
-            store.search(queries, k, allowed=None if mask is None else mask[a:b])
+            store.search(queries, k, allowed=None if mask is None else mask[a:b], width=width)
             for store, (a, b) in zip(self._stores, self._spans, strict=True)
         ]
         return _merged(found, k)

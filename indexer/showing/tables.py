@@ -186,7 +186,7 @@ def _table(manifest: ArchiveManifest) -> Table:
         "cases": f"{counts.cases:,}",
         "not real": f"{counts.generated:,} generated, {counts.translated:,} translated",
         "encoder": str(manifest.encoder),
-        "index": manifest.index_kind,
+        "index": " by ".join(filter(None, (manifest.index_kind, manifest.index_library))),
         "measured recall": _recall(manifest),
         "created": f"{manifest.created_at:%Y-%m-%d %H:%M} UTC, {manifest.program}",
         "sources": "\n".join(
@@ -211,8 +211,13 @@ def _recall(manifest: ArchiveManifest) -> str:
     recall = manifest.measured_recall
     if recall is None:
         return "1, exact"
-    texts = "" if recall.texts is None else f", {recall.texts:.3f} for texts"
-    return f"@{recall.k}: {recall.images:.3f} for pictures{texts}"
+    kinds = {
+        "pictures": recall.images,
+        "texts": recall.texts,
+        "drawn pictures": recall.prototypes,
+    }
+    found = (f"{value:.3f} for {kind}" for kind, value in kinds.items() if value is not None)
+    return f"@{recall.k}: {', '.join(found)}; searched {recall.width:g} times as widely as set"
 
 
 def _calibration(manifest: ArchiveManifest) -> str:

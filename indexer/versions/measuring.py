@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from coin_retrieval.archive import ArchiveManifest
+from coin_retrieval.calibrating.index_recall import measure_recall
 from coin_retrieval.calibrating.text_closeness import measure_closeness
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.types import Origin, content_digest
 from indexer.versions.neighbours import measure_neighbours, real_mean
-from indexer.versions.recall import measure_recall, own_texts
+from indexer.versions.own_texts import own_texts
 
 ALWAYS_BELOW = 5000
 """Images: measuring fewer takes no time."""
@@ -61,7 +62,7 @@ def measures(
         "real_mean": real_mean(store, catalog.ids()[asked]),
         "own_neighbours": neighbours.close_match,
         "similarity_scale": neighbours.scale,
-        "measured_recall": measure_recall(store, texts),
+        "measured_recall": measure_recall(store, texts=texts),
         "measured_images": images,
         "measured_labels": labels,
         "closeness": measure_closeness(catalog),

@@ -113,7 +113,10 @@ def publish_version(
             for origin in (Origin.GENERATED, Origin.TRANSLATED)
         }
         images = len(opened.store)
-        measured = measures(opened.store, opened.catalog, encoder=encoder, before=content.before)
+        before = content.before
+        if before is not None and before.store != content.store:
+            before = None  # another index finds other rows
+        measured = measures(opened.store, opened.catalog, encoder=encoder, before=before)
         manifest = ArchiveManifest(
             version=version,
             program=f"coin-retrieval {__version__}",
@@ -125,6 +128,7 @@ def publish_version(
             catalog=content.catalog,
             segments=tuple(segment for segment, _ in segments),
             index_kind=opened.store.kind,
+            index_library=opened.store.library,
             counts=content.counts(opened.catalog, {"images": images, **drawn}),
             sources=content.sources,
             where={name: tuple(values) for name, values in content.where.items()},

@@ -9,6 +9,7 @@ import pytest
 from servers import Milvus
 
 from coin_retrieval.config import (
+    AutoIndex,
     FaissStoreSettings,
     FlatIndex,
     HnswIndex,
@@ -34,6 +35,12 @@ class TestFaissFlat(StoreSuite):
 
 class TestFaissIvf(StoreSuite):
     settings = FaissStoreSettings(index=IvfIndex(train_from=200))
+
+
+class TestFaissAuto(StoreSuite):
+    """Lists from the first row on: nothing is small enough to be scanned or linked."""
+
+    settings = FaissStoreSettings(index=AutoIndex(scan_mb=0, memory_mb=0))
 
 
 class TestFaissHnsw(StoreSuite):

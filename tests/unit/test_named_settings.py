@@ -7,6 +7,7 @@ import pytest
 
 from coin_retrieval import starter
 from coin_retrieval.config import (
+    AutoIndex,
     DiffusersGeneratorSettings,
     FaissIndex,
     FaissStoreSettings,
@@ -176,6 +177,10 @@ def test_errors_show_value_expectation_and_remedy() -> None:
     [
         ("flat", FlatIndex()),
         ("ivf", IvfIndex()),
+        (
+            "auto?recall=0.9&scan_mb=64&memory_mb=1000",
+            AutoIndex(recall=0.9, scan_mb=64, memory_mb=1000),
+        ),
         ("ivf?probes=32", IvfIndex(probes=32)),
         ("ivf?lists=100&train_from=500", IvfIndex(lists=100, train_from=500)),
         ("hnsw?ef=256", HnswIndex(ef=256)),

@@ -57,7 +57,7 @@ def test_settings_are_taken_as_they_are_and_kept_by_the_next_build(
     ivf = FaissStoreSettings(index=IvfIndex(lists=2, probes=1, train_from=4))
     assert build(root, table, store=ivf, catalog="sqlite").manifest.store == ivf
     with open_archive(root) as archive:
-        assert archive.store.kind == "ivf (2 lists, 1 probed)"
+        assert archive.store.kind == "ivf (2 lists, 1 probed, 2-bit)"
 
 
 def test_the_manifest_can_be_read_from_another_folder_and_on_another_machine(

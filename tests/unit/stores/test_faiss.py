@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 
 from coin_retrieval.config import FaissIndex, FaissStoreSettings, FlatIndex, HnswIndex, IvfIndex
-from coin_retrieval.errors import ArchiveCorruptError
+from coin_retrieval.errors import ArchiveCorruptError, InputError
 from coin_retrieval.stores.faiss import FaissStore
+from coin_retrieval.stores.faiss_gpu import GpuRows
+from coin_retrieval.stores.faiss_module import faiss
 from coin_retrieval.stores.faiss_writing import FaissStoreWriter
 from coin_retrieval.testing.store_suite import far_apart_ids, random_units
 from coin_retrieval.types import Embeddings, ImageIds, Location
@@ -82,13 +85,17 @@ def test_hnsw_filters_to_a_far_corner_without_losing_hits(tmp_path: Path) -> Non
 def test_filtered_searches_of_an_index_find_k_of_which_nearly_all_are_the_nearest(
     index: FaissIndex, share: float, tmp_path: Path
 ) -> None:
-    """FAISS loses hits of an HNSW walk whose selector refuses most (faiss issue 5504)."""
+    """FAISS loses hits of an HNSW walk whose selector refuses most, and where its queue has no
+    bounds it finds what the selector refuses (faiss issue 5504).
+    """
     ids, rows = far_apart_ids(6000), _clustered(6000)
     store = _store(index, ids, rows, tmp_path)
     mask = np.random.default_rng(4).random(6000) < share
     queries = _clustered(40, seed=5)
     found = store.search(queries, 10, allowed=mask)
     assert {len(hits) for hits in found} == {min(10, int(mask.sum()))}
+    hit = np.array([hit.image_id for hits in found for hit in hits])
+    assert mask[store.rows(hit)].all()
     truth = np.sort(queries @ rows[mask].T, axis=1)[:, -10:][:, ::-1]
     last = truth[:, -1] - 1e-5
     good = [
@@ -99,6 +106,57 @@ def test_filtered_searches_of_an_index_find_k_of_which_nearly_all_are_the_neares
     assert store.is_exact(mask) == (share <= 0.1)
     if store.is_exact(mask):
         assert np.mean(good) == 1
+
+
+def test_a_filter_that_leaves_out_all_that_is_near_costs_next_to_nothing(tmp_path: Path) -> None:
+    ids, rows, queries = far_apart_ids(6000), _clustered(6000), _clustered(30, seed=5)
+    for index in (IvfIndex(train_from=1000, probes=10), HnswIndex()):
+        store = _store(index, ids, rows, tmp_path / index.kind)
+        good = []
+        for query in queries:
+            similar = rows @ query
+            far = similar < np.quantile(similar, 0.6)
+            hits = store.search(query[None], 10, allowed=far)[0]
+            least = np.sort(similar[far])[-10] - 1e-5
+            good += [hit.similarity >= least for hit in hits]
+        assert len(good) == 300
+        assert np.mean(good) >= 0.95
+
+
+@pytest.mark.parametrize("index", [IvfIndex(train_from=1000, probes=1), HnswIndex(m=4, ef=10)])
+def test_one_search_may_be_wider_than_others(index: FaissIndex, tmp_path: Path) -> None:
+    store = _store(index, far_apart_ids(3000), random_units(3000, seed=1, dim=16), tmp_path)
+    queries = random_units(40, seed=2, dim=16)
+    truth = store.nearest(queries, 10)
+    narrow, wide, whole = (
+        sum(
+            len({hit.image_id for hit in found} & {hit.image_id for hit in best})
+            for found, best in zip(store.search(queries, 10, width=width), truth, strict=True)
+        )
+        for width in (1.0, 20.0, math.inf)
+    )
+    assert narrow < wide <= whole == 400
+    assert store.search(queries, 10) == store.search(queries, 10, width=1.0)
+    with pytest.raises(InputError, match="width"):
+        store.search(queries, 10, width=0)
+
+
+def test_a_graph_is_mapped_and_lists_keep_a_fraction_of_the_rows(tmp_path: Path) -> None:
+    ids, rows = far_apart_ids(3000), _clustered(3000)
+    graph = _store(HnswIndex(), ids, rows, tmp_path / "hnsw")._index
+    assert graph is not None
+    assert not graph.hnsw.neighbors.is_owned
+    for bits in (1, 2):
+        _seal(IvfIndex(train_from=1000, bits=bits), ids, rows, tmp_path / f"{bits}")
+    sizes = [(tmp_path / f"{bits}" / "index.faiss").stat().st_size for bits in (1, 2)]
+    assert sizes[0] < sizes[1] < rows.nbytes
+
+
+@pytest.mark.skipif(faiss.get_num_gpus() > 0, reason="there is a GPU")
+def test_without_a_gpu_the_processor_searches(tmp_path: Path) -> None:
+    store = _store(FlatIndex(), far_apart_ids(100), _clustered(100), tmp_path)
+    assert GpuRows(store._flat).search(_clustered(2), 5) is None
+    assert len(store.search(_clustered(2), 5)[1]) == 5
 
 
 def test_an_index_proposes_and_the_rows_decide(tmp_path: Path) -> None:
@@ -168,17 +226,17 @@ def test_how_many_lists_are_probed_is_what_the_settings_say_when_it_is_opened(
     rows = random_units(2000, seed=1, dim=16)
     index = IvfIndex(lists=50, probes=1, train_from=2000)
     location = _seal(index, far_apart_ids(2000), rows, tmp_path)
-    assert _open(index, tmp_path, location).kind == "ivf (50 lists, 1 probed)"
-    assert _open(IvfIndex(), tmp_path, location).kind == "ivf (50 lists, 8 probed)"
+    assert _open(index, tmp_path, location).kind == "ivf (50 lists, 1 probed, 2-bit)"
+    assert _open(IvfIndex(), tmp_path, location).kind == "ivf (50 lists, 8 probed, 2-bit)"
     wide = _open(IvfIndex(probes=1000), tmp_path, location)
-    assert wide.kind == "ivf (50 lists, 50 probed)"
+    assert wide.kind == "ivf (50 lists, 50 probed, 2-bit)"
     assert wide.recall(random_units(50, seed=2, dim=16)) == pytest.approx(1, abs=0.01)
 
 
 def test_lists_have_at_least_thirty_nine_rows_unless_they_are_named(tmp_path: Path) -> None:
-    rows, ids = _clustered(2000), far_apart_ids(2000)
-    store = _store(IvfIndex(train_from=2000), ids, rows, tmp_path)
-    assert store.kind == f"ivf ({2000 // 39} lists, 8 probed)"
+    rows, ids = _clustered(800), far_apart_ids(800)
+    store = _store(IvfIndex(train_from=800, bits=1), ids, rows, tmp_path)
+    assert store.kind == f"ivf ({800 // 39} lists, 8 probed, 1-bit)"
 
 
 def test_more_lists_than_rows_are_not_made(tmp_path: Path) -> None:

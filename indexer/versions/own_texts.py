@@ -1,47 +1,15 @@
-"""What an approximate index loses, measured when it is built."""
+"""The archive's own words: by them it is measured how well texts are found."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from coin_retrieval.archive.manifest import MeasuredRecall
+from coin_retrieval.calibrating.index_recall import QUERIES
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.encoding.base import Encoder, SupportsText
-from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.types import Embeddings, ImageId
 
-K = 10
-QUERIES = 256
-
-TARGET = 0.98
-"""Recall that an index is searched widely enough for."""
-
-_WIDEST = 16
 _READ_FOR_TEXTS = 8 * QUERIES
-
-
-def measure_recall(store: VectorStore, texts: Embeddings | None) -> MeasuredRecall | None:
-    """Recall@10 with archive pictures and, where the encoder reads, with the archive's own texts.
-
-    ``None`` for an exact store: there is nothing to measure. The store is searched twice, four …
-    times as widely as its settings say, until either recall is :data:`TARGET`; it stays so.
-    """
-    if store.exact:
-        return None
-    ids = np.sort(store.ids())
-    sample = store.vectors(np.random.default_rng(0).permutation(ids)[:QUERIES])
-    width = 1
-    while True:
-        store.widen(width)
-        found = MeasuredRecall(
-            k=K,
-            images=store.recall(sample, k=K),
-            texts=None if texts is None else store.recall(texts, k=K),
-            width=width,
-        )
-        if width >= _WIDEST or min(found.images, found.texts or 1.0) >= TARGET:
-            return found
-        width *= 2
 
 
 def own_texts(encoder: Encoder | None, catalog: Catalog) -> Embeddings | None:
