@@ -6,14 +6,17 @@ import csv
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from coin_retrieval.cli import options
 from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import InputError
-from coin_retrieval.study.models import Kind, Reading
+from coin_retrieval.study.kind import Kind
+
+if TYPE_CHECKING:
+    from coin_retrieval.study.models import Reading
 
 study_app = typer.Typer(help="Reader studies: create, export, analyse.", no_args_is_help=True)
 
@@ -96,6 +99,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="A CSV file; default: stdout.")] = None,
 ) -> None:
     """Every answer as a row of a CSV: what was shown, what it was, what was answered."""
+    from coin_retrieval.study.models import Reading
     from coin_retrieval.study.store import StudyStore, database_of
 
     with StudyStore(database_of(database)) as store:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from coin_retrieval.metrics.intervals import Estimate, quantile_interval
+from coin_retrieval.metrics.intervals import Estimate
 
 Values = NDArray[np.float64]
 DRAWS = 2000
@@ -82,3 +82,9 @@ def _resampled(
         rows = random.integers(len(sums), size=(min(step, draws - start), len(sums)))
         parts.append(sums[rows].sum(axis=1) / counts[rows].sum(axis=1))
     return np.concatenate(parts)
+
+
+def quantile_interval(drawn: Values, *, level: float = 0.95) -> tuple[float, float]:
+    """The middle ``level`` share of bootstrap draws: lower and upper bound."""
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from math import sqrt
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 _Z = 1.959964
@@ -60,9 +58,3 @@ def wilson(share: float, n: float) -> tuple[float, float]:
     centre = (share + spread / 2) / (1 + spread)
     half = _Z / (1 + spread) * sqrt(max(share * (1 - share), 0.0) / n + spread / (4 * n))
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
-
-
-def quantile_interval(drawn: NDArray[np.float64], *, level: float = 0.95) -> tuple[float, float]:
-    """The middle ``level`` share of bootstrap draws: lower and upper bound."""
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from coin_retrieval.metrics.bootstrap import DRAWS
-from coin_retrieval.metrics.intervals import Estimate, quantile_interval, wilson
+from coin_retrieval.metrics.bootstrap import DRAWS, quantile_interval
+from coin_retrieval.metrics.intervals import Estimate, wilson
 
 Scores = NDArray[np.float64]
 

@@ -17,8 +17,9 @@ from coin_retrieval.study.figures import (
     ReaderFigures,
     RealOrDrawnFigures,
 )
+from coin_retrieval.study.kind import Kind
 from coin_retrieval.study.making import DRAWN
-from coin_retrieval.study.models import Kind, Reading, Study
+from coin_retrieval.study.models import Reading, Study
 from coin_retrieval.study.table import (
     LEAST_READERS,
     Arm,

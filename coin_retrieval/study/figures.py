@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from coin_retrieval.metrics.intervals import Estimate
-from coin_retrieval.study.models import Kind
+from coin_retrieval.study.kind import Kind
 
 
 class _Figures(BaseModel):

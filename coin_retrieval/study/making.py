@@ -15,7 +15,8 @@ from coin_retrieval.progress import Progress, silent
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.study.blinding import Blinding, common_size_px
-from coin_retrieval.study.models import HelpCase, Item, Kind, StudyPlan
+from coin_retrieval.study.kind import Kind
+from coin_retrieval.study.models import HelpCase, Item, StudyPlan
 from coin_retrieval.types import ImageRecord, Origin, RgbImage
 
 STAGE = "pictures"

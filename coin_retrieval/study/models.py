@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from coin_retrieval.study.kind import Kind
+
 LEAST_CONFIDENCE, MOST_CONFIDENCE = 1, 5
 MOST_ANSWERS = 3
-
-
-class Kind(StrEnum):
-    """What readers are asked."""
-
-    REAL_OR_DRAWN = "real-or-drawn"
-    """Whether a picture is of a patient or of a model."""
-    DIAGNOSIS = "diagnosis"
-    """Which diagnosis a picture shows, once without and once with retrieval."""
 
 
 class _Model(BaseModel):

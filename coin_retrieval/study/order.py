@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coin_retrieval.study.models import Item, Kind
+from coin_retrieval.study.kind import Kind
+from coin_retrieval.study.models import Item
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from coin_retrieval.errors import InputError, MissingDependencyError, NotFoundError, SettingsError
 from coin_retrieval.files import Closing
 from coin_retrieval.study import tables
+from coin_retrieval.study.kind import Kind
 from coin_retrieval.study.models import (
     MOST_ANSWERS,
     Answer,
     HelpCase,
-    Kind,
     ReaderView,
     Reading,
     ReadingView,

@@ -9,8 +9,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from coin_retrieval.metrics.bootstrap import DRAWS
-from coin_retrieval.metrics.intervals import Estimate, quantile_interval
+from coin_retrieval.metrics.bootstrap import DRAWS, quantile_interval
+from coin_retrieval.metrics.intervals import Estimate
 from coin_retrieval.study.models import Reading
 
 Values = NDArray[np.float64]

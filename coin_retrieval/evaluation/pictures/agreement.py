@@ -20,8 +20,13 @@ from coin_retrieval.errors import InputError
 from coin_retrieval.evaluation.extras import require_classifier
 from coin_retrieval.evaluation.pictures.picture_sets import PictureSet, notes_on, require_disjoint
 from coin_retrieval.evaluation.pictures.spaces import FeatureSpace
-from coin_retrieval.metrics.bootstrap import macro_draws, macro_interval, macro_mean
-from coin_retrieval.metrics.intervals import Estimate, quantile_interval
+from coin_retrieval.metrics.bootstrap import (
+    macro_draws,
+    macro_interval,
+    macro_mean,
+    quantile_interval,
+)
+from coin_retrieval.metrics.intervals import Estimate
 from coin_retrieval.progress import Progress, silent
 from coin_retrieval.types import Features
 

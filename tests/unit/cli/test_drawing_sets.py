@@ -156,7 +156,6 @@ def test_reports_drawn_together_are_what_each_is_alone(
     for number, case in enumerate(cases):
         drawing = alone.draw(case.report, n=2, seed=5 + 64 * number)
         for row, prototype in zip(rows[2 * number :], drawing.prototypes, strict=False):
-            assert Path(row["image_path"]).name == prototype.path.name
             together = load_image(tmp_path / row["image_path"]).astype(int)
             assert np.abs(together - load_image(prototype.path)).max() <= 2
 

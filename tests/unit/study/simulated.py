@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from coin_retrieval.study.models import Answer, HelpCase, Item, Kind, StudyPlan
+from coin_retrieval.study.kind import Kind
+from coin_retrieval.study.models import Answer, HelpCase, Item, StudyPlan
 from coin_retrieval.study.store import StudyStore, make_study
 
 CHOICES = ("HSIL", "LSIL", "NILM")

@@ -16,7 +16,8 @@ from coin_retrieval.errors import InputError, NotFoundError, SettingsError
 from coin_retrieval.study.analysis import analyse
 from coin_retrieval.study.blinding import Blinding, common_size_px
 from coin_retrieval.study.figures import DiagnosisFigures, RealOrDrawnFigures
-from coin_retrieval.study.models import Answer, Kind
+from coin_retrieval.study.kind import Kind
+from coin_retrieval.study.models import Answer
 from coin_retrieval.study.order import readings_of
 from coin_retrieval.study.report import plot_png, to_markdown
 from coin_retrieval.study.store import StudyStore
