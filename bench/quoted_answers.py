@@ -16,7 +16,7 @@ from pathlib import Path
 
 from coin_retrieval.cli.opening import open_retriever
 from coin_retrieval.errors import ReportError
-from coin_retrieval.presenting.answer import to_answer
+from coin_retrieval.presenting.answering import to_answer
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 

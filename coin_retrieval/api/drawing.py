@@ -12,7 +12,7 @@ from coin_retrieval.api.page import data_uri, render
 from coin_retrieval.errors import ReportError
 from coin_retrieval.factory import make_drawer
 from coin_retrieval.images import load_image
-from coin_retrieval.presenting.answer import to_drawing_answer
+from coin_retrieval.presenting.answering import to_drawing_answer
 
 if TYPE_CHECKING:
     from coin_retrieval.config import GeneratorSettings

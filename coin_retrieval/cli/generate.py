@@ -139,7 +139,7 @@ def _draw_one(
         from coin_retrieval.presenting.saving import save_prototypes
 
         drawing = replace(drawing, prototypes=save_prototypes(out, drawing.prototypes))
-    from coin_retrieval.presenting.answer import to_drawing_answer
+    from coin_retrieval.presenting.answering import to_drawing_answer
 
     answer = to_drawing_answer(drawing)
     if as_json:

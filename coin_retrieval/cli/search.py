@@ -271,7 +271,7 @@ def _search_here(
     from coin_retrieval.cli.opening import open_retriever
     from coin_retrieval.console.bars import showing
     from coin_retrieval.console.session import print_json
-    from coin_retrieval.presenting.answer import to_answer
+    from coin_retrieval.presenting.answering import to_answer
 
     picture = make_picture(making, image, seed=query.seed, save=save)
     retriever = open_retriever(archive, encoder=encoder, generator=generator)

@@ -5,12 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from coin_retrieval.limits import DEFAULT_PROTOTYPES, MAX_PROTOTYPES, MAX_SEED
-from coin_retrieval.presenting.answer import (
-    DrawingAnswer,
-    SearchAnswer,
-    to_answer,
-    to_drawing_answer,
-)
+from coin_retrieval.presenting.answer import DrawingAnswer, SearchAnswer
+from coin_retrieval.presenting.answering import to_answer, to_drawing_answer
 from coin_retrieval.presenting.regions import region_of
 from coin_retrieval.presenting.views import CaseView, CodeView, ImageView
 from coin_retrieval.prototypes.prototype import Drawing, Prototype

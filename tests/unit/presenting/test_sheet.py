@@ -8,7 +8,7 @@ import pytest
 from plans import plan_of
 
 from coin_retrieval.images import encode_png
-from coin_retrieval.presenting.answer import to_answer
+from coin_retrieval.presenting.answering import to_answer
 from coin_retrieval.presenting.sheet import AnswerPictures, draw_sheet
 from coin_retrieval.prototypes.prototype import Prototype
 from coin_retrieval.search.result import Scope, SearchResult

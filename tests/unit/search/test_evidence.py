@@ -13,7 +13,8 @@ from unit.ranking.test_near_duplicates import field
 
 from coin_retrieval.factory import open_archive
 from coin_retrieval.images import load_image
-from coin_retrieval.presenting.answer import SearchAnswer, to_answer
+from coin_retrieval.presenting.answer import SearchAnswer
+from coin_retrieval.presenting.answering import to_answer
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever

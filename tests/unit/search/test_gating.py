@@ -13,7 +13,7 @@ from tiny_archives import build_archive, write_table
 from coin_retrieval.archive import Archive
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.factory import open_archive
-from coin_retrieval.presenting.answer import to_answer
+from coin_retrieval.presenting.answering import to_answer
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.prototypes.gate import FURTHER, NAME, judge, readable

@@ -9,7 +9,7 @@ from PIL import Image
 from tiny_archives import build_archive, write_table
 
 from coin_retrieval.factory import open_archive
-from coin_retrieval.presenting.answer import to_answer
+from coin_retrieval.presenting.answering import to_answer
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever

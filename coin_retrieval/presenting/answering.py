@@ -1,0 +1,232 @@
+"""Making the answer: what was found, in the shape that every face shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+
+from coin_retrieval.presenting.answer import (
+    CaseAnswer,
+    ClosenessAnswer,
+    DifferenceAnswer,
+    DrawingAnswer,
+    ImageAnswer,
+    NearDuplicateAnswer,
+    OwnCaseAnswer,
+    PartAnswer,
+    PrototypeAnswer,
+    QueryAnswer,
+    ReasonAnswer,
+    RivalAnswer,
+    ScopeAnswer,
+    SearchAnswer,
+    ShareAnswer,
+    SupportAnswer,
+)
+from coin_retrieval.presenting.phrases import (
+    CAUTION,
+    one_label_words,
+    scope_words,
+    shares_heading,
+)
+from coin_retrieval.presenting.reading_answer import (
+    reading_fields,
+    spelling_fields,
+)
+from coin_retrieval.presenting.regions import region_of
+from coin_retrieval.presenting.summary import closeness_words, summary_of
+from coin_retrieval.prototypes.gate import Verdict
+from coin_retrieval.prototypes.prototype import Drawing, Prototype
+from coin_retrieval.ranking.evidence import Repetition
+from coin_retrieval.search.result import SearchResult
+from coin_retrieval.search.support import Support
+from coin_retrieval.types import CaseMatch, ImageRecord, Match, Part
+
+
+def to_answer(
+    result: SearchResult,
+    *,
+    prototype_path: Callable[[Prototype], str] = lambda p: str(p.path),
+    image_uri: Callable[[ImageRecord], str] = lambda image: image.uri,
+) -> SearchAnswer:
+    """A search result in its JSON shape; the two callables say where pictures can be had."""
+    repeated = result.support.repeated if result.support else {}
+    return SearchAnswer(
+        summary=summary_of(result),
+        closeness=ClosenessAnswer(
+            verdict=result.closeness.verdict.value,
+            reasons=[
+                ReasonAnswer(because=reason.because.value, named=reason.named)
+                for reason in result.closeness.reasons
+            ],
+            words=closeness_words(result.closeness),
+        ),
+        query=QueryAnswer(
+            asked=result.plan.query, mode=result.mode.value, **reading_fields(result.plan)
+        ),
+        prototypes=[
+            to_prototype_answer(
+                prototype, prototype_path, result.verdicts[place] if result.verdicts else None
+            )
+            for place, prototype in enumerate(result.prototypes)
+        ],
+        own=[
+            OwnCaseAnswer(
+                case=to_case_answer(case, image_uri),
+                because="marked" if case.case.case_id in result.plan.query.liked else "picture",
+            )
+            for case in result.own
+        ],
+        cases=[
+            to_case_answer(case, image_uri, repeated=repeated.get(case.case.case_id))
+            for case in result.cases
+        ],
+        support=to_support_answer(result.support) if result.support else None,
+        rivals=[
+            RivalAnswer(
+                diagnosis=rival.diagnosis,
+                count=rival.share.count if rival.share else 0,
+                cases=[to_case_answer(case, image_uri) for case in rival.cases],
+                differs=[
+                    DifferenceAnswer(
+                        **asdict(difference) | {"attribute": difference.attribute.replace("_", " ")}
+                    )
+                    for difference in rival.differs
+                ],
+            )
+            for rival in result.rivals
+        ],
+        exact=result.exact,
+        scope=ScopeAnswer(
+            fitting=result.scope.fitting,
+            images=result.scope.images,
+            recall_pictures=result.scope.recall.images if result.scope.recall else None,
+            recall_texts=result.scope.recall.texts if result.scope.recall else None,
+            recall_prototypes=result.scope.recall.prototypes if result.scope.recall else None,
+            words=scope_words(result.scope, exact=result.exact),
+        ),
+        notices=list(result.notices),
+        plan=(plan := result.plan.public()),
+        plan_digest=plan.digest,
+        timings_ms=_rounded(result.timings_ms),
+    )
+
+
+def to_support_answer(support: Support) -> SupportAnswer:
+    """Decision support in its JSON shape, its words included."""
+    return SupportAnswer(
+        close=support.close,
+        score=round(support.score, 6),
+        threshold=support.threshold,
+        false_alarm_rate=support.false_alarm_rate,
+        counted=support.counted,
+        unit=support.unit,
+        nearest=support.nearest,
+        one_label=one_label_words(support.one_label) if support.one_label else "",
+        not_real=support.not_real,
+        shares=[
+            ShareAnswer(
+                diagnosis=share.diagnosis,
+                count=share.count,
+                share=round(share.share, 6),
+                low=round(share.low, 6),
+                high=round(share.high, 6),
+            )
+            for share in support.shares
+        ],
+        heading=shares_heading(support),
+        caution=CAUTION,
+    )
+
+
+def to_drawing_answer(
+    drawing: Drawing, path: Callable[[Prototype], str] = lambda p: str(p.path)
+) -> DrawingAnswer:
+    """A drawing in its JSON shape."""
+    return DrawingAnswer(
+        report=drawing.report,
+        **spelling_fields(drawing.language),
+        notices=list(drawing.language.notices),
+        dropped_text=drawing.dropped_text,
+        prototypes=[to_prototype_answer(p, path) for p in drawing.prototypes],
+        timings_ms=_rounded(drawing.timings_ms),
+    )
+
+
+def to_prototype_answer(
+    prototype: Prototype,
+    path: Callable[[Prototype], str] = lambda p: str(p.path),
+    verdict: Verdict | None = None,
+) -> PrototypeAnswer:
+    """One prototype in its JSON shape."""
+    return PrototypeAnswer(
+        id=prototype.prototype_id,
+        path=path(prototype),
+        seed=prototype.provenance.seed,
+        passed=verdict.passed if verdict else None,
+        shows=verdict.shows if verdict else "",
+        provenance=prototype.provenance.as_dict(),
+    )
+
+
+def to_case_answer(
+    match: CaseMatch,
+    image_uri: Callable[[ImageRecord], str] = lambda image: image.uri,
+    *,
+    repeated: Repetition | None = None,
+) -> CaseAnswer:
+    """One case in its JSON shape; ``repeated`` says whose evidence it repeats."""
+    best = match.matches[0].image
+    return CaseAnswer(
+        case_id=match.case.case_id,
+        patient_id=match.case.patient_id,
+        similarity=round(match.similarity, 6),
+        standing=None if match.standing is None else round(match.standing, 3),
+        site=match.case.site,
+        specimen=match.case.specimen,
+        stain=match.case.stain,
+        diagnosis=best.diagnosis,
+        finding=best.finding,
+        diagnoses=list(dict.fromkeys(m.image.diagnosis for m in match.matches)),
+        images=[_to_image_answer(m, image_uri) for m in match.matches],
+        near_duplicates=[
+            NearDuplicateAnswer(
+                case_id=repeat.image.case_id,
+                image_id=repeat.image.image_id,
+                diagnosis=repeat.image.diagnosis,
+                similarity=round(repeat.similarity, 6),
+            )
+            for repeat in match.near_duplicates
+        ],
+        repeats=repeated.of if repeated else "",
+        repeats_because=repeated.because if repeated else "",
+    )
+
+
+def _to_image_answer(match: Match, image_uri: Callable[[ImageRecord], str]) -> ImageAnswer:
+    return ImageAnswer(
+        image_id=match.image.image_id,
+        uri=image_uri(match.image),
+        similarity=round(match.similarity, 6),
+        score=None if match.score is None else round(match.score, 6),
+        parts=[_to_part_answer(part) for part in match.parts],
+        diagnosis=match.image.diagnosis,
+        finding=match.image.finding,
+        origin=match.image.origin.value,
+        region=region_of(match.image),
+    )
+
+
+def _to_part_answer(part: Part) -> PartAnswer:
+    return PartAnswer(
+        kind=part.kind,
+        label=part.label,
+        cosine=round(part.cosine, 6),
+        corrected=round(part.corrected, 6),
+        share=round(part.share, 6),
+        rank=part.rank,
+    )
+
+
+def _rounded(timings_ms: Mapping[str, float]) -> dict[str, float]:
+    return {stage: round(ms, 2) for stage, ms in timings_ms.items()}
