@@ -152,7 +152,7 @@ def test_the_same_report_and_seed_are_drawn_once(archive: Path, cache: Path) -> 
     first = answer("search", archive, "--report", REPORT, "--prototypes", 2)
     files = {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.is_file()}
     second = answer("search", archive, "--report", REPORT, "--prototypes", 2)
-    assert len(files) == 4  # two pictures, two embeddings
+    assert len(files) == 5  # two pictures, two embeddings, the key of their names
     assert {path: path.stat().st_mtime_ns for path in files} == files
     assert second["prototypes"] == first["prototypes"]
     assert second["cases"] == first["cases"]

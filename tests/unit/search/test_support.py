@@ -52,7 +52,7 @@ def support_of(
     own: Sequence[CaseMatch] = (),
 ) -> Support | None:
     pairs = tuple((one.case.case_id, other.case.case_id) for one, other in ties)
-    found = Found(tuple(cases), tuple(cases), tuple(own), pairs, (), exact=True)
+    found = Found(tuple(cases), tuple(cases), tuple(own), pairs, (), exact=True, bounds=())
     return support.support_of(found, close_match)
 
 

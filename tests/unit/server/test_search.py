@@ -38,6 +38,8 @@ def test_a_report_is_answered_with_prototypes_and_all_cases_that_were_asked_for(
         "words": 10,
         "unknown": [],
         "site": None,
+        "specimens": [],
+        "specimen": "",
     }
     assert [p["seed"] for p in answer["prototypes"]] == [0, 1]
     assert len(answer["cases"]) == 4
@@ -130,7 +132,9 @@ def test_an_image_search_takes_a_count_and_a_filter(client: TestClient) -> None:
 
 def test_generate_draws_without_searching(client: TestClient) -> None:
     answer = client.post("/v1/generate", json={"report": REPORT, "n": 3, "seed": 40}).json()
-    assert set(answer) == {"report", "dropped_text", "prototypes", "timings_ms"}
+    assert set(answer) == {
+        "report", "dropped_text", "prototypes", "timings_ms", "corrections", "offers", "notices"
+    }  # fmt: skip
     assert [p["seed"] for p in answer["prototypes"]] == [40, 41, 42]
     assert all(p["synthetic"] for p in answer["prototypes"])
 
