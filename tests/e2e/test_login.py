@@ -13,6 +13,8 @@ from playwright.sync_api import Page, expect
 from server.access.keys import KeyFile
 from server.access.principals import Role
 
+pytestmark = pytest.mark.browser
+
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> KeyFile:
