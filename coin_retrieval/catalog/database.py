@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, QueuePool, create_engine, event, func, insert, select
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import DatabaseError
 
 from coin_retrieval.catalog.tables import SCHEMA_VERSION, Base, MetaEntry
+from coin_retrieval.databases import connect
 from coin_retrieval.errors import (
     ArchiveCorruptError,
     ArchiveSchemaError,
-    MissingDependencyError,
-    SettingsError,
 )
 
 
@@ -31,7 +30,7 @@ def open_database(where: str | Path) -> Engine:
     """
     # a path may hold characters that mean something in a URL
     url = URL.create("sqlite", database=str(where)) if isinstance(where, Path) else where
-    engine = _engine(url)
+    engine = connect(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _write_through)
     location = engine.url.render_as_string(hide_password=True)
@@ -97,21 +96,6 @@ def _write_through(connection: sqlite3.Connection, _: object) -> None:
     """Nobody reads a catalog while it is written, and publishing flushes the whole file."""
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA journal_mode = MEMORY")
-
-
-def _engine(url: URL | str) -> Engine:
-    try:
-        return create_engine(url)
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"the database's driver is not installed ({error})",
-            remedy="pip install it, for PostgreSQL: pip install psycopg[binary]",
-        ) from error
-    except ArgumentError as error:
-        raise SettingsError(
-            f"not the URL of a database ({error})",
-            expected="for example postgresql+psycopg://user@host/database",
-        ) from error
 
 
 def _check_schema(engine: Engine, location: str) -> int:

@@ -6,14 +6,13 @@ instance normalisation, as Dey et al. 2024 (arXiv 2403.10885) use it from histol
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from coin_retrieval.errors import WeightsError
+from coin_retrieval.nets.model_card import read_shape
 from coin_retrieval.nets.pretrained import read_safetensors, refuse_mismatch
 
 CONFIG, WEIGHTS = "cyclegan.json", "model.safetensors"
@@ -92,15 +91,7 @@ def read_config(directory: Path) -> CycleGanConfig:
     Raises:
         WeightsError: there are none.
     """
-    path = directory / CONFIG
-    try:
-        return CycleGanConfig.model_validate(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, ValidationError) as error:
-        raise WeightsError(
-            f"{path} cannot be read ({error})",
-            expected="a directory that coin train cyclegan wrote",
-            remedy="finish the copy, or correct the path",
-        ) from error
+    return read_shape(directory / CONFIG, CycleGanConfig, written_by="coin train cyclegan")
 
 
 def load_direction(directory: Path, direction: str) -> Translation:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coin_retrieval.errors import WeightsError
 
 CARD = "coin.json"
+Shape = TypeVar("Shape", bound=BaseModel)
 
 
 class ModelCard(BaseModel):
@@ -49,3 +51,19 @@ def model_name(directory: Path) -> str:
         WeightsError: the card cannot be read.
     """
     return read_card(directory).name or directory.resolve().name
+
+
+def read_shape(path: Path, kind: type[Shape], *, written_by: str) -> Shape:
+    """The shape of a network, from the JSON file beside its weights.
+
+    Raises:
+        WeightsError: it cannot be read, or says something else.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise WeightsError(
+            f"{path} cannot be read ({error})",
+            expected=f"a directory that {written_by} wrote",
+            remedy="finish the copy, or correct the path",
+        ) from error

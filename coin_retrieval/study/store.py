@@ -9,11 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, func, insert, inspect, select, update
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy import URL, Engine, func, insert, inspect, select, update
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from coin_retrieval.errors import InputError, MissingDependencyError, NotFoundError, SettingsError
+from coin_retrieval.databases import connect
+from coin_retrieval.errors import InputError, NotFoundError, SettingsError
 from coin_retrieval.files import Closing
 from coin_retrieval.study import tables
 from coin_retrieval.study.kind import Kind
@@ -302,25 +303,13 @@ def _digest(token: str) -> str:
 
 
 def _engine(where: str | Path) -> Engine:
-    url = URL.create("sqlite", database=str(where)) if isinstance(where, Path) else where
-    try:
-        return create_engine(url)
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"the database's driver is not installed ({error})",
-            remedy="pip install it, for PostgreSQL: pip install psycopg[binary]",
-        ) from error
-    except ArgumentError as error:
-        raise SettingsError(
-            f"not the URL of a database ({error})",
-            expected="a file, or for example postgresql+psycopg://user@host/database",
-        ) from error
+    return connect(URL.create("sqlite", database=str(where)) if isinstance(where, Path) else where)
 
 
 def _shown(where: str | Path) -> str:
     if isinstance(where, Path):
         return str(where)
-    return create_engine(where).url.render_as_string(hide_password=True)
+    return connect(where).url.render_as_string(hide_password=True)
 
 
 def _no_study(where: str | Path) -> SettingsError:

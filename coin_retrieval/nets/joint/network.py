@@ -7,17 +7,16 @@ A prompt enters at every residual block, as one sentence vector of the frozen al
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from coin_retrieval.errors import WeightsError
+from coin_retrieval.nets.model_card import read_shape
 from coin_retrieval.nets.pretrained import read_safetensors, refuse_mismatch
 
 CONFIG, WEIGHTS = "joint.json", "model.safetensors"
@@ -141,15 +140,7 @@ def read_config(directory: Path) -> JointConfig:
     Raises:
         WeightsError: it is none.
     """
-    path = directory / CONFIG
-    try:
-        return JointConfig.model_validate(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, ValidationError) as error:
-        raise WeightsError(
-            f"{path} cannot be read ({error})",
-            expected="a directory that coin train joint wrote",
-            remedy="finish the copy, or correct the path",
-        ) from error
+    return read_shape(directory / CONFIG, JointConfig, written_by="coin train joint")
 
 
 def layout_map(points: Iterable[tuple[float, float, int]], kinds: int, side_px: int) -> Tensor:
