@@ -1,33 +1,20 @@
-"""Settings → objects. Vendors are imported inside functions: none loads before it is chosen."""
+"""Settings → stores and catalogs; a folder, or an address, → an opened archive."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coin_retrieval import starter
 from coin_retrieval.config import (
     CatalogSettings,
-    DiffusersGeneratorSettings,
-    EncoderSettings,
     FaissStoreSettings,
-    FusionSettings,
-    GeneratorSettings,
     MilvusStoreSettings,
-    OpenClipEncoderSettings,
     PostgresCatalogSettings,
     SqliteCatalogSettings,
     StoreSettings,
 )
-from coin_retrieval.errors import MissingDependencyError, WeightsError
-from coin_retrieval.named_settings import (
-    SETTINGS_FILES,
-    read_encoder,
-    read_generator,
-    read_settings,
-)
+from coin_retrieval.factory.vendors import installed
 from coin_retrieval.nets.imports import uncollected_imports
 
 if TYPE_CHECKING:
@@ -35,136 +22,10 @@ if TYPE_CHECKING:
     from coin_retrieval.catalog.base import Catalog, CatalogWriter
     from coin_retrieval.catalog.sql import SqlCatalog
     from coin_retrieval.catalog.writing import SqlCatalogWriter
-    from coin_retrieval.encoding.base import Encoder
-    from coin_retrieval.generation.joint import JointGenerator
-    from coin_retrieval.prototypes.base import Prototyper
-    from coin_retrieval.prototypes.drawer import PrototypeDrawer
-    from coin_retrieval.search.retriever import Retriever
     from coin_retrieval.stores.base import StoreWriter, VectorStore
     from coin_retrieval.stores.faiss import FaissStore
     from coin_retrieval.stores.faiss_writing import FaissStoreWriter
-    from coin_retrieval.translation.base import Translator
     from coin_retrieval.types import ImageIds, Location, RowMask
-
-
-def make_encoder(settings: EncoderSettings) -> Encoder:
-    """The encoder that the settings describe, its weights loaded.
-
-    Raises:
-        SettingsError: an unknown model or device.
-        WeightsError: files that are missing, do not fit, or would have to be downloaded.
-        MissingDependencyError: its library is not installed.
-    """
-    _require_starter(settings.model, starter.ENCODER)
-    if settings.backend == "open_clip":
-        with _installed("open_clip", package="open_clip_torch"):
-            from coin_retrieval.encoding.open_clip import OpenClipEncoder
-        return OpenClipEncoder(settings)
-    with _installed("timm", package="timm"):
-        from coin_retrieval.encoding.timm import TimmEncoder
-    return TimmEncoder(settings)
-
-
-def make_generator(settings: GeneratorSettings) -> Prototyper:
-    """The generator that the settings describe, its weights loaded.
-
-    Raises:
-        SettingsError: an unknown scheduler or device.
-        WeightsError: files that are missing, do not fit, or would have to be downloaded.
-        LoraError: LoRA keys that match no layer.
-        MissingDependencyError: its library is not installed.
-    """
-    _require_starter(settings.model, starter.GENERATOR)
-    with _installed("diffusers", package="diffusers transformers peft"):
-        from coin_retrieval.generation.diffusers import DiffusersGenerator
-    return DiffusersGenerator(settings)
-
-
-def make_layout_generator(directory: Path) -> JointGenerator:
-    """What draws from layouts of nuclei: a directory that ``coin train joint`` wrote.
-
-    Raises:
-        WeightsError: no such model.
-    """
-    from coin_retrieval.generation.joint import JointGenerator
-
-    return JointGenerator(directory)
-
-
-def make_translator(model: Path) -> Translator:
-    """A directory that ``coin train cyclegan`` wrote, or a file of settings of style transfer.
-
-    Raises:
-        SettingsError: settings that cannot be read.
-        WeightsError: no such model, or weights that do not fit.
-    """
-    if model.suffix.lower() not in SETTINGS_FILES:
-        from coin_retrieval.translation.cyclegan import CycleGanTranslator
-
-        return CycleGanTranslator(model)
-    from coin_retrieval.translation.style_transfer import (
-        StyleTransferSettings,
-        StyleTransferTranslator,
-    )
-
-    return StyleTransferTranslator(read_settings(StyleTransferSettings, model))
-
-
-def starter_encoder_settings() -> OpenClipEncoderSettings:
-    """The embedded default encoder."""
-    return OpenClipEncoderSettings(model=str(starter.ENCODER), text_tower="minilm")
-
-
-def starter_generator_settings() -> DiffusersGeneratorSettings:
-    """The embedded default generator."""
-    return DiffusersGeneratorSettings(model=str(starter.GENERATOR), text_encoder="minilm")
-
-
-def parse_encoder(text: str) -> EncoderSettings:
-    """An encoder by its short name, as the command lines take it.
-
-    ``starter``, ``open_clip:NAME@TAG``, ``open_clip:/directory``, ``hf-hub:organisation/model``
-    (an open_clip model), ``timm:NAME?checkpoint=FILE&num_classes=1001&mean=0.5,0.5,0.5``,
-    ``timm:/directory``, ``timm:hf-hub:organisation/model``, or a JSON or YAML file of settings.
-    ``?name=value&…`` sets any field; for timm, other names go to ``model_args``.
-
-    Raises:
-        SettingsError: none of these, or a value out of range.
-    """
-    return read_encoder(text, default=starter_encoder_settings())
-
-
-def parse_generator(text: str) -> GeneratorSettings:
-    """A generator by its short name, as the command lines take it.
-
-    ``starter``, a directory, a hub id, each with ``?lora=FILE&steps=20&…``, or a JSON or YAML file
-    of settings.
-
-    Raises:
-        SettingsError: none of these, or a value out of range.
-    """
-    return read_generator(text, default=starter_generator_settings())
-
-
-def _require_starter(model: str, directory: Path) -> None:
-    if model == str(directory) and not directory.is_dir():
-        raise WeightsError(
-            "the embedded default model is not here",
-            value=str(directory),
-            expected="the weights that come with coin-retrieval",
-            remedy="reinstall coin-retrieval, train it (coin train), or name another model",
-        )
-
-
-@contextmanager
-def _installed(module: str, *, package: str) -> Iterator[None]:
-    try:
-        with uncollected_imports():
-            yield
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"this backend needs {module} ({error})", remedy=f"pip install {package}"
-        ) from error
 
 
 def make_store_writer(
@@ -176,7 +37,7 @@ def make_store_writer(
         space: digest of the encoder's identity, which tells collections on a server apart.
     """
     if settings.backend == "milvus":
-        with _installed("pymilvus", package="pymilvus"):
+        with installed("pymilvus", package="pymilvus"):
             from coin_retrieval.stores.milvus_writing import MilvusStoreWriter
         return MilvusStoreWriter(settings, dim=dim, space=space)
     return _store_classes(settings)[0](settings, folder, dim=dim)
@@ -196,7 +57,7 @@ def open_store(
         ArchiveCorruptError: not such a store, or one of another width.
     """
     if settings.backend == "milvus":
-        with _installed("pymilvus", package="pymilvus"):
+        with installed("pymilvus", package="pymilvus"):
             from coin_retrieval.stores.milvus import MilvusStore
         return MilvusStore.open(settings, folder, location, dim=dim, alive=alive)
     return _store_classes(settings)[1].open(settings, folder, location, dim=dim, alive=alive)
@@ -224,7 +85,7 @@ def make_catalog_writer(settings: CatalogSettings, folder: Path) -> CatalogWrite
         ArchiveCorruptError: there is something else already.
     """
     if settings.backend == "postgres":
-        with _installed("psycopg", package="psycopg[binary]"):
+        with installed("psycopg", package="psycopg[binary]"):
             import psycopg  # noqa: F401
 
             from coin_retrieval.catalog.postgres import PostgresCatalogWriter
@@ -250,7 +111,7 @@ def open_catalog(
         ArchiveSchemaError: written by a newer program.
     """
     if settings.backend == "postgres":
-        with _installed("psycopg", package="psycopg[binary]"):
+        with installed("psycopg", package="psycopg[binary]"):
             import psycopg  # noqa: F401
 
             from coin_retrieval.catalog.postgres import PostgresCatalog
@@ -359,57 +220,4 @@ def open_records(path: Path, manifest: ArchiveManifest) -> Catalog:
             )
             for segment in manifest.segments
         ]
-    )
-
-
-def make_drawer(
-    generator: GeneratorSettings, *, cache_dir: Path, cache_bytes: int | None = None
-) -> PrototypeDrawer:
-    """A drawer of prototypes, for which no archive is needed. Raises as the generator does."""
-    from coin_retrieval.prototypes.cache import PrototypeCache
-    from coin_retrieval.prototypes.drawer import PrototypeDrawer
-
-    return PrototypeDrawer(
-        make_generator(generator), PrototypeCache(cache_dir, max_bytes=cache_bytes)
-    )
-
-
-def make_retriever(
-    archive: Archive,
-    *,
-    cache_dir: Path,
-    cache_bytes: int | None = None,
-    encoder: EncoderSettings | None = None,
-    generator: GeneratorSettings | None = None,
-    fusion: FusionSettings | None = None,
-    drawn_together: int | None = None,
-) -> Retriever:
-    """A retriever on an opened archive.
-
-    Args:
-        cache_dir: where prototypes are kept.
-        cache_bytes: beyond it, those go that were not used for longest; ``None`` keeps all.
-        encoder: ``None`` takes the one that built the archive.
-        generator: ``None`` searches by text and image only.
-        drawn_together: pictures that several threads' searches are drawn in one batch, at most;
-            ``None`` draws for one search at a time, in the generator's own batches.
-        fusion: ``None`` takes what the archive was calibrated to, else the defaults.
-
-    Raises:
-        EncoderMismatchError: the encoder named is not the archive's.
-        ModelError: weights that cannot be used.
-    """
-    from coin_retrieval.prototypes.cache import PrototypeCache
-    from coin_retrieval.prototypes.shared import SharedPrototyper
-    from coin_retrieval.search.retriever import Retriever
-
-    draws = make_generator(generator) if generator else None
-    if draws is not None and drawn_together is not None:
-        draws = SharedPrototyper(draws, batch_size=drawn_together)
-    return Retriever(
-        archive,
-        make_encoder(encoder or archive.manifest.encoder_settings),
-        draws,
-        PrototypeCache(cache_dir, max_bytes=cache_bytes),
-        fusion,
     )
