@@ -77,6 +77,12 @@ starter: $(RUN)/coin  ## train the starter again (SIZE=cpu or gpu, SHARED=data, 
 		--generator "$(WORKSHOP)/distilled/model?text_encoder=minilm"
 	$(RUN)/coin train clip --data $(SHARED) --size $(SIZE) --out $(WORKSHOP) \
 		--drawn $(WORKSHOP)/drawn/cases.csv
+ifeq ($(SIZE),cpu)  # in three steps of growing pictures; the last one is the starter's
+	for step in 2 3; do $(RUN)/coin train clip --data $(SHARED) --out $(WORKSHOP)/clip-$$step \
+		--drawn $(WORKSHOP)/drawn/cases.csv --recipe coin_retrieval/training/recipes/cpu/clip-$$step.yaml \
+		--start-from $(WORKSHOP)/$$([ $$step = 3 ] && echo clip-2/)encoder/model/open_clip_model.safetensors \
+		|| exit 1; done
+endif
 
 sentences: $(RUN)/coin  ## embed the known reports again: whenever the wordings change
 	$(RUN)/python bench/embed_wordings.py

@@ -26,7 +26,7 @@ step archive "$RUN/coin-index" build "$OUT/val" "$BLOOD" "$CERVIX" "$FIELDS" --w
 step archive-blood "$RUN/coin-index" build "$OUT/val-blood" "$BLOOD" --where split=val
 step archive-cervix "$RUN/coin-index" build "$OUT/val-cervix" "$CERVIX" "$FIELDS" --where split=val
 step archive-away "$RUN/coin-index" build "$OUT/val-away" "$AWAY"
-step archive-away-wide "$RUN/coin-index" build "$OUT/val-away-wide" "$AWAY" --encoder "starter?margin=0.35"
+step archive-away-wide "$RUN/coin-index" build "$OUT/val-away-wide" "$AWAY" --encoder "starter?margin=0.15"
 step archive-red "$RUN/coin-index" build "$OUT/val-red" "$RED" --where split=val
 step archive-vision "$RUN/coin-index" build "$OUT/vision-blood" "$BLOOD" --where split=val --encoder "$MOBILENET"
 
@@ -103,6 +103,6 @@ step augmentation "$RUN/coin" evaluate augmentation --real "$BLOOD" --where spli
 step archive-all "$RUN/coin-index" build "$OUT/all" "$BLOOD" "$CERVIX" "$FIELDS" "$DATA/sites/cases.csv"
 step warm "$RUN/python" bench/warm_search.py "$OUT/all" --reports 20
 step cold "$RUN/python" bench/cold_search.py "$OUT/all"
-step encode "$RUN/python" bench/encode.py "$OUT/all"
+step encode "$RUN/python" bench/encoding.py --work "$OUT/encoding" --models starter
 
 "$RUN/python" bench/keep_results.py "$OUT" "$DATA" "$WEIGHTS" docs/results

@@ -124,12 +124,17 @@ def clip(
         Path | None,
         typer.Option(help="Manifest of pictures that the generator drew (coin generate)."),
     ] = None,
+    start_from: Annotated[
+        Path | None, typer.Option(help="safetensors of an earlier training, instead of ImageNet's.")
+    ] = None,
 ) -> None:
     """Train the encoder; resumes after a kill."""
     from coin_retrieval.training import runs
     from coin_retrieval.training.encoder.clip import ClipRecipe
 
     chosen = _recipe(ClipRecipe, "clip", recipe, size)
+    if start_from is not None:
+        chosen = chosen.model_copy(update={"start_from": start_from, "imagenet": False})
     _done(runs.train_encoder(_shop(data, out), chosen, drawn=drawn))
 
 
