@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,18 +12,6 @@ from coin_retrieval.cli.evaluate import picture_options
 from coin_retrieval.cli.evaluate.picture_options import open_features, select
 from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import InputError
-
-if TYPE_CHECKING:
-    from coin_retrieval.evaluation.augmentation.classifiers import Learner
-
-_CNN_SIZE_PX = 64
-
-
-class ClassifierKind(StrEnum):
-    """What is trained."""
-
-    LINEAR = "linear"
-    CNN = "cnn"
 
 
 def augmentation(
@@ -46,15 +33,10 @@ def augmentation(
     shots: Annotated[
         str, typer.Option(help="Comma-separated: how many real pictures a class are few.")
     ] = "5,10,50",
-    seeds: Annotated[int, typer.Option(min=1, help="How many; each draws and trains anew.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="How many; each draws the few anew.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="The first of them.")] = 0,
-    classifier: Annotated[
-        ClassifierKind, typer.Option(help="On frozen --features, or a network from scratch.")
-    ] = ClassifierKind.LINEAR,
     features: picture_options.Space = "starter",
     size_px: picture_options.SizePx = None,
-    network: Annotated[str, typer.Option(help="cnn: the timm model.")] = "resnet10t",
-    steps: Annotated[int, typer.Option(min=1, help="cnn: of 32 pictures each.")] = 200,
     generated_weight: Annotated[
         float,
         typer.Option(
@@ -76,32 +58,18 @@ def augmentation(
     few = _shots(shots)
     if out is not None and plots:
         require_plots()
-    if classifier is ClassifierKind.LINEAR:
-        require_classifier()
+    require_classifier()
     seen, unseen = select(real, where), select(test, test_where)
     drawn = select(generated, generated_where)
-    learner = _learner(classifier, features, size_px, network=network, steps=steps)
     with showing(quiet=as_json) as on:
         figures = measure_augmentation(
-            learner, seen, drawn, unseen, by=by, shots=few, seeds=range(seed, seed + seeds),
-            generated_weight=generated_weight, on=on,
+            open_features(features, size_px=size_px), seen, drawn, unseen, by=by, shots=few,
+            seeds=range(seed, seed + seeds), generated_weight=generated_weight, on=on,
         )  # fmt: skip
     show(
         figures, to_markdown(figures), name="augmentation", out=out, as_json=as_json,
         pictures={"augmentation.png": lambda: augmentation_png(figures)} if plots else None,
     )  # fmt: skip
-
-
-def _learner(
-    kind: ClassifierKind, features: str, size_px: int | None, *, network: str, steps: int
-) -> Learner:
-    if kind is ClassifierKind.LINEAR:
-        from coin_retrieval.evaluation.augmentation.classifiers import LinearLearner
-
-        return LinearLearner(open_features(features, size_px=size_px))
-    from coin_retrieval.evaluation.augmentation.cnn_classifier import CnnLearner
-
-    return CnnLearner(network, steps, size_px or _CNN_SIZE_PX)
 
 
 def _shots(text: str) -> list[int]:

@@ -2,19 +2,17 @@
 
 The experiments of COIN (Zheng et al., Clin Cancer Res 2026): trained on all real pictures and on
 few, each with and without generated ones, and on generated ones alone. A seed draws the few
-pictures and starts the training; with and without generated the draw is the same, so that their
-difference is paired.
+pictures; with and without generated the draw is the same, so that their difference is paired.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coin_retrieval.evaluation.augmentation.classifiers import TRAINING, Classifier, Learner
+from coin_retrieval.evaluation.augmentation.classifiers import LinearClassifier
 from coin_retrieval.evaluation.augmentation.figures import (
     AugmentationFigures,
     Gain,
@@ -32,14 +30,15 @@ from coin_retrieval.evaluation.pictures.picture_sets import (
     require_disjoint,
     require_drawn,
 )
+from coin_retrieval.evaluation.pictures.spaces import FeatureSpace
 from coin_retrieval.metrics.bootstrap import macro_interval, macro_mean
-from coin_retrieval.progress import Progress, silent
+from coin_retrieval.progress import Progress, counted, silent
 
 Named = dict[Regime, NDArray[np.float64]]
 
 
 def measure_augmentation(
-    learner: Learner,
+    space: FeatureSpace,
     real: PictureSet,
     generated: PictureSet,
     test: PictureSet,
@@ -53,10 +52,10 @@ def measure_augmentation(
     """Train on real pictures, few or all, with and without drawn ones; test on real ones.
 
     Args:
-        learner: what is trained: a :class:`.LinearLearner` or a :class:`.CnnLearner`.
+        space: whose features a logistic regression is trained on.
         by: the label: ``finding`` or ``diagnosis``; classes that a set lacks are left out.
         shots: how many real pictures a class are few, ascending.
-        seeds: each draws and trains anew.
+        seeds: each draws the few anew.
         generated_weight: as :meth:`.Pool.weigh` has it.
 
     Raises:
@@ -68,12 +67,13 @@ def measure_augmentation(
     sets = (real, require_drawn(generated), test)
     (seen, drawn, unseen), left_out = of_shared_classes(sets, by)
     pool, truth = Pool(seen.labels(by), drawn.labels(by)), unseen.labels(by)
-    classifier = learner.prepare(seen, drawn, unseen, pool, on)
+    first, further, tested = (space.features(one, on) for one in (seen, drawn, unseen))
+    classifier = LinearClassifier(np.concatenate([first, further]), pool.labels, tested)
     right = run_regimes(
         classifier, pool, truth, shots=shots, seeds=seeds, generated_weight=generated_weight, on=on
     )
     return AugmentationFigures(
-        classifier=classifier.description,
+        classifier=f"logistic regression on frozen features of {space.encoder.spec}",
         by=by,
         real=seen.name,
         generated=drawn.name,
@@ -84,12 +84,12 @@ def measure_augmentation(
         regimes=regime_figures(right, pool, truth, seeds=seeds),
         gains=gains(right, truth, [row.case_id for row in unseen.rows], shots=shots),
         left_out=left_out,
-        notes=[*notes_on(seen, drawn, size_px=learner.size_px), *pool.scarce(shots[-1])],
+        notes=[*notes_on(seen, drawn, size_px=space.size_px), *pool.scarce(shots[-1])],
     )
 
 
 def run_regimes(
-    classifier: Classifier,
+    classifier: LinearClassifier,
     pool: Pool,
     test_labels: Sequence[str],
     *,
@@ -100,34 +100,20 @@ def run_regimes(
 ) -> Named:
     """Which test pictures are named right, float64 [seeds test] for every regime.
 
-    A listener hears of one stage, its steps those of all trainings, also where one training stands
-    for several seeds.
+    Seeds that draw the same pictures are trained once.
     """
-    total = len(regimes(shots)) * len(seeds) * classifier.steps
-    behind = count(0, classifier.steps)
     truth = np.array(test_labels, dtype=np.str_)
-    right: Named = {}
-    for regime in regimes(shots):
-        found: dict[tuple[bytes, int], NDArray[np.float64]] = {}
-        by_seed = []
-        for seed in seeds:
-            rows = regime.rows(pool, seed=seed)
-            key = (rows.tobytes(), 0 if classifier.repeatable else seed)
-            before = next(behind)
-            if key not in found:
-                weights = pool.weigh(rows, generated_weight=generated_weight)
-                named = classifier.train_and_name(
-                    rows,
-                    weights,
-                    seed=seed,
-                    on=lambda stage, done, _, before=before: on(stage, before + done, total),
-                )
-                found[key] = np.asarray(named == truth, np.float64)
-            else:
-                on(TRAINING, before + classifier.steps, total)
-            by_seed.append(found[key])
-        right[regime] = np.stack(by_seed)
-    return right
+    found: dict[bytes, NDArray[np.float64]] = {}
+    by_seed: dict[Regime, list[NDArray[np.float64]]] = {regime: [] for regime in regimes(shots)}
+    trainings = [(regime, seed) for regime in by_seed for seed in seeds]
+    for regime, seed in counted(trainings, "training", on):
+        rows = regime.rows(pool, seed=seed)
+        key = rows.tobytes()
+        if key not in found:
+            weights = pool.weigh(rows, generated_weight=generated_weight)
+            found[key] = np.asarray(classifier.train_and_name(rows, weights) == truth, np.float64)
+        by_seed[regime].append(found[key])
+    return {regime: np.stack(named) for regime, named in by_seed.items()}
 
 
 def regime_figures(
