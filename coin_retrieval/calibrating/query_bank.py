@@ -64,11 +64,15 @@ def embed_queries(
     modes: Sequence[SearchMode],
     prototypes: int,
     seed: int = 0,
+    gate: bool = True,
     on: Progress = silent,
 ) -> list[EmbeddedQuery]:
     """Read, draw and embed what ``modes`` need; a step is a report.
 
     A report that affirms nothing is searched as it is written, as its reader would be told to do.
+
+    Args:
+        gate: whether drawings that show something else are left out.
 
     Raises:
         ReportError, InputError: a report, or the number of prototypes, cannot be used.
@@ -87,6 +91,7 @@ def embed_queries(
             mode=mode,
             prototypes=prototypes,
             seed=seed,
+            gate=gate,
         )
         plan = retriever.plan(asked)
         try:

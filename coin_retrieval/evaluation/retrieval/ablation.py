@@ -29,12 +29,16 @@ WHITENINGS = (0.02, 0.05, 0.1, 0.5)
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A row of the table: ``name`` says what is changed of the default of ``step``."""
+    """A row of the table: ``name`` says what is changed of the default of ``step``.
+
+    Not ``gated``: every drawing counts, whatever it shows.
+    """
 
     step: str
     name: str
     way: Candidate
     default: Candidate
+    gated: bool = True
 
 
 class AblationRow(BaseModel):
@@ -85,6 +89,9 @@ def variants(modes: Sequence[SearchMode], means: ModalityMeans, *, drawn: int) -
                 Variant("prototypes", f"{count}", replace(default, prototypes=count), default)
             )
     for mode in (m for m in (SearchMode.PROTOTYPE, SearchMode.FUSED) if m in modes):
+        usual_way, step = base[mode], f"gate ({mode})"
+        rows.append(Variant(step, "on", usual_way, usual_way))
+        rows.append(Variant(step, "off", usual_way, usual_way, gated=False))
         for method in ("mean", "rrf", "max"):
             add(f"method ({mode})", mode, method, method=method)
     for mode in (m for m in base if m in modes):
@@ -121,18 +128,29 @@ def ablate(
     modes = modes_to_try(retriever)
     labelled = labelled_pictures(retriever.archive, where=where, by=by)
     asked = labelled.answerable(reports)
-    bank = embed_queries(retriever, asked, modes=modes, prototypes=prototypes, seed=seed, on=on)
+    bank, ungated = (
+        embed_queries(
+            retriever, asked, modes=modes, prototypes=prototypes, seed=seed, gate=gate, on=on
+        )
+        for gate in (True, False)
+    )
     pictures = case_vectors(retriever.archive, labelled)
     drawn = prototypes if SearchMode.PROTOTYPE in modes else 0
     tried = variants(modes, modality_means(bank, pictures.mean), drawn=drawn)
     ways = list(dict.fromkeys(way for row in tried for way in (row.way, row.default)))
     spaces = spaces_of(retriever.archive.store, WHITENINGS)
-    values = CandidateScores(pictures, spaces=spaces, k=k).precisions(bank, ways, on=on)
+    scores = CandidateScores(pictures, spaces=spaces, k=k)
+    values = scores.precisions(bank, ways, on=on)
+    without = [row.default for row in tried if not row.gated]
+    values_ungated = scores.precisions(ungated, without, on=on) if without else values
     classes, units = [report.label for report in asked], independent_units(asked)
 
     def figures(row: Variant) -> AblationRow:
-        own, default = values[ways.index(row.way)], values[ways.index(row.default)]
-        is_default = row.way == row.default
+        default = values[ways.index(row.default)]
+        own = values[ways.index(row.way)]
+        if not row.gated:
+            own = values_ungated[without.index(row.way)]
+        is_default = row.gated and row.way == row.default
         return AblationRow(
             step=row.step,
             variant=row.name,
