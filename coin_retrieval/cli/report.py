@@ -41,7 +41,7 @@ def read(
 ) -> None:
     """Site, procedure, conclusion and categories of a report; what was negated or doubted."""
     from coin_retrieval.console.inputs import read_at_most
-    from coin_retrieval.reports.fhir import MAX_BYTES, read_diagnostic_report
+    from coin_retrieval.reports.intake.fhir import MAX_BYTES, read_diagnostic_report
     from coin_retrieval.reports.normalise import MAX_CHARACTERS
     from coin_retrieval.reports.reading import read_closely
 

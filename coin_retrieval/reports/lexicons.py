@@ -69,7 +69,7 @@ class ContextLexicon(Words):
 
 
 class SectionLexicon(Words):
-    """Labels of sections by kind, and the words of advice."""
+    """Labels of sections by kind, words that may stand around them, and the words of advice."""
 
     header: Phrases
     body: Phrases
@@ -79,6 +79,7 @@ class SectionLexicon(Words):
     history: Phrases
     adequacy: Phrases
     advice: Phrases
+    label_words: Phrases
     advice_words: Phrases
 
 
@@ -137,6 +138,7 @@ class AffirmedLexicon(Words):
     adequacy: Adequacy
     advice: Phrases
     not_advice: Phrases
+    advice_opens: Phrases
     advice_goes_on: Phrases
     idle: Phrases
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from coin_retrieval.errors import ReportError
 
 MAX_CHARACTERS = 20_000
+
+# a heading's line says what spaces cannot: that the line before it has ended, and that it is one
+_HEADED_LINE = re.compile(r"(?<=[\w)\]%+])[ \t\r]*\n\s*(?=[A-Z][\w ()/,&'-]{1,40}:\s)")
+_HEADING = re.compile(r"^[ \t]*([A-Z][A-Z /&-]{6,40})[ \t\r]*\n(?=\s*\S)", re.M)
 _LEAST_LETTERS = 0.5
 _REMEDY = "paste the report's text: findings and conclusion, in words"
 
 
 def tidy(text: str | bytes) -> str:
     """A report's text with single spaces between words, NFC.
+
+    A line before one that begins with a label ends with a full stop, a line of capitals with a
+    colon.
 
     Raises:
         ReportError: empty, longer than 20,000 characters, not UTF-8, or not made of words.
@@ -36,7 +44,8 @@ def tidy(text: str | bytes) -> str:
             expected="no control characters",
             remedy=_REMEDY,
         )
-    tidied = " ".join(unicodedata.normalize("NFC", text).lstrip("\ufeff").split())
+    lines = _HEADING.sub(r"\1:\n", _HEADED_LINE.sub(".\n", text))
+    tidied = " ".join(unicodedata.normalize("NFC", lines).lstrip("\ufeff").split())
     if not tidied:
         raise ReportError("the report is empty", expected="a sentence or more", remedy=_REMEDY)
     solid = tidied.replace(" ", "")

@@ -52,8 +52,8 @@ def read_closely(text: str | bytes) -> Reading:
     return _read(tidy(text))
 
 
-# one search asks several times what a report says: whether it affirms anything, what is searched
-@lru_cache(maxsize=16)
+# one search asks several times what a report says, a calibration asks of hundreds
+@lru_cache(maxsize=1024)
 def _read(tidied: str) -> Reading:
     tokens = tokenize(tidied)
     layout = lay_out(tidied, tokens)

@@ -16,12 +16,13 @@ from functools import cache
 from coin_retrieval.reports.lexicons import book_of, load_sections
 from coin_retrieval.reports.searched.asides import speaks_of_the_past
 from coin_retrieval.reports.sites import names_a_specimen
-from coin_retrieval.reports.words import PhraseBook, Token, tokenize
+from coin_retrieval.reports.words import PhraseBook, Token, fold, tokenize
 
 _BRACKET = re.compile(r"\(([^()]{1,80})\)\s*")
 _SENTENCE_END = re.compile(r"(?<=[.!])\s+(?=[A-Z(])|;\s+")
 _HEADER_WORDS = 12
 _SPECIMEN_WORDS = 4
+_JOINTS = frozenset({"of", "and", "for", "on", "the"})
 
 
 class SectionKind(StrEnum):
@@ -88,12 +89,13 @@ def _labelled(text: str, tokens: Sequence[Token]) -> list[Section]:
     marks: list[tuple[int, int, SectionKind]] = [(first, first, SectionKind.BODY)]
     sections = [Section(SectionKind.HEADER, 1, first)] if bracket else []
     for place, token in enumerate(tokens):
-        if token.key != ":" or token.start < first:
+        if token.key not in (":", "-") or token.start < first:
             continue
         label = _label_before(tokens, place)
         if label is not None:
             start, part = label
             marks.append((tokens[start].start, token.end, part))
+        if label is not None or token.key == "-":
             continue
         clause = _clause_before(tokens, place)
         new = clause < place and tokens[clause].start >= marks[-1][1]
@@ -115,14 +117,31 @@ def _labelled(text: str, tokens: Sequence[Token]) -> list[Section]:
     return sections
 
 
-def _label_before(tokens: Sequence[Token], colon: int) -> tuple[int, SectionKind] | None:
-    for start in range(max(0, colon - 5), colon):
-        found = _labels().at(tokens, start)
-        if found is not None and found.end == colon:
-            opens = start == _clause_before(tokens, colon)
-            if found.meanings[0] is not SectionKind.BODY or opens:
+def _label_before(tokens: Sequence[Token], mark: int) -> tuple[int, SectionKind] | None:
+    """Where a label before a mark begins, with the words around it that only say which one."""
+    end = mark
+    while end > 1 and tokens[end - 1].key in _label_words():
+        end -= 1
+    for last in dict.fromkeys((mark, end)):
+        for place in range(max(0, last - 5), last):
+            found = _labels().at(tokens, place)
+            if found is None or found.end != last:
+                continue
+            opening = _clause_before(tokens, mark)
+            start = _with_label_words(tokens, place, opening)
+            sure = tokens[mark].key == ":" and found.meanings[0] is not SectionKind.BODY
+            if sure or start == opening:
                 return start, found.meanings[0]
     return None
+
+
+def _with_label_words(tokens: Sequence[Token], place: int, opening: int) -> int:
+    start = place
+    while start > opening and tokens[start - 1].key in _label_words():
+        start -= 1
+    while tokens[start].key in _JOINTS:
+        start += 1
+    return start
 
 
 def _clause_before(tokens: Sequence[Token], colon: int) -> int:
@@ -199,6 +218,11 @@ def _labels() -> PhraseBook[SectionKind]:
         for pattern in getattr(words, part.value, ()):
             book.add(pattern, part)
     return book
+
+
+@cache
+def _label_words() -> frozenset[str]:
+    return frozenset(map(fold, load_sections().label_words))
 
 
 @cache

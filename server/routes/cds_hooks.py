@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 
 from coin_retrieval.errors import NotFoundError, ReportError
 from coin_retrieval.presenting.answer import SearchAnswer, SupportAnswer
-from coin_retrieval.reports.fhir import read_diagnostic_report
+from coin_retrieval.reports.intake.fhir import read_diagnostic_report
 from coin_retrieval.search.query import Query as Question
 from server.access.principals import LOCAL
 from server.asking import AskingHere

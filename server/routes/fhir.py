@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 
 from coin_retrieval.limits import DEFAULT_CASES, MAX_CASES
 from coin_retrieval.presenting.answer import SearchAnswer
-from coin_retrieval.reports.fhir import FhirReading, read_diagnostic_report
+from coin_retrieval.reports.intake.fhir import FhirReading, read_diagnostic_report
 from coin_retrieval.search.query import Query as Question
 from server.asking import AskingHere
 from server.services import FHIR_JSON, fhir_only

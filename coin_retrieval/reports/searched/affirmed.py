@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import groupby
 
 from coin_retrieval.reports.categories import CategoryPhrase
 from coin_retrieval.reports.lexicons import load_affirmed
@@ -140,6 +141,7 @@ def affirmed(
     if all(_is_setting(tokens, parts, run) for run in kept):
         negative = [Run(p.start, p.end) for p in phrases if p.negative]
         kept = sorted([*kept, *(run for run in negative if cuts.denied(run))])
+    cuts.take_in_idle(labels.union(*(range(*run) for run in kept)))
     spans = [_span(text, tokens, run) for run in kept]
     between = [text[a.end : b.start] for a, b in zip([Span(0, 0, ""), *spans], spans, strict=False)]
     concludes = [parts[run.start] is SectionKind.CONCLUSION for run in kept]
@@ -147,35 +149,42 @@ def affirmed(
 
 
 class _Cuts:
-    """What is left out so far; of two reasons for a word the first one stands."""
+    """What is left out so far, and why; of two reasons for a word the first one stands."""
 
     def __init__(self, text: str, tokens: Sequence[Token]) -> None:
         self._text, self._tokens = text, tokens
-        self._reasons: list[Because | None] = [None] * len(tokens)
-        self._left_out: list[LeftOut] = []
+        self._whys: list[tuple[Because, Run | None] | None] = [None] * len(tokens)
 
     def leave_out(self, places: Run, because: Because, cue: Run | None) -> None:
-        start = places.start
-        for end in range(places.start, places.end + 1):
-            if end < places.end and self._reasons[end] is None:
-                continue
-            if any(token.is_word for token in self._tokens[start:end]):
-                words = span_of(self._text, self._tokens, start, end)
-                said_by = span_of(self._text, self._tokens, *cue) if cue else None
-                self._left_out.append(LeftOut(words, because, said_by))
-                self._reasons[start:end] = [because] * (end - start)
-            start = end + 1
+        for place in range(*places):
+            self._whys[place] = self._whys[place] or (because, cue)
+
+    def take_in_idle(self, spoken_for: Collection[int]) -> None:
+        """Let idle words go with what is left out behind them, else before them."""
+        places = [p for p in range(len(self._tokens)) if p not in spoken_for]
+        for step, order in ((1, reversed(places)), (-1, places)):
+            for place in order:
+                beside = place + step
+                if self._tokens[place].is_word and 0 <= beside < len(self._tokens):
+                    self._whys[place] = self._whys[place] or self._whys[beside]
 
     @property
     def left_out_at(self) -> list[bool]:
-        return [reason is not None for reason in self._reasons]
+        return [why is not None for why in self._whys]
 
     def denied(self, run: Run) -> bool:
-        return all(self._reasons[place] is Because.NEGATED for place in range(*run))
+        return all(why and why[0] is Because.NEGATED for why in self._whys[slice(*run)])
 
     @property
     def ordered(self) -> tuple[LeftOut, ...]:
-        return tuple(sorted(self._left_out, key=lambda left: left.words.start))
+        found: list[LeftOut] = []
+        for why, group in groupby(range(len(self._tokens)), key=self._whys.__getitem__):
+            places = list(group)
+            run = Run(places[0], places[-1] + 1)
+            if why and any(token.is_word for token in self._tokens[slice(*run)]):
+                cue = span_of(self._text, self._tokens, *why[1]) if why[1] else None
+                found.append(LeftOut(span_of(self._text, self._tokens, *run), why[0], cue))
+        return tuple(found)
 
 
 def _places(phrases: Iterable[CategoryPhrase]) -> set[int]:

@@ -153,6 +153,9 @@ def _what_to_do(tokens: Sequence[Token], sections: Sequence[int], sentence: Run)
         found: Aside | None = None
         for part in clauses(tokens, sections, strong):
             cue = _first(_book("advice"), tokens, part)
+            if cue is None and (part.start == sentence.start or tokens[part.start - 1].key == ":"):
+                opening = _book("advice_opens").at(tokens, part.start)
+                cue = Run(opening.start, opening.end) if opening else None
             if cue is None and advised:
                 cue = _first(_book("advice_goes_on"), tokens, part)
             if cue is not None and _first(_book("not_advice"), tokens, part) is None:

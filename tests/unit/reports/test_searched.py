@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference.trying import OPEN, TryingReport, read_trying
+from reference.trying import OPEN, read_trying
 
 from coin_retrieval.errors import ReportError
+from coin_retrieval.files import read_yaml
 from coin_retrieval.reports.plain import affirms, read_for_search
 from coin_retrieval.reports.reading import read_closely
 from coin_retrieval.reports.searched.affirmed import Affirmed, Because
@@ -111,11 +112,28 @@ def test_a_report_as_written_is_searched_whole() -> None:
     assert read_for_search("No HSIL.", whole=True)[1].text == "No HSIL."
 
 
-@pytest.mark.parametrize("one", TRYING, ids=lambda one: one.id)
-def test_the_trying_reports_are_split_as_a_cytologist_would(one: TryingReport) -> None:
-    reading = read_closely(one.report)
+@pytest.mark.parametrize(
+    ("report", "kept", "left_out"),
+    [
+        *(
+            pytest.param(
+                one.report, one.searched, [(p.text, p.because) for p in one.left_out], id=one.id
+            )
+            for one in TRYING
+        ),
+        *(
+            pytest.param(one["report"], one["searched"], one["left_out"], id=one["id"])
+            for half in read_yaml(OPEN.with_name("long_reports.yaml")).values()
+            for one in half
+        ),
+    ],
+)
+def test_reports_are_split_as_a_cytologist_would(
+    report: str, kept: list[str], left_out: list[tuple[str, str]]
+) -> None:
+    reading = read_closely(report)
     text = reading.report.text
-    kept = {
+    searched = {
         place
         for piece in reading.searched.pieces
         for place in range(piece.span.start, piece.span.end)
@@ -125,19 +143,42 @@ def test_the_trying_reports_are_split_as_a_cytologist_would(one: TryingReport) -
         for part in reading.searched.left_out
         for place in range(part.words.start, part.words.end)
     }
-    for quoted in one.searched:
-        assert set(_words(text, quoted)) <= kept, quoted
-    for part in one.left_out:
-        places = _words(text, part.text)
-        assert not set(places) & kept, part.text
-        assert part.because in {left.get(place) for place in places}, part.text
+    for quoted in kept:
+        assert set(_words(text, quoted)) <= searched, quoted
+    for quoted, because in left_out:
+        places = _words(text, quoted)
+        assert places <= left.keys(), quoted
+        assert because in {left[place] for place in places}, quoted
 
 
-def _words(text: str, quoted: str) -> list[int]:
+@pytest.mark.parametrize(
+    ("report", "kept", "left_out"),
+    [
+        ("Pertinent history: HSIL 2020. Final cytological diagnosis: NILM", "NILM",
+         "Pertinent history: HSIL 2020."),
+        ("Hx - HSIL 2020. Micro - flat squames", "flat squames", "Hx - HSIL 2020."),
+        ("Koilocytes\nFollow-up recommended: repeat", "Koilocytes.",
+         "Follow-up recommended: repeat"),
+        ("CONCLUSION\nNILM\nCLINICAL HISTORY\nHSIL", "NILM", "CLINICAL HISTORY: HSIL"),
+        ("Koilocytes. There are no clue cells and no yeasts.", "Koilocytes.",
+         "There are no clue cells and no yeasts"),
+        ("Koilocytes. Suggest colposcopy.", "Koilocytes.", "Suggest colposcopy"),
+        ("Koilocytes - binucleate cells", "Koilocytes - binucleate cells", ""),
+    ],
+)  # fmt: skip
+def test_headings_and_idle_words_go_with_what_they_say(
+    report: str, kept: str, left_out: str
+) -> None:
+    found = searched(report)
+    assert found.text == kept
+    assert " ".join(part.words.text for part in found.left_out).startswith(left_out.rstrip("."))
+
+
+def _words(text: str, quoted: str) -> set[int]:
     """Where the words of a quotation begin in a tidied report."""
     tidied = " ".join(quoted.split())
     start = text.index(tidied)
-    return [start + token.start for token in tokenize(tidied) if token.is_word]
+    return {start + token.start for token in tokenize(tidied) if token.is_word}
 
 
 _VOCABULARY = (

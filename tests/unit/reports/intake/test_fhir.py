@@ -10,7 +10,7 @@ from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
 from coin_retrieval.errors import ReportError
-from coin_retrieval.reports.fhir import MAX_BYTES, read_diagnostic_report
+from coin_retrieval.reports.intake.fhir import MAX_BYTES, read_diagnostic_report
 from coin_retrieval.types import DiagnosisCode
 
 SNOMED = "http://snomed.info/sct"

@@ -19,16 +19,21 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from coin_retrieval.errors import ReportError
-from coin_retrieval.reports.documents import PDF, PLAIN, READ, text_of, text_of_markup
-from coin_retrieval.reports.fhir_models import Attachment, DiagnosticReport, Observation, Specimen
-from coin_retrieval.reports.lexicons import load_sites
-from coin_retrieval.reports.normalise import MAX_CHARACTERS
-from coin_retrieval.reports.pseudonyms import (
+from coin_retrieval.reports.intake.documents import PDF, PLAIN, READ, text_of, text_of_markup
+from coin_retrieval.reports.intake.fhir_models import (
+    Attachment,
+    DiagnosticReport,
+    Observation,
+    Specimen,
+)
+from coin_retrieval.reports.intake.pseudonyms import (
     STRUCK_OUT,
     identifiers_in,
     strike_out,
     strike_out_labelled,
 )
+from coin_retrieval.reports.lexicons import load_sites
+from coin_retrieval.reports.normalise import MAX_CHARACTERS
 from coin_retrieval.reports.reading import Reading, read_closely
 from coin_retrieval.reports.sites import names_a_specimen
 from coin_retrieval.reports.words import tokenize

@@ -1,0 +1,1 @@
+"""What comes from hospital systems: resources, attached documents, identities to strike out."""
