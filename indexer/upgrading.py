@@ -11,6 +11,7 @@ from coin_retrieval.archive import ArchiveManifest
 from coin_retrieval.archive.layout import MANIFEST
 from coin_retrieval.archive.manifest import read_manifest, written_schema
 from coin_retrieval.archive.opening import open_layout
+from coin_retrieval.wordings.known import known_digest
 from indexer.changing import changing, clean_up
 from indexer.removing import opened, publish_without
 
@@ -30,6 +31,8 @@ class UpgradeReport:
 def upgrade(root: Path) -> UpgradeReport:
     """Write the published version again as the next one, in the present schema.
 
+    So is one that is judged by reports which the program does not know any more.
+
     Nothing is embedded, and pictures need not be there: vectors and records are copied as they are,
     and what earlier programs did not measure of them is measured. The version before stays as it
     is. An upgrade that is stopped, by whatever, has changed nothing; the next one begins anew.
@@ -45,7 +48,8 @@ def upgrade(root: Path) -> UpgradeReport:
     with changing(root) as layout:
         path = layout.published() / MANIFEST
         from_schema, manifest = written_schema(path), read_manifest(path)
-        if not any(segment.earlier for segment in manifest.segments):
+        known = manifest.closeness.known if manifest.closeness else known_digest()
+        if known == known_digest() and not any(s.earlier for s in manifest.segments):
             return UpgradeReport(manifest, from_schema, upgraded=False)
         with opened(layout, thorough=True) as before:
             none = [np.zeros_like(segment.alive) for segment in before.segments]

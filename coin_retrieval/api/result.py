@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from coin_retrieval.archive import Archive
     from coin_retrieval.prototypes.prototype import Prototype
+    from coin_retrieval.search.judging.rivals import Rival
+    from coin_retrieval.search.judging.support import Support
     from coin_retrieval.search.plan import SearchPlan
     from coin_retrieval.search.result import SearchResult
-    from coin_retrieval.search.rivals import Rival
-    from coin_retrieval.search.support import Support
     from coin_retrieval.types import CaseMatch
 
 _COLUMNS = ("case_id", "similarity", "diagnosis", "finding", "site", "specimen", "stain")

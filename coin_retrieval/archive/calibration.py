@@ -31,8 +31,8 @@ class CloseMatch(_Part):
     A query's score is the mean similarity of its first ``places`` cases; below ``threshold`` there
     is no close match. ``false_alarm_rate`` is the expected share of queries that do have matches
     and fall below nevertheless; ``queries`` is on how many it was estimated. It is no more than a
-    ``bound`` where no labelled reports set it but the program's own: these say less than what
-    people write, and are harder to tell.
+    ``bound`` where no reports of other people set it but the archive's own, each left out in turn:
+    then one of its own kind is missing, and it is harder to tell.
     """
 
     threshold: float
@@ -65,7 +65,8 @@ class Calibration(_Part):
     ``figures`` are cross-validated macro P@10, by mode and ``calibrated`` for the choice among
     them. ``generator`` is the identity of the generator that drew, and ``generator_name`` its name
     for people: with another one the choice says nothing. ``images`` is how many the archive held.
-    ``close_match`` is the threshold that these reports set, whatever the mode.
+    ``close_match`` is the threshold that these reports set, whatever the mode, and ``known`` the
+    digest of the known reports that they were compared with.
     """
 
     created_at: AwareDatetime
@@ -80,6 +81,7 @@ class Calibration(_Part):
     images: int = Field(ge=1)
     where: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     close_match: CloseMatch | None = None
+    known: str = ""
 
 
 def close_match_from(

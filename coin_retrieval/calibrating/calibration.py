@@ -44,6 +44,7 @@ from coin_retrieval.metrics.bootstrap import macro_interval
 from coin_retrieval.progress import Progress, silent
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.types import SearchMode
+from coin_retrieval.wordings.known import known_digest
 from coin_retrieval.wordings.labelled_reports import LabelledReport, independent_units
 
 CALIBRATED = "calibrated"
@@ -132,6 +133,7 @@ def calibrate(
         prototypes=max(1, chosen.prototypes),
         figures={choice.name: choice.precision.mean for choice in choices},
         close_match=close_match,
+        known=known_digest(),
         generator=retriever.drawer.identity if drawn and retriever.drawer else "",
         generator_name=(retriever.generator_name or "") if drawn else "",
         images=retriever.archive.manifest.counts.images,
@@ -139,7 +141,9 @@ def calibrate(
     )
     before = retriever.archive.manifest.calibration
     if few and before is not None:
-        calibration = before.model_copy(update={"close_match": close_match})
+        calibration = before.model_copy(
+            update={"close_match": close_match, "known": known_digest()}
+        )
     figures = CalibrationFigures(
         **measured_on(retriever, k=k, by=by, where=where, seed=seed),
         queries=len(bank),

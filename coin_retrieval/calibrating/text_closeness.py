@@ -18,8 +18,8 @@ from coin_retrieval.encoding.sentences import SentenceEncoder
 from coin_retrieval.errors import CoinError, MissingDependencyError, ModelError
 from coin_retrieval.reports.plain import read_and_choose
 from coin_retrieval.reports.reading import read_closely
-from coin_retrieval.search.closeness import ReportJudge
-from coin_retrieval.search.text_closeness import (
+from coin_retrieval.search.judging.closeness import ReportJudge
+from coin_retrieval.search.judging.text_closeness import (
     ReportSet,
     packed,
     report_set,
@@ -137,7 +137,9 @@ def text_closeness(
     if not entities and not own:
         return None
     found = inside_scores(block, known)
-    threshold = close_match_from(found, bound=True) if len(found) else None
+    # a report that is left out lacks one of its own kind
+    bound = entities.isdisjoint(load_lexicon().findings)
+    threshold = close_match_from(found, bound=bound) if len(found) else None
     return block.model_copy(update={"threshold": threshold})
 
 
@@ -148,11 +150,11 @@ def report_close_match(judge: ReportJudge, texts: Sequence[str]) -> CloseMatch |
     """
     if judge.texts is None:
         return None
-    found = judge.texts.scores(judge.sentences.embed([read_and_choose(text)[1] for text in texts]))
-    few = len(found) < FEWEST_REPORTS
-    if few:
+    read = [read_and_choose(text)[1] for text in texts]
+    found = judge.texts.scores(read, judge.sentences.embed(read))
+    if len(found) < FEWEST_REPORTS:
         found = np.concatenate([found, inside_scores(judge.texts.block, known_sentences())])
-    return close_match_from(found, bound=few)
+    return close_match_from(found)
 
 
 def inside_scores(block: TextCloseness, known: KnownSentences) -> NDArray[np.float64]:

@@ -5,9 +5,9 @@ Who only reads answers, as a client does, loads no more than pydantic: they are 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from coin_retrieval.presenting.phrases import CAUTION
 from coin_retrieval.presenting.reading_answer import CorrectionAnswer, OfferAnswer, ReadingAnswer
@@ -15,6 +15,8 @@ from coin_retrieval.presenting.regions import RegionView
 from coin_retrieval.presenting.summary import Sentence
 from coin_retrieval.search.plan import PublicPlan
 from coin_retrieval.search.query import Query
+
+Figure = Annotated[float, AfterValidator(lambda value: round(value, 6))]
 
 
 class _Answer(BaseModel):
@@ -54,9 +56,9 @@ class PartAnswer(_Answer):
         "takes off for all pictures)"
     )
     label: str = Field(description="a prototype's seed, a marked case's id; else empty")
-    cosine: float = Field(description="the picture's own cosine similarity to this part")
-    corrected: float = Field(description="the same after the corrections")
-    share: float = Field(description="its summand of the picture's score")
+    cosine: Figure = Field(description="the picture's own cosine similarity to this part")
+    corrected: Figure = Field(description="the same after the corrections")
+    share: Figure = Field(description="its summand of the picture's score")
     rank: int | None = Field(
         description="where this part alone finds the picture; null: not asked, or farther down"
     )
@@ -67,8 +69,8 @@ class ImageAnswer(_Answer):
 
     image_id: int
     uri: str = Field(description="the picture's file, or a URL path when served")
-    similarity: float
-    score: float | None = Field(description="what it was ranked by: the sum of its parts' shares")
+    similarity: Figure
+    score: Figure | None = Field(description="what it was ranked by: the sum of its parts' shares")
     parts: list[PartAnswer]
     diagnosis: str
     finding: str
@@ -84,7 +86,7 @@ class NearDuplicateAnswer(_Answer):
     case_id: str
     image_id: int
     diagnosis: str
-    similarity: float
+    similarity: Figure
 
 
 class CaseAnswer(_Answer):
@@ -92,7 +94,7 @@ class CaseAnswer(_Answer):
 
     case_id: str
     patient_id: str = Field(description="whose case it is, a pseudonym; empty where unknown")
-    similarity: float
+    similarity: Figure
     standing: float | None = Field(
         description="share of the archive's own neighbouring pictures that are less alike than "
         "this case is to the query, 0 to 1; null where the archive has not measured it"
@@ -129,29 +131,14 @@ class ShareAnswer(_Answer):
 
     diagnosis: str = Field(description="empty: none was given", examples=["LSIL"])
     count: int = Field(description="how many of support.counted bear it", examples=[6])
-    share: float = Field(description="weighted by similarity", examples=[0.612])
-    low: float = Field(description="lower end of the share's 95 % interval", examples=[0.317])
-    high: float = Field(description="upper end", examples=[0.841])
+    share: Figure = Field(description="weighted by similarity", examples=[0.612])
+    low: Figure = Field(description="lower end of the share's 95 % interval", examples=[0.317])
+    high: Figure = Field(description="upper end", examples=[0.841])
 
 
 class SupportAnswer(_Answer):
     """What the nearest cases say, and how little. Decision support, not a diagnosis."""
 
-    close: bool | None = Field(
-        description="false: no close match; null: no threshold is calibrated for such a query",
-        examples=[True],
-    )
-    score: float = Field(
-        description="mean similarity of the first cases (three, unless calibrated otherwise)",
-        examples=[0.734],
-    )
-    threshold: float | None = Field(
-        description="a score below it is no close match", examples=[0.61]
-    )
-    false_alarm_rate: float | None = Field(
-        description="share of queries with a match that fall below it nevertheless",
-        examples=[0.05],
-    )
     counted: int = Field(
         description="independent pieces of evidence that the shares rest on", examples=[10]
     )
@@ -223,6 +210,17 @@ class ClosenessAnswer(_Answer):
     verdict: str = Field(description="yes, no or not judged", examples=["yes"])
     reasons: list[ReasonAnswer] = Field(description="the weightiest first")
     words: str
+    score: Figure | None = Field(
+        description="what the verdict rests on; null where nothing was scored", examples=[0.734]
+    )
+    threshold: float | None = Field(
+        description="a score below it is no close match; null where none serves such a query",
+        examples=[0.61],
+    )
+    false_alarm_rate: float | None = Field(
+        description="share of queries with a match that fall below it nevertheless",
+        examples=[0.05],
+    )
 
 
 class SearchAnswer(_Answer):

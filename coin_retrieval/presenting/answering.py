@@ -38,9 +38,10 @@ from coin_retrieval.presenting.summary import closeness_words, summary_of
 from coin_retrieval.prototypes.gate import Verdict
 from coin_retrieval.prototypes.prototype import Drawing, Prototype
 from coin_retrieval.ranking.evidence import Repetition
+from coin_retrieval.search.judging.closeness import Closeness
+from coin_retrieval.search.judging.support import Support
 from coin_retrieval.search.result import SearchResult
-from coin_retrieval.search.support import Support
-from coin_retrieval.types import CaseMatch, ImageRecord, Match, Part
+from coin_retrieval.types import CaseMatch, ImageRecord, Match
 
 
 def to_answer(
@@ -53,14 +54,7 @@ def to_answer(
     repeated = result.support.repeated if result.support else {}
     return SearchAnswer(
         summary=summary_of(result),
-        closeness=ClosenessAnswer(
-            verdict=result.closeness.verdict.value,
-            reasons=[
-                ReasonAnswer(because=reason.because.value, named=reason.named)
-                for reason in result.closeness.reasons
-            ],
-            words=closeness_words(result.closeness),
-        ),
+        closeness=_to_closeness_answer(result.closeness),
         query=QueryAnswer(
             asked=result.plan.query, mode=result.mode.value, **reading_fields(result.plan)
         ),
@@ -112,28 +106,30 @@ def to_answer(
     )
 
 
+def _to_closeness_answer(closeness: Closeness) -> ClosenessAnswer:
+    limit = closeness.limit
+    return ClosenessAnswer(
+        verdict=closeness.verdict.value,
+        reasons=[
+            ReasonAnswer(because=reason.because.value, named=reason.named)
+            for reason in closeness.reasons
+        ],
+        words=closeness_words(closeness),
+        score=closeness.score,
+        threshold=limit.threshold if limit else None,
+        false_alarm_rate=limit.false_alarm_rate if limit else None,
+    )
+
+
 def to_support_answer(support: Support) -> SupportAnswer:
     """Decision support in its JSON shape, its words included."""
     return SupportAnswer(
-        close=support.close,
-        score=round(support.score, 6),
-        threshold=support.threshold,
-        false_alarm_rate=support.false_alarm_rate,
         counted=support.counted,
         unit=support.unit,
         nearest=support.nearest,
         one_label=one_label_words(support.one_label) if support.one_label else "",
         not_real=support.not_real,
-        shares=[
-            ShareAnswer(
-                diagnosis=share.diagnosis,
-                count=share.count,
-                share=round(share.share, 6),
-                low=round(share.low, 6),
-                high=round(share.high, 6),
-            )
-            for share in support.shares
-        ],
+        shares=[ShareAnswer(**asdict(share)) for share in support.shares],
         heading=shares_heading(support),
         caution=CAUTION,
     )
@@ -180,7 +176,7 @@ def to_case_answer(
     return CaseAnswer(
         case_id=match.case.case_id,
         patient_id=match.case.patient_id,
-        similarity=round(match.similarity, 6),
+        similarity=match.similarity,
         standing=None if match.standing is None else round(match.standing, 3),
         site=match.case.site,
         specimen=match.case.specimen,
@@ -194,7 +190,7 @@ def to_case_answer(
                 case_id=repeat.image.case_id,
                 image_id=repeat.image.image_id,
                 diagnosis=repeat.image.diagnosis,
-                similarity=round(repeat.similarity, 6),
+                similarity=repeat.similarity,
             )
             for repeat in match.near_duplicates
         ],
@@ -207,24 +203,13 @@ def _to_image_answer(match: Match, image_uri: Callable[[ImageRecord], str]) -> I
     return ImageAnswer(
         image_id=match.image.image_id,
         uri=image_uri(match.image),
-        similarity=round(match.similarity, 6),
-        score=None if match.score is None else round(match.score, 6),
-        parts=[_to_part_answer(part) for part in match.parts],
+        similarity=match.similarity,
+        score=match.score,
+        parts=[PartAnswer(**asdict(part)) for part in match.parts],
         diagnosis=match.image.diagnosis,
         finding=match.image.finding,
         origin=match.image.origin.value,
         region=region_of(match.image),
-    )
-
-
-def _to_part_answer(part: Part) -> PartAnswer:
-    return PartAnswer(
-        kind=part.kind,
-        label=part.label,
-        cosine=round(part.cosine, 6),
-        corrected=round(part.corrected, 6),
-        share=round(part.share, 6),
-        rank=part.rank,
     )
 
 

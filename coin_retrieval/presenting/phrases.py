@@ -1,4 +1,4 @@
-"""What :mod:`coin_retrieval.search.support` found, in words: the same ones wherever it shows."""
+"""What :mod:`.judging.support` found, in words: the same ones wherever it shows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
         ShareAnswer,
         SupportAnswer,
     )
+    from coin_retrieval.search.judging.support import OneLabel, Support
     from coin_retrieval.search.result import Scope
     from coin_retrieval.search.site import SitePlan
-    from coin_retrieval.search.support import OneLabel, Support
 
 BANNER = "SYNTHETIC prototypes — drawn by a model, no patient"
 DEMONSTRATION_BANNER = "demonstration: no patients"

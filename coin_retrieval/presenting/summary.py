@@ -18,9 +18,9 @@ from coin_retrieval.presenting.phrases import (
 )
 
 if TYPE_CHECKING:
-    from coin_retrieval.search.closeness import Closeness
+    from coin_retrieval.search.judging.closeness import Closeness
+    from coin_retrieval.search.judging.support import Support
     from coin_retrieval.search.result import SearchResult
-    from coin_retrieval.search.support import Support
 
 Level = Literal["warning", "note", "detail"]
 

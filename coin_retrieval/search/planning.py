@@ -20,7 +20,7 @@ from coin_retrieval.reports.plain import read_for_search
 from coin_retrieval.reports.searched.affirmed import Affirmed
 from coin_retrieval.reports.specimens import Specimen, specimens
 from coin_retrieval.search.calibration_use import CalibrationUse, calibration_use
-from coin_retrieval.search.closeness import report_threshold
+from coin_retrieval.search.judging.closeness import report_threshold
 from coin_retrieval.search.plan import ArchiveIdentity, DrawingPlan, SearchPlan, WordsPlan
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.site import SITE, filter_of, plan_site

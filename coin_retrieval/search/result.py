@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from coin_retrieval.archive.manifest import MeasuredRecall
 from coin_retrieval.prototypes.gate import Verdict
 from coin_retrieval.prototypes.prototype import Prototype
-from coin_retrieval.search.closeness import NOT_MEASURED, Closeness
+from coin_retrieval.search.judging.closeness import NOT_MEASURED, Closeness
+from coin_retrieval.search.judging.rivals import Rival
+from coin_retrieval.search.judging.support import Support
 from coin_retrieval.search.plan import SearchPlan
-from coin_retrieval.search.rivals import Rival
-from coin_retrieval.search.support import Support
 from coin_retrieval.types import CaseMatch, SearchMode
 
 

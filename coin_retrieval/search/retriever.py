@@ -25,25 +25,24 @@ from coin_retrieval.prototypes.prototype import Drawing
 from coin_retrieval.ranking.case_search import CaseSearch, Found
 from coin_retrieval.ranking.parts import Ranks
 from coin_retrieval.search.asking import Asked, Asker
-from coin_retrieval.search.closeness import (
+from coin_retrieval.search.explaining import explained
+from coin_retrieval.search.judging.closeness import (
     NOT_MEASURED,
     Because,
     Closeness,
     Reason,
     ReportJudge,
     Verdict,
-    judged,
     report_threshold,
 )
-from coin_retrieval.search.explaining import explained
+from coin_retrieval.search.judging.rivals import Rival, rivals_of
+from coin_retrieval.search.judging.scale import scale_notices
+from coin_retrieval.search.judging.support import Support, judged_cases, one_label, support_of
 from coin_retrieval.search.plan import SearchPlan
 from coin_retrieval.search.planning import Planner, is_plain
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.query_embedder import EmbeddedWords, QueryEmbedder
 from coin_retrieval.search.result import Scope, SearchResult
-from coin_retrieval.search.rivals import Rival, rivals_of
-from coin_retrieval.search.scale import scale_notices
-from coin_retrieval.search.support import Support, one_label, support_of
 from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import CaseMatch, RgbImage, RowMask
 
@@ -175,15 +174,11 @@ class Retriever:
             alone = self._cases.ranks(explanation.rows, within) if query.explain else ()
             cases = self._explained(found.cases, asked, found, alone)
         with watch.stage("catalog"):
-            support = support_of(
-                found,
-                asked.plan.closeness,
-                labels=lambda site: self._one_label(site, _frozen(where)),
-            )
+            support = support_of(found, labels=lambda site: self._one_label(site, _frozen(where)))
         rivals: tuple[Rival, ...] = ()
         if query.rivals and support is not None:
             rivals = self._rivals(asked, found, support, where, watch)
-        closeness = self._closeness(asked.plan, support, watch)
+        closeness = self._closeness(asked.plan, found, watch)
         on("searching", 1, 1)
         manifest = self.archive.manifest
         return SearchResult(
@@ -193,7 +188,7 @@ class Retriever:
             verdicts=asked.words.verdicts,
             cases=cases,
             own=found.own,
-            support=support.judged_as(closeness) if support else None,
+            support=support,
             closeness=closeness,
             rivals=rivals,
             exact=found.exact,
@@ -268,12 +263,12 @@ class Retriever:
             replace(rival, cases=self._explained(rival.cases, asked, found)) for rival in rivals
         )
 
-    def _closeness(self, plan: SearchPlan, support: Support | None, watch: Stopwatch) -> Closeness:
+    def _closeness(self, plan: SearchPlan, found: Found, watch: Stopwatch) -> Closeness:
         """Reports are judged by what they say, pictures by how near the nearest cases are."""
         if not is_plain(plan.query, plan.image):
             return NOT_MEASURED
         if plan.words is None:
-            return judged(support.score, plan.closeness) if support else NOT_MEASURED
+            return judged_cases(found.nearest, plan.closeness) if found.nearest else NOT_MEASURED
         with watch.stage("encode"):
             verdict = self.reports.judge(plan.words, plan.site)
         if plan.language is None or plan.language.is_understood:

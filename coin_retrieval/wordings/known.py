@@ -7,7 +7,8 @@ archive's build nor a search embeds them (``make sentences`` does, whenever the 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import sha256
@@ -33,10 +34,17 @@ COMPOSED = 24
 """Composed reports a finding: no report is compared with them, thresholds are set on them."""
 
 _SHRINKAGE = 0.2
+_COMPARED = b"contrasts, half of likenesses"
+"""How reports are scored (``search/judging``): thresholds on other scores mean nothing."""
+
+_WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 class KnownReport(NamedTuple):
-    """``entity`` is what it is of, ``site`` where that is seen (empty: not told)."""
+    """``entity`` is what it is of, ``site`` where that is seen (empty: not told).
+
+    With ``composed`` ones no report is compared: thresholds are set on them.
+    """
 
     entity: str
     site: str
@@ -49,7 +57,8 @@ class KnownSentences:
     """Known reports as rows of a matrix.
 
     ``vectors`` float32 [n 384]; ``whitening`` float32 [384 384] and ``mean`` [384] lead into the
-    space in which the reports of one entity lie alike in every direction. ``digest`` is of texts.
+    space in which the reports of one entity lie alike in every direction. ``digest`` is of texts
+    and of how they are compared.
     """
 
     reports: tuple[KnownReport, ...]
@@ -82,6 +91,23 @@ class KnownSentences:
     def composed(self) -> NDArray[np.bool_]:
         """Of each row: whether it was composed, and is compared with nothing."""
         return np.array([report.composed for report in self.reports])
+
+    @cached_property
+    def words(self) -> NDArray[np.object_]:
+        """Of each row: the set of its words."""
+        return object_array([words_of(report.text) for report in self.reports])
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The words of a report, whatever their case; no numbers."""
+    return frozenset(_WORD.findall(text.casefold()))
+
+
+def object_array(items: Sequence[object]) -> NDArray[np.object_]:
+    """One row an item."""
+    found = np.empty(len(items), object)
+    found[:] = items
+    return found
 
 
 @cache
@@ -120,6 +146,18 @@ def known_reports() -> tuple[KnownReport, ...]:
 
 
 @cache
+def known_digest(path: Path = SENTENCES) -> str:
+    """See :class:`KnownSentences`, without loading them; empty where they cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return _digest(file.metadata()["reports"])
+    except (OSError, SafetensorError, LookupError, TypeError):
+        return ""
+
+
+@cache
 def known_sentences(path: Path = SENTENCES) -> KnownSentences:
     """The known reports and their vectors, as they were embedded.
 
@@ -147,8 +185,12 @@ def known_sentences(path: Path = SENTENCES) -> KnownSentences:
         vectors,
         mean.astype(np.float32),
         whitening.astype(np.float32),
-        digest=sha256(written.encode()).hexdigest(),
+        digest=_digest(written),
     )
+
+
+def _digest(written: str) -> str:
+    return sha256(_COMPARED + written.encode()).hexdigest()
 
 
 def write_sentences(vectors: Embeddings, path: Path = SENTENCES) -> None:

@@ -19,7 +19,7 @@ from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.archive.verify import Finding
 from coin_retrieval.case_table import IDENTITIES
 from coin_retrieval.search.calibration_use import images_notice
-from coin_retrieval.search.closeness import report_threshold
+from coin_retrieval.search.judging.closeness import report_threshold
 from indexer.building import BuildReport
 from indexer.upgrading import UpgradeReport
 

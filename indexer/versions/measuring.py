@@ -11,6 +11,7 @@ from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.types import Origin, content_digest
+from coin_retrieval.wordings.known import known_digest
 from indexer.versions.neighbours import measure_neighbours, real_mean
 from indexer.versions.own_texts import own_texts
 
@@ -46,7 +47,8 @@ def measures(
             reports are judged by, while it also has the same labels and sites.
     """
     images = len(store)
-    labels = content_digest({name: sorted(catalog.values(name)) for name in _JUDGED_BY})
+    values = {name: sorted(catalog.values(name)) for name in _JUDGED_BY}
+    labels = content_digest(values | {"known": known_digest()})
     if before is not None and _holds(before, store, unread=encoder is None):
         kept = {name: getattr(before, name) for name in _MEASURED}
         if before.measured_recall is not None:

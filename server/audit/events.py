@@ -43,7 +43,6 @@ class Event:
 
 def of_search(answer: SearchAnswer) -> Event:
     """The event of an answered search."""
-    support = answer.support
     return Event(
         archive_version=answer.plan.archive_version,
         private=answer.query.report or (answer.plan.image or ""),
@@ -51,7 +50,7 @@ def of_search(answer: SearchAnswer) -> Event:
         mode=answer.query.mode,
         cases=tuple(case.case_id for case in answer.cases),
         close={"yes": True, "no": False}.get(answer.closeness.verdict),
-        score=support.score if support else None,
+        score=answer.closeness.score,
         drawn=bool(answer.prototypes),
         timings_ms=tuple(answer.timings_ms.items()),
     )

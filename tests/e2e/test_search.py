@@ -194,7 +194,7 @@ def test_marks_exclusions_and_diversity_are_taken_from_the_command_line(archive:
         for found in (plain, moved)
     )
     assert after["D"] - after["A"] > before["D"] - before["A"]
-    assert moved["support"]["close"] is None
+    assert moved["closeness"]["verdict"] == "not judged"
 
 
 @pytest.mark.usefixtures("cache")

@@ -21,6 +21,7 @@ from coin_retrieval.evaluation.retrieval.questions import Question
 from coin_retrieval.factory import make_encoder, make_retriever, open_archive, parse_generator
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.types import SearchMode
+from coin_retrieval.wordings.known import known_digest
 from coin_retrieval.wordings.labelled_reports import LabelledReport
 from indexer.building import BuildSettings, build
 from indexer.rows import read_sources
@@ -54,6 +55,7 @@ def archive(training: Path, tiny_open_clip_dir: Path, own: str, tmp_path: Path) 
         prototypes=2,
         figures={},
         close_match=CloseMatch(threshold=0.1, false_alarm_rate=0.05, queries=20),
+        known=known_digest(),
         generator=opened(root, own, tmp_path).planner.need_drawer().identity,
         images=24,
     )
@@ -126,6 +128,6 @@ def test_an_archive_calibrated_to_text_is_searched_alike_by_all_whatever_draws(
     assert judged.mode == mode
     assert judged.stated is not None
     assert judged.stated.threshold == 0.1, "what a report says is judged alike, whatever draws"
-    support = said["support"]
-    assert judged.inside_scores == pytest.approx([support["score"]], abs=1e-4)
-    assert judged.stated.threshold == support["threshold"]
+    closeness = said["closeness"]
+    assert judged.inside_scores == pytest.approx([closeness["score"]], abs=1e-4)
+    assert judged.stated.threshold == closeness["threshold"]

@@ -8,41 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from coin_retrieval.archive.calibration import PLACES, CloseMatch, close_match_from
+from coin_retrieval.archive.calibration import PLACES, CloseMatch
 from coin_retrieval.errors import InputError, UnsupportedError
 from coin_retrieval.evaluation.retrieval.questions import Question
 from coin_retrieval.metrics.intervals import Estimate
 from coin_retrieval.metrics.separation import Scores, auroc, share
 from coin_retrieval.progress import Progress, counted, silent
 from coin_retrieval.reports.plain import affirms
-from coin_retrieval.search.closeness import Because, Closeness, Verdict, judged
+from coin_retrieval.search.judging.closeness import Because, Closeness, Verdict
+from coin_retrieval.search.judging.support import judged_cases
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
-from coin_retrieval.search.support import query_score
 from coin_retrieval.types import SearchMode
 
 _LOWEST = -10.0
 """Below every score: cosines, or the sum of two differences of cosines."""
-
-
-class CrossFitted(BaseModel):
-    """False alarms where labelled queries set the threshold, as ``coin calibrate`` lets them.
-
-    ``stated`` is of a threshold of all of them, ``realised`` of queries that did not set theirs.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    stated: Estimate
-    realised: Estimate
-
-    @property
-    def lines(self) -> list[str]:
-        """Of a table."""
-        return [
-            f"| calibrated with such queries: false alarms, stated | {self.stated} |",
-            f"| the same, realised on others of them | {self.realised} |",
-        ]
 
 
 class CloseMatchFigures(BaseModel):
@@ -62,7 +42,6 @@ class CloseMatchFigures(BaseModel):
     auroc: Estimate
     stated: CloseMatch | None
     false_alarm_rate: Estimate | None
-    cross_fitted: CrossFitted
     detection_rate: Estimate | None
     inside_scores: list[float]
     outside_scores: list[float]
@@ -119,7 +98,7 @@ def _judged(retriever: Retriever, question: Question, mode: SearchMode) -> Close
             value=question.case_id or "none",
             expected="an archive of several cases",
         )
-    return judged(query_score(others, places=places), close_match)
+    return judged_cases(others, close_match)
 
 
 def _of_report(retriever: Retriever, report: str, mode: SearchMode) -> Closeness:
@@ -157,23 +136,6 @@ def refused(found: Iterable[Closeness]) -> NDArray[np.bool_]:
     return np.array([one.verdict is Verdict.NO for one in found])
 
 
-def cross_fitted(scores: Scores, *, folds: int = 5) -> CrossFitted:
-    """What thresholds that such queries set state, and what they bring.
-
-    Each fold is judged by a threshold that the others set, as a calibration with them would.
-
-    Args:
-        scores: of queries with a match, float64 [n].
-    """
-    fold = np.random.default_rng(0).permutation(len(scores)) % folds
-    below = np.zeros(len(scores), bool)
-    for one in np.unique(fold):
-        others = scores[fold != one]
-        if len(others):
-            below[fold == one] = scores[fold == one] < close_match_from(others).threshold
-    return CrossFitted(stated=close_match_from(scores).false_alarms, realised=share(below))
-
-
 def measure_close_match(
     inside: Sequence[Closeness],
     outside: Sequence[Closeness],
@@ -197,7 +159,6 @@ def measure_close_match(
         auroc=auroc(*scores),
         stated=close_match,
         false_alarm_rate=share(refused(inside)) if close_match else None,
-        cross_fitted=cross_fitted(scores[0]),
         detection_rate=share(refused(outside)) if close_match else None,
         inside_scores=scores[0].tolist(),
         outside_scores=scores[1].tolist(),
@@ -237,5 +198,4 @@ def to_markdown(figures: CloseMatchFigures) -> str:
             f"| false alarms, realised | {figures.false_alarm_rate} |",
             f"| outside queries detected | {figures.detection_rate} |",
         ]
-    lines += figures.cross_fitted.lines
     return "\n".join(lines) + "\n"

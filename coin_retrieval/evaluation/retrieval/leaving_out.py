@@ -19,8 +19,6 @@ from coin_retrieval.archive.calibration import PLACES, CloseMatch, close_match_f
 from coin_retrieval.calibrating.text_closeness import holdings_of, text_closeness
 from coin_retrieval.errors import InputError, UnsupportedError
 from coin_retrieval.evaluation.retrieval.closeness import (
-    CrossFitted,
-    cross_fitted,
     ranked,
     refused,
 )
@@ -28,7 +26,7 @@ from coin_retrieval.metrics.intervals import Estimate
 from coin_retrieval.metrics.separation import auroc, share
 from coin_retrieval.progress import Progress, counted, silent
 from coin_retrieval.reports.plain import read_and_choose
-from coin_retrieval.search.closeness import Closeness, ReportJudge, judged
+from coin_retrieval.search.judging.closeness import Closeness, ReportJudge, judged
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.search.site import plan_site
@@ -74,7 +72,6 @@ class LeavingOutFigures(BaseModel):
     inside: int
     stated: CloseMatch
     false_alarm_rate: Estimate
-    cross_fitted: CrossFitted
     all: list[LeftOutFigures]
     each: list[LeftOutFigures]
     scores: dict[str, list[float]]
@@ -126,7 +123,7 @@ def leave_out_reports(
         judge = ReportJudge(block, block.threshold, embedder, unheard=unheard)
         sites = Counter(cases[image.case_id].site for image in left)
         return [
-            judge.verdict(plan_site(read[n][0], Query(), sites), sentences[n : n + 1])
+            judge.verdict(plan_site(read[n][0], Query(), sites), read[n][1], sentences[n : n + 1])
             for n in places
         ]
 
@@ -239,7 +236,6 @@ def _figures(
         inside=len(inside),
         stated=stated,
         false_alarm_rate=share(refused(inside)),
-        cross_fitted=cross_fitted(ranked(inside)),
         all=[_row(_Asked(kind, "all", found), inside) for kind, found in kinds.items()],
         each=[_row(one, inside) for one in answered],
         scores={
@@ -268,9 +264,7 @@ def to_markdown(figures: LeavingOutFigures) -> str:
           for row in figures.all),
         "",
         f"{figures.inside} {figures.asked} of what the archive holds: false alarms "
-        f"{figures.false_alarm_rate}, stated {figures.stated.false_alarm_words}. Calibrated with "
-        f"such {figures.asked}: stated {figures.cross_fitted.stated}, realised on others of them "
-        f"{figures.cross_fitted.realised}.",
+        f"{figures.false_alarm_rate}, stated {figures.stated.false_alarm_words}.",
         "",
         "| one by one | | queries | AUROC | told so |",
         "|---|---|---|---|---|",

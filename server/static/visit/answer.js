@@ -24,7 +24,7 @@ export function showAnswer(answer, { asked, picture = null, pending = 0 }) {
   showChips(answer, asked);
   showReading(answer.query);
   showPrototypes(prototypes, pending);
-  showSupport(answer.support);
+  showSupport(answer);
   showOwn(answer);
   const onlyReal = cases.every((found) => found.images.every((image) => image.origin === "real"));
   $("cases-title").textContent = t(!cases.length ? "cases.none" : onlyReal ? "cases.real" : "cases");

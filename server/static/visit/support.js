@@ -5,13 +5,14 @@ import { language, percent, t } from "../shared/language.js";
 
 const SHOWN = 6;
 
-export function showSupport(support) {
+export function showSupport({ support, closeness }) {
   $("support").hidden = !support;
   if (!support) return;
-  const { shares, close, heading, not_real: notReal } = support;
-  $("support").classList.toggle("doubtful", close === false);
+  const { shares, heading, not_real: notReal } = support;
+  const far = closeness.verdict === "no";
+  $("support").classList.toggle("doubtful", far);
   $("support-title").textContent = shares.length
-    ? t(close === false ? "support.far" : "support", { of: evidence(support) })
+    ? t(far ? "support.far" : "support", { of: evidence(support) })
     : t("support.none");
   $("support-heading").textContent = language === "en" ? heading : t(support.nearest ? "lead.only_own" : "lead.none_real");
   $("support-heading").hidden = shares.length > 0;

@@ -18,8 +18,9 @@ from typer.testing import CliRunner
 from coin_retrieval.archive import ArchiveLayout
 from coin_retrieval.archive.amend import put_calibration
 from coin_retrieval.archive.calibration import Calibration
+from coin_retrieval.archive.closeness import TextCloseness
 from coin_retrieval.archive.lock import building
-from coin_retrieval.archive.manifest import read_manifest
+from coin_retrieval.archive.manifest import manifest_text, read_manifest
 from coin_retrieval.archive.schema import SCHEMA_VERSION
 from coin_retrieval.archive.verify import verify
 from coin_retrieval.config import FlatIndex, HnswIndex
@@ -147,6 +148,18 @@ def test_what_was_not_measured_then_is_measured_after_a_calibration_too(tmp_path
     assert (report.upgraded, report.from_schema) == (True, SCHEMA_VERSION)
     assert report.manifest.own_neighbours is not None
     assert report.manifest.calibration == _calibration()
+
+
+def test_an_archive_that_other_known_reports_judge_is_measured_again(tmp_path: Path) -> None:
+    root = Path(shutil.copytree(ARCHIVES / "schema_2", tmp_path / "archive"))
+    manifest = upgrade(root).manifest
+    stale = TextCloseness(known="0" * 64, entities=("eosinophil",), sites=())
+    path = ArchiveLayout(root).published() / "manifest.json"
+    path.write_text(manifest_text(manifest.model_copy(update={"closeness": stale})))
+    report = upgrade(root)
+    assert report.upgraded
+    assert report.manifest.closeness != stale
+    assert not upgrade(root).upgraded
 
 
 def test_an_upgrade_that_fails_changes_nothing_and_the_next_one_succeeds(

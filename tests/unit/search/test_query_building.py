@@ -26,7 +26,7 @@ from coin_retrieval.search.query import Query
 from coin_retrieval.search.result import SearchResult
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.types import RgbImage, SearchMode
-from coin_retrieval.wordings.known import known_sentences
+from coin_retrieval.wordings.known import known_digest, known_sentences
 
 REPORT = "Koilocytes with perinuclear halos."
 
@@ -66,7 +66,8 @@ def calibrated(archive: Archive, drawn_by: DiffusersGenerator, **changes: object
         fusion=FusionSettings(text_weight=0.3, method="max"),
         prototypes=2,
         figures={},
-        close_match=CloseMatch(threshold=0.99, false_alarm_rate=0.05, queries=40),
+        close_match=CloseMatch(threshold=9, false_alarm_rate=0.05, queries=40),
+        known=known_digest(),
         generator=PrototypeDrawer(drawn_by, PrototypeCache(Path("nowhere"))).identity,
         generator_name="tiny",
         images=12,
@@ -192,13 +193,16 @@ def test_a_query_says_what_the_calibration_says_of_it(
     archive: Archive, encoder: OpenClipEncoder, generator: DiffusersGenerator, cache: PrototypeCache
 ) -> None:
     retriever = Retriever(calibrated(archive, generator), encoder, generator, cache)
-    support = retriever.search(TEXT).support
-    assert support is not None
-    assert support.close is False
-    assert support.false_alarm_rate == 0.05
-    marked = retriever.search(_with(TEXT, liked=("C1",))).support
-    assert marked is not None
+    closeness = retriever.search(TEXT).closeness
+    assert closeness.close is False
+    assert closeness.limit is not None
+    assert closeness.limit.false_alarm_rate == 0.05
+    marked = retriever.search(_with(TEXT, liked=("C1",))).closeness
     assert marked.close is None, "nobody measured what such scores mean"
+    earlier = calibrated(archive, generator, known="of an earlier program")
+    limit = Retriever(earlier, encoder, generator, cache).search(TEXT).closeness.limit
+    assert limit is not None
+    assert limit.threshold < 9, "scores were others then"
 
 
 def test_a_calibration_with_another_generator_is_told_and_not_used(
@@ -213,7 +217,7 @@ def test_a_calibration_with_another_generator_is_told_and_not_used(
     assert "another generator (tiny)" in notice
     assert "should be calibrated again" in notice
     assert result.closeness.limit is not None
-    assert result.closeness.limit.threshold == 0.99, "what a report says is judged whatever draws"
+    assert result.closeness.limit.threshold == 9, "what a report says is judged whatever draws"
 
 
 def test_without_a_generator_what_was_found_out_about_texts_holds(

@@ -19,13 +19,12 @@ from coin_retrieval.cli.main import app
 from coin_retrieval.config import FaissStoreSettings, OpenClipEncoderSettings
 from coin_retrieval.errors import InputError
 from coin_retrieval.evaluation.retrieval.closeness import (
-    cross_fitted,
     measure_close_match,
     to_markdown,
 )
 from coin_retrieval.factory import make_encoder, open_archive
 from coin_retrieval.metrics.separation import auroc
-from coin_retrieval.search.closeness import judged
+from coin_retrieval.search.judging.closeness import judged
 from coin_retrieval.types import SearchMode
 from indexer.building import BuildSettings, build
 from indexer.rows import read_sources
@@ -192,14 +191,7 @@ def test_each_label_and_site_is_left_out_and_missed(
     assert found["asked"] == "pictures"
 
 
-def test_what_calibrating_with_labelled_queries_states_is_what_it_brings() -> None:
-    scores = np.random.default_rng(3).normal(size=400)
-    fitted = cross_fitted(scores)
-    assert fitted.stated.mean == pytest.approx(0.05, abs=0.003)
-    assert fitted.realised.low <= fitted.stated.mean <= fitted.realised.high
-
-
-def test_a_threshold_of_the_programs_own_reports_states_a_bound() -> None:
+def test_a_threshold_of_reports_that_were_left_out_states_a_bound() -> None:
     found = close_match_from(range(1, 100), bound=True)
     assert found.false_alarm_words == "at most about 5.0% (2.1% to 11.2%)"
     assert close_match_from(range(1, 100)).false_alarm_words == "about 5.0% (2.1% to 11.2%)"

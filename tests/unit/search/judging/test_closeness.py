@@ -11,10 +11,10 @@ from coin_retrieval.archive.closeness import TextCloseness
 from coin_retrieval.calibrating.text_closeness import Holdings, text_closeness
 from coin_retrieval.encoding.sentences import SentenceEncoder
 from coin_retrieval.reports.plain import read_and_choose
-from coin_retrieval.search.closeness import Because, Closeness, ReportJudge, Verdict, judged
+from coin_retrieval.search.judging.closeness import Because, Closeness, ReportJudge, Verdict, judged
+from coin_retrieval.search.judging.text_closeness import packed, unpacked
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.site import plan_site
-from coin_retrieval.search.text_closeness import packed, unpacked
 from coin_retrieval.wordings.captions import load_lexicon
 from coin_retrieval.wordings.known import known_sentences
 
@@ -54,7 +54,7 @@ def verdict(
     judge = ReportJudge(block, block.threshold, sentences)
     reading, words = read_and_choose(text)
     site = plan_site(reading, Query(), dict.fromkeys(block.sites, 1) | {"unspecified": elsewhere})
-    return judge.verdict(site, sentences.embed([words]))
+    return judge.verdict(site, words, sentences.embed([words]))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_it_lacks_is_not_and_the_reason_names_what_the_report_reads_like(
 def test_a_label_that_is_taken_out_is_missed_and_the_others_are_not(
     sentences: SentenceEncoder,
 ) -> None:
-    report = "Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules."
+    report = "Eosinophil granulocyte; granules large, round and brick red."
     left = block_of([label for label in BLOOD if label != "eosinophil"], sentences)
     found = verdict(left, sentences, report)
     assert (found.verdict, found.reasons[0].named) == (Verdict.NO, "eosinophil")
@@ -152,7 +152,7 @@ def test_without_labels_only_what_lies_beyond_the_sites_can_be_told(
 def test_of_labels_that_nobody_describes_nothing_is_said(sentences: SentenceEncoder) -> None:
     assert text_closeness(Holdings(frozenset({"x7"})), known_sentences(), sentences) is None
     nothing = ReportJudge(None, None, sentences)
-    assert nothing.verdict(None, None).reasons[0].because is Because.NOT_MEASURED
+    assert nothing.verdict(None, "", None).reasons[0].because is Because.NOT_MEASURED
 
 
 def test_an_archives_own_reports_describe_a_label_that_the_program_does_not_know(

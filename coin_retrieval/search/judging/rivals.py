@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from coin_retrieval.catalog.base import Catalog, Where
-from coin_retrieval.search.support import DiagnosisShare, Support
+from coin_retrieval.search.judging.support import DiagnosisShare, Support
 from coin_retrieval.types import CaseMatch, Origin, RowMask
 
 RIVALS = 3

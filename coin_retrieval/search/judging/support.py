@@ -1,4 +1,4 @@
-"""What the nearest cases say, and how little: shares of diagnoses, and whether any case is close.
+"""What the nearest cases say, and how little: shares of diagnoses.
 
 Decision support, never a label. A share says how the nearest cases are distributed, not how likely
 a diagnosis is for the patient who was asked about.
@@ -7,14 +7,14 @@ a diagnosis is for the patient who was asked about.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from coin_retrieval.archive.calibration import PLACES, CloseMatch
 from coin_retrieval.catalog.base import Catalog, Where
 from coin_retrieval.metrics.intervals import wilson
 from coin_retrieval.ranking.case_search import Found
 from coin_retrieval.ranking.evidence import Repetition, Unit, pieces, repetitions, unit_of
-from coin_retrieval.search.closeness import Closeness
+from coin_retrieval.search.judging.closeness import Closeness, judged
 from coin_retrieval.types import CaseMatch, Origin
 
 
@@ -50,15 +50,10 @@ class Support:
     ``unit`` says. ``nearest`` is how many real cases they came from, ``repeated`` which of those
     repeat another or the query's own, and ``not_real`` counts the others, which never count.
     ``one_label`` is set where all that was searched bears one diagnosis: agreement then says
-    nothing. ``score`` is the mean similarity of the first cases; ``close`` is whether it reaches
-    ``threshold``, ``None`` where no threshold was calibrated for such a query.
+    nothing.
     """
 
     shares: tuple[DiagnosisShare, ...]
-    close: bool | None
-    score: float
-    threshold: float | None
-    false_alarm_rate: float | None
     counted: int = 0
     unit: Unit = "case"
     nearest: int = 0
@@ -66,22 +61,9 @@ class Support:
     repeated: Mapping[str, Repetition] = field(default_factory=dict)
     one_label: OneLabel | None = None
 
-    def judged_as(self, verdict: Closeness) -> Support:
-        """The same with this verdict on closeness, and its score where it has one."""
-        return replace(
-            self,
-            close=verdict.close,
-            score=self.score if verdict.score is None else verdict.score,
-            threshold=verdict.limit.threshold if verdict.limit else None,
-            false_alarm_rate=verdict.limit.false_alarm_rate if verdict.limit else None,
-        )
-
 
 def support_of(
-    found: Found,
-    close_match: CloseMatch | None = None,
-    *,
-    labels: Callable[[str], OneLabel | None] = lambda _: None,
+    found: Found, *, labels: Callable[[str], OneLabel | None] = lambda _: None
 ) -> Support | None:
     """What the nearest cases say; ``None`` without any.
 
@@ -102,13 +84,8 @@ def support_of(
     votes = [_real_votes(piece)[0] for piece in evidence]
     sites = {piece[0].case.site for piece in evidence}
     real = sum(bool(_real_votes([case])) for case in cases)
-    score = query_score(cases, places=close_match.places if close_match else PLACES)
     return Support(
         shares=shares_of(votes),
-        close=None if close_match is None else score >= close_match.threshold,
-        score=score,
-        threshold=close_match.threshold if close_match else None,
-        false_alarm_rate=close_match.false_alarm_rate if close_match else None,
         counted=len(votes),
         unit=unit_of(evidence),
         nearest=real,
@@ -133,19 +110,15 @@ def one_label(catalog: Catalog, site: str, where: Where) -> OneLabel | None:
     return OneLabel(site, len(catalog.values("case_id", scope)), next(iter(diagnoses)))
 
 
-def query_score(cases: Sequence[CaseMatch], *, places: int = PLACES) -> float:
-    """The mean similarity of the first ``places`` cases, by their nearest real pictures.
+def judged_cases(cases: Sequence[CaseMatch], close_match: CloseMatch | None) -> Closeness:
+    """A verdict on what a picture finds: the mean similarity of the first cases' real pictures.
 
     Where no case has a real picture (a demonstration), all pictures count.
-
-    Raises:
-        ValueError: no case.
     """
+    places = close_match.places if close_match else PLACES
     similarities = [similarity for _, similarity in _real_votes(cases)]
     similarities = (similarities or [case.similarity for case in cases])[:places]
-    if not similarities:
-        raise ValueError("a score needs a case")
-    return sum(similarities) / len(similarities)
+    return judged(sum(similarities) / len(similarities), close_match)
 
 
 def shares_of(votes: Sequence[tuple[str, float]]) -> tuple[DiagnosisShare, ...]:

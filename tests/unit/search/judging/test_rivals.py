@@ -11,9 +11,9 @@ from tiny_archives import build_archive, write_table
 from coin_retrieval.factory import open_archive
 from coin_retrieval.presenting.answering import to_answer
 from coin_retrieval.prototypes.cache import PrototypeCache
+from coin_retrieval.search.judging.rivals import differences
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
-from coin_retrieval.search.rivals import differences
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
 from coin_retrieval.types import CaseMatch, CaseRecord, ImageId, ImageRecord, Match
 

@@ -13,9 +13,9 @@ from coin_retrieval.archive.closeness import TextCloseness
 from coin_retrieval.archive.manifest import ArchiveManifest
 from coin_retrieval.encoding.sentences import SentenceEncoder
 from coin_retrieval.errors import MissingDependencyError, ModelError
+from coin_retrieval.search.judging.text_closeness import TextJudge
 from coin_retrieval.search.plan import WordsPlan
 from coin_retrieval.search.site import SitePlan
-from coin_retrieval.search.text_closeness import TextJudge
 from coin_retrieval.types import Embeddings
 from coin_retrieval.wordings.known import known_sentences
 
@@ -93,12 +93,15 @@ def judged(score: float, close_match: CloseMatch | None) -> Closeness:
 def report_threshold(manifest: ArchiveManifest) -> CloseMatch | None:
     """From which score on reports are close: set by labelled ones, else by the archive's own words.
 
-    It holds whichever generator draws, for nothing that is drawn plays a part.
+    It holds whichever generator draws, for nothing that is drawn plays a part. What other known
+    reports were compared with sets none.
     """
     if manifest.closeness is None:
         return None
-    set_by_reports = manifest.calibration.close_match if manifest.calibration else None
-    return set_by_reports or manifest.closeness.threshold
+    calibration = manifest.calibration
+    if calibration and calibration.close_match and calibration.known == manifest.closeness.known:
+        return calibration.close_match
+    return manifest.closeness.threshold
 
 
 class ReportJudge:
@@ -148,11 +151,11 @@ class ReportJudge:
         if self.texts is not None:
             with suppress(ModelError, MissingDependencyError):
                 sentence = self.sentences.embed([words.searched])
-        return self.verdict(site, sentence)
+        return self.verdict(site, words.searched, sentence)
 
-    def verdict(self, site: SitePlan | None, sentence: Embeddings | None) -> Closeness:
-        """The same of a sentence [1 384] that is embedded already; ``None``: by the site alone."""
-        found = self._by_text(sentence)
+    def verdict(self, site: SitePlan | None, text: str, sentence: Embeddings | None) -> Closeness:
+        """The same of a text that is embedded already [1 384]; ``None``: by the site alone."""
+        found = self._by_text(text, sentence)
         if site is None or not site.lacking or self._may_be_unspecified(site, found, sentence):
             return found
         further = found.reasons if found.verdict is Verdict.NO else ()
@@ -173,11 +176,11 @@ class ReportJudge:
             return False
         return judge.site_of(judge.likest_inside(sentence)) in site.unspecified
 
-    def _by_text(self, sentence: Embeddings | None) -> Closeness:
+    def _by_text(self, text: str, sentence: Embeddings | None) -> Closeness:
         judge, block = self.texts, self._block
         if judge is None or block is None or sentence is None:
             return NOT_MEASURED
-        found = judged(float(judge.scores(sentence)[0]), self._threshold)
+        found = judged(float(judge.scores([text], sentence)[0]), self._threshold)
         if found.verdict is Verdict.YES:
             return found if block.labelled else _open(found, Because.UNLABELLED)
         likest = judge.likest_outside(sentence)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from coin_retrieval.search.scale import scale_notices
+from coin_retrieval.search.judging.scale import scale_notices
 from coin_retrieval.types import CaseMatch, CaseRecord, ImageId, ImageRecord, Match
 
 PICTURE = np.zeros((200, 300, 3), np.uint8)

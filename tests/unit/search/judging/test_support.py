@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from coin_retrieval.archive.calibration import CloseMatch
 from coin_retrieval.metrics.intervals import wilson
 from coin_retrieval.ranking.case_search import Found
-from coin_retrieval.search import support
-from coin_retrieval.search.support import Support, query_score, shares_of
+from coin_retrieval.search.judging import support
+from coin_retrieval.search.judging.support import Support, judged_cases, shares_of
 from coin_retrieval.types import CaseMatch, CaseRecord, ImageId, ImageRecord, Match, Origin
 
 THRESHOLD = CloseMatch(threshold=0.5, false_alarm_rate=0.05, queries=100, places=3)
@@ -46,14 +46,13 @@ def case(
 
 def support_of(
     cases: Sequence[CaseMatch],
-    close_match: CloseMatch | None = None,
     *,
     ties: Sequence[tuple[CaseMatch, CaseMatch]] = (),
     own: Sequence[CaseMatch] = (),
 ) -> Support | None:
     pairs = tuple((one.case.case_id, other.case.case_id) for one, other in ties)
     found = Found(tuple(cases), tuple(cases), tuple(own), pairs, (), exact=True, bounds=())
-    return support.support_of(found, close_match)
+    return support.support_of(found)
 
 
 def counted(found: Support | None) -> tuple[dict[str, int], str]:
@@ -104,10 +103,10 @@ def test_where_nothing_resembles_the_query_every_case_weighs_the_same() -> None:
 
 
 def test_generated_pictures_never_count() -> None:
-    found = support_of([case("HSIL", 0.99, origin=Origin.GENERATED), case("NILM", 0.6)], THRESHOLD)
+    found = support_of([case("HSIL", 0.99, origin=Origin.GENERATED), case("NILM", 0.6)])
     assert found is not None
     assert [(s.diagnosis, s.count) for s in found.shares] == [("NILM", 1)]
-    assert (found.counted, found.not_real, found.score) == (1, 1, 0.6)
+    assert (found.counted, found.not_real) == (1, 1)
 
 
 def test_a_case_counts_by_its_nearest_real_picture() -> None:
@@ -116,32 +115,26 @@ def test_a_case_counts_by_its_nearest_real_picture() -> None:
     found = support_of([both])
     assert found is not None
     assert [(s.diagnosis, s.share) for s in found.shares] == [("LSIL", 1.0)]
-    assert found.score == 0.4
+    assert judged_cases([both], None).score == 0.4
 
 
 def test_a_demonstration_has_a_score_and_no_shares() -> None:
-    found = support_of([case("LSIL", 0.7, origin=Origin.GENERATED)])
+    drawn = [case("LSIL", 0.7, origin=Origin.GENERATED)]
+    found = support_of(drawn)
     assert found is not None
-    assert (found.shares, found.score, found.close) == ((), 0.7, None)
+    assert found.shares == ()
+    assert judged_cases(drawn, None).score == 0.7
 
 
 @pytest.mark.parametrize(("similarity", "close"), [(0.51, True), (0.5, True), (0.49, False)])
 def test_close_is_what_reaches_the_threshold(similarity: float, close: bool) -> None:
-    found = support_of([case("LSIL", similarity) for _ in range(3)], THRESHOLD)
-    assert found is not None
-    assert (found.close, found.threshold, found.false_alarm_rate) == (close, 0.5, 0.05)
+    found = judged_cases([case("LSIL", similarity) for _ in range(3)], THRESHOLD)
+    assert (found.close, found.limit) == (close, THRESHOLD)
 
 
-def test_the_score_is_the_mean_of_the_first_places() -> None:
-    cases = [case("LSIL", s) for s in (0.9, 0.6, 0.3, 0.1)]
-    assert query_score(cases, places=3) == pytest.approx(0.6)
-    assert query_score(cases[:2], places=3) == pytest.approx(0.75)
-
-
-def test_without_a_calibration_nothing_is_said_about_closeness() -> None:
-    found = support_of([case("LSIL", 0.1)])
-    assert found is not None
-    assert (found.close, found.threshold, found.false_alarm_rate) == (None, None, None)
+def test_without_a_threshold_nothing_is_said_about_closeness() -> None:
+    found = judged_cases([case("LSIL", 0.1)], None)
+    assert (found.close, found.limit) == (None, None)
 
 
 def test_no_case_supports_nothing() -> None:
@@ -149,17 +142,16 @@ def test_no_case_supports_nothing() -> None:
 
 
 @pytest.mark.parametrize(("places", "score"), [(1, 0.9), (2, 0.8), (5, 0.5)])
-def test_the_score_is_taken_over_the_places_of_the_calibration(places: int, score: float) -> None:
+def test_the_score_is_taken_over_the_places_of_the_threshold(places: int, score: float) -> None:
     cases = [case("LSIL", s) for s in (0.9, 0.7, 0.5, 0.3, 0.1)]
-    found = support_of(cases, THRESHOLD.model_copy(update={"places": places}))
-    assert found is not None
+    found = judged_cases(cases, THRESHOLD.model_copy(update={"places": places}))
     assert found.score == pytest.approx(score)
 
 
-def test_without_a_calibration_the_score_is_taken_over_three() -> None:
-    found = support_of([case("LSIL", s) for s in (0.9, 0.7, 0.5, 0.3, 0.1)])
-    assert found is not None
-    assert found.score == pytest.approx(0.7)
+def test_without_a_threshold_the_score_is_taken_over_three_cases_or_what_there_are() -> None:
+    cases = [case("LSIL", s) for s in (0.9, 0.7, 0.5, 0.3, 0.1)]
+    assert judged_cases(cases, None).score == pytest.approx(0.7)
+    assert judged_cases(cases[:2], None).score == pytest.approx(0.8)
 
 
 def test_two_slides_of_a_patient_count_once() -> None:
