@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.archive.calibration import PLACES, CloseMatch, close_match_from
+from coin_retrieval.archive.closeness import TextCloseness
 from coin_retrieval.calibrating.text_closeness import holdings_of, text_closeness
 from coin_retrieval.errors import InputError, UnsupportedError
 from coin_retrieval.evaluation.retrieval.closeness import (
@@ -116,28 +117,33 @@ def leave_out_reports(
     for place, report in enumerate(reports):
         of_label.get(report.label, foreign).append(place)
 
-    def judged_by(left: Sequence[ImageRecord], places: Sequence[int], *unheard: str) -> Verdicts:
+    def built(left: Sequence[ImageRecord]) -> tuple[TextCloseness | None, Mapping[str, int]]:
+        """What a build of these pictures measures, and its sites."""
         block = text_closeness(holdings_of(cases, left), known_sentences(), embedder)
+        return block, Counter(cases[image.case_id].site for image in left)
+
+    def judged_by(
+        block: TextCloseness | None, sites: Mapping[str, int], places: Sequence[int], *unheard: str
+    ) -> Verdicts:
         if block is None:
             return []
         judge = ReportJudge(block, block.threshold, embedder, unheard=unheard)
-        sites = Counter(cases[image.case_id].site for image in left)
         return [
             judge.verdict(plan_site(read[n][0], Query(), sites), read[n][1], sentences[n : n + 1])
             for n in places
         ]
 
-    asked = [_Asked("elsewhere", ELSEWHERE, judged_by(images, foreign))]
+    whole = built(images)
+    asked = [_Asked("elsewhere", ELSEWHERE, judged_by(*whole, foreign))]
     for label in counted(list(of_label), "labels", on):
-        left = [image for image in images if getattr(image, by) != label]
-        asked.append(_Asked("label", label, judged_by(left, of_label[label])))
-        unheard = judged_by(left, of_label[label], label)
-        asked.append(_Asked("label, unheard of", label, unheard))
+        left = built([image for image in images if getattr(image, by) != label])
+        asked.append(_Asked("label", label, judged_by(*left, of_label[label])))
+        asked.append(_Asked("label, unheard of", label, judged_by(*left, of_label[label], label)))
     for site in counted(sorted(set(held.values())), "sites", on):
-        left = [image for image in images if cases[image.case_id].site != site]
+        left = built([image for image in images if cases[image.case_id].site != site])
         places = [n for label, of in held.items() if of == site for n in of_label[label]]
-        asked.append(_Asked("site", site, judged_by(left, places)))
-    inside = judged_by(images, [place for places in of_label.values() for place in places])
+        asked.append(_Asked("site", site, judged_by(*left, places)))
+    inside = judged_by(*whole, [place for places in of_label.values() for place in places])
     if not inside or inside[0].score is None:
         raise UnsupportedError(
             "this archive cannot judge reports",
