@@ -53,3 +53,45 @@ def test_float32_stays_where_half_precision_turns_the_embeddings() -> None:
 def test_a_named_format_is_used_as_it_is() -> None:
     model, dtype = place(Mean(100.0), embed, input_size=(3, 8, 8), dtype="bfloat16", device=CPU)
     assert dtype == model.constant.dtype == torch.bfloat16
+
+
+class Convolved(nn.Module):
+    """Two convolutions and two batch norms, run as they are declared or crosswise."""
+
+    def __init__(self, *, crosswise: bool) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.first, self.first_norm = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8)
+        self.second, self.second_norm = nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8)
+        self.crosswise = crosswise
+        for norm in (self.first_norm, self.second_norm):
+            norm.running_mean = torch.randn(8, generator=generator)
+            norm.running_var = torch.rand(8, generator=generator) + 0.5
+        self.eval()
+
+    def forward(self, batch: Tensor) -> Tensor:
+        norms: list[nn.Module] = [self.first_norm, self.second_norm]
+        first, second = reversed(norms) if self.crosswise else norms
+        return second(self.second(first(self.first(batch)).relu())).mean(dim=(2, 3))
+
+
+def norms_left(model: nn.Module) -> int:
+    return sum(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+
+
+def test_batch_norms_are_folded_into_convolutions_and_vectors_stay() -> None:
+    pictures = torch.randn(2, 3, 16, 16)
+    model = Convolved(crosswise=False)
+    before = model(pictures)
+    placed, _ = place(model, embed, input_size=(3, 16, 16), dtype="float32", device=CPU)
+    assert norms_left(placed) == 0
+    torch.testing.assert_close(placed(pictures), before, rtol=1e-4, atol=1e-5)
+
+
+def test_batch_norms_that_run_elsewhere_than_they_are_declared_stay() -> None:
+    pictures = torch.randn(2, 3, 16, 16)
+    model = Convolved(crosswise=True)
+    before = model(pictures)
+    placed, _ = place(model, embed, input_size=(3, 16, 16), dtype="float32", device=CPU)
+    assert norms_left(placed) == 2
+    torch.testing.assert_close(placed(pictures), before, rtol=1e-4, atol=1e-5)
