@@ -1,11 +1,24 @@
-"""Databases by their address; which one it is, its driver decides."""
+"""Databases by their address, and their columns; which one it is, its driver decides."""
 
 from __future__ import annotations
 
-from sqlalchemy import URL, Engine, create_engine
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, URL, DateTime, Engine, LargeBinary, Text, create_engine
 from sqlalchemy.exc import ArgumentError
 
 from coin_retrieval.errors import MissingDependencyError, SettingsError
+
+COLUMN_TYPES = {
+    # sorted as Python sorts it, whatever the database's language
+    str: Text().with_variant(Text(collation="C"), "postgresql"),
+    bytes: LargeBinary,
+    datetime: DateTime(timezone=True),
+    list[Any]: JSON,
+    dict[str, Any]: JSON,
+}
+"""Of annotated columns, by their annotation."""
 
 
 def connect(url: URL | str) -> Engine:

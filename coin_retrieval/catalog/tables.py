@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, Text
+from sqlalchemy import BigInteger, ForeignKey, Index
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from coin_retrieval.databases import COLUMN_TYPES
 
 SCHEMA_VERSION = 3
 """Raised when a table changes; a catalog of a higher version is refused.
@@ -22,15 +24,9 @@ Those of versions 1 and 2 are read by :mod:`coin_retrieval.catalog.earlier`.
 
 
 class Base(DeclarativeBase):
-    """Column types for the annotations used below."""
+    """A catalog's tables."""
 
-    type_annotation_map = {  # noqa: RUF012
-        # sorted as Python sorts it, whatever the database's language
-        str: Text().with_variant(Text(collation="C"), "postgresql"),
-        bytes: LargeBinary,
-        dict[str, str]: JSON,
-        list[Any]: JSON,
-    }
+    type_annotation_map = COLUMN_TYPES
 
 
 class MetaEntry(Base):
@@ -78,7 +74,7 @@ class ImageEntry(Base):
     finding: Mapped[str]
     mpp_um: Mapped[float | None]
     origin: Mapped[str]
-    attributes: Mapped[dict[str, str]]
+    attributes: Mapped[dict[str, Any]]
     slide_id: Mapped[str]
     source_id: Mapped[int] = mapped_column(ForeignKey("sources.source_id"))
     size_bytes: Mapped[int] = mapped_column(BigInteger)

@@ -5,20 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from coin_retrieval.databases import COLUMN_TYPES
 
 
 class Base(DeclarativeBase):
-    """Column types for the annotations used below."""
+    """A study's tables."""
 
-    type_annotation_map = {  # noqa: RUF012
-        str: Text,
-        bytes: LargeBinary,
-        datetime: DateTime(timezone=True),
-        list[Any]: JSON,
-        dict[str, Any]: JSON,
-    }
+    type_annotation_map = COLUMN_TYPES
 
 
 class StudyEntry(Base):

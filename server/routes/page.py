@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -35,18 +35,9 @@ class PageFiles(StaticFiles):
 
 
 @router.get("/")
-async def page() -> FileResponse:
-    """The page that searches."""
-    return FileResponse(STATIC / "index.html", headers=_REVALIDATE)
-
-
 @router.get("/study")
-async def study() -> FileResponse:
-    """The page on which pictures of a study are read."""
-    return FileResponse(STATIC / "study.html", headers=_REVALIDATE)
-
-
 @router.get("/docs")
-async def docs() -> FileResponse:
-    """The reference, drawn from /openapi.json."""
-    return FileResponse(STATIC / "docs.html", headers=_REVALIDATE)
+async def page(request: Request) -> FileResponse:
+    """The page that searches, that of a study, and the reference drawn from /openapi.json."""
+    name = request.scope["route"].path.strip("/") or "index"
+    return FileResponse(STATIC / f"{name}.html", headers=_REVALIDATE)

@@ -28,7 +28,7 @@ export function remember(link, said) {
   showHistory();
 }
 
-export function showHistory() {
+function showHistory() {
   const entries = read();
   $("remember").checked = entries !== null;
   $("forget").hidden = !entries?.length;

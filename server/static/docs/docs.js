@@ -1,12 +1,6 @@
 // The reference, drawn from /openapi.json: nothing is loaded from elsewhere.
 
-const $ = (id) => document.getElementById(id);
-
-function el(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-}
+import { $, el } from "../shared/dom.js";
 
 let api;
 
