@@ -271,11 +271,12 @@ class Hit:
 class Part:
     """What one part of a query says of one picture.
 
-    ``kind`` is text, prototype (``label``: its seed), image, liked, disliked (the case), unlike, or
-    archive (what whitening takes off for all pictures). ``cosine`` is the picture's own cosine
-    similarity to that part as the encoder gave it, ``corrected`` the same after the corrections.
-    ``share`` is its summand of the picture's score. ``rank``, from 1, is where that part alone
-    would find the picture; ``None`` if that was not asked, or lies deeper than was looked.
+    ``kind`` is text, prototype (``label``: its seed), image, variation (its seed), liked, disliked
+    (the case), unlike, or archive (what whitening takes off for all pictures). ``cosine`` is the
+    picture's own cosine similarity to that part as the encoder gave it, ``corrected`` the same
+    after the corrections. ``share`` is its summand of the picture's score. ``rank``, from 1, is
+    where that part alone would find the picture; ``None`` if that was not asked, or lies deeper
+    than was looked.
     """
 
     kind: str

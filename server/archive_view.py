@@ -48,6 +48,7 @@ def _view(retriever: Retriever) -> ArchiveView:
             weights=manifest.encoder.weights,
         ),
         generator=retriever.generator_name,
+        varies=retriever.planner.varies,
         modes=[mode.value for mode in retriever.planner.modes],
         prototypes=retriever.planner.prototypes,
         calibrated=retriever.planner.calibration is not None,

@@ -31,6 +31,7 @@ class QueryOptions(TypedDict, total=False):
     unspecified_sites: bool
     prototypes: int | None
     seed: int
+    variations: int
     liked: Iterable[str]
     disliked: Iterable[str]
     unlike: str

@@ -112,6 +112,11 @@ class Result:
         return self.found.prototypes
 
     @property
+    def variations(self) -> list[Image.Image]:
+        """Synthetic pictures, drawn from the one that was searched with: kept nowhere else."""
+        return [Image.fromarray(sample.image) for sample in self.found.variations]
+
+    @property
     def support(self) -> Support | None:
         """What the nearest cases' diagnoses amount to; ``None`` if no case was found."""
         return self.found.support

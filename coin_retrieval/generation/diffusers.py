@@ -6,7 +6,7 @@ import inspect
 import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,17 @@ from coin_retrieval.generation.guidance import (
 from coin_retrieval.generation.pipeline_files import find_pipeline
 from coin_retrieval.generation.prompts import TokenLimit, Windows, split_windows, unread_tail
 from coin_retrieval.generation.tokenizers import file_limit, token_limit
+from coin_retrieval.generation.variation import STRENGTH, from_pictures, pictures_of
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.starter import minilm
-from coin_retrieval.types import Provenance, ReportSource, RgbImage, Source, content_digest
+from coin_retrieval.types import (
+    PictureSource,
+    Provenance,
+    ReportSource,
+    RgbImage,
+    Source,
+    content_digest,
+)
 
 _SD, _SDXL = "StableDiffusionPipeline", "StableDiffusionXLPipeline"
 _SIZE_STEP_PX = 8
@@ -34,7 +42,8 @@ class DiffusersGenerator(Prototyper):
     """Draws with a diffusers pipeline (von Platen et al. 2022, github.com/huggingface/diffusers).
 
     Each picture's noise comes from its own CPU generator, so that it depends on its seed and not on
-    what else is in the batch; only rounding may differ with the batch's size.
+    what else is in the batch; only rounding may differ with the batch's size. Stable Diffusion, XL
+    or not, also varies pictures: without words or guidance, from a quarter of the noise.
     """
 
     def __init__(self, settings: DiffusersGeneratorSettings) -> None:
@@ -48,6 +57,8 @@ class DiffusersGenerator(Prototyper):
             LoraError: no single LoRA file.
         """
         self._files = find_pipeline(settings)
+        if self._files.index.get("_class_name") in (_SD, _SDXL):
+            self.sources = (ReportSource, PictureSource)
         self.name = self._files.name
         self._settings = self._files.settings
         self.batch_size = self._settings.batch_size
@@ -94,6 +105,10 @@ class DiffusersGenerator(Prototyper):
         return compiles(self._settings, pick_device(self._settings.device))
 
     @cached_property
+    def _varying(self) -> Any:
+        return from_pictures(self._pipeline)
+
+    @cached_property
     def _parameters(self) -> Any:
         return inspect.signature(self._pipeline.__call__).parameters
 
@@ -120,7 +135,7 @@ class DiffusersGenerator(Prototyper):
 
     def knows(self, source: Source) -> bool:
         """What its own reader says, if it has one; see :meth:`.Prototyper.knows`."""
-        if self._files.scope is None:
+        if self._files.scope is None or isinstance(source, PictureSource):
             return True
         import torch
 
@@ -131,6 +146,9 @@ class DiffusersGenerator(Prototyper):
         return known
 
     def _plan(self, source: Source) -> Provenance:
+        if isinstance(source, PictureSource):
+            varied = {"steps": max(1, round(self._made_with["steps"] * STRENGTH)), "guidance": 0.0}
+            return Provenance(self.name, source=source, seed=0, **self._made_with | varied)
         return Provenance(
             generator=self.name,
             source=source,
@@ -142,8 +160,10 @@ class DiffusersGenerator(Prototyper):
     def _batches(self, plans: Sequence[Provenance]) -> list[Sequence[Provenance]]:
         """Reports that need several windows differ in length: each is a batch of its own."""
         batches: list[Sequence[Provenance]] = []
-        for batch in super()._batches(plans):
-            if all(len(self._windows(_text(plan.source)).texts) == 1 for plan in batch):
+        kinds = groupby(plans, key=lambda plan: type(plan.source))
+        for batch in chain.from_iterable(map(super()._batches, (list(p) for _, p in kinds))):
+            pictures = isinstance(batch[0].source, PictureSource)
+            if pictures or all(len(self._windows(_text(p.source)).texts) == 1 for p in batch):
                 batches.append(batch)
             else:
                 batches += [list(alike) for _, alike in groupby(batch, key=lambda p: p.source)]
@@ -154,7 +174,9 @@ class DiffusersGenerator(Prototyper):
 
         self.load()
         first = plans[0]
-        mixed = any(plan.source != first.source for plan in plans)
+        varied = isinstance(first.source, PictureSource)
+        pipeline = self._varying if varied else self._pipeline
+        mixed = not varied and any(plan.source != first.source for plan in plans)
         stepped = False
         share = self._settings.guided_share
 
@@ -177,13 +199,17 @@ class DiffusersGenerator(Prototyper):
             "output_type": "np",
             "callback_on_step_end": step_end,
         }
+        if varied:
+            options |= pictures_of(plans)
         if share < 1:
-            options["callback_on_step_end_tensor_inputs"] = guided_tensors(self._pipeline)
-        taken = {name: value for name, value in options.items() if name in self._parameters}
+            options["callback_on_step_end_tensor_inputs"] = guided_tensors(pipeline)
+        known = inspect.signature(pipeline.__call__).parameters
+        taken = {name: value for name, value in options.items() if name in known}
         try:
             with torch.inference_mode():
-                prompt = self._prompts(plans) if mixed else self._prompt(first)
-                drawn = self._pipeline(**prompt, **taken).images
+                if not varied:
+                    taken |= self._prompts(plans) if mixed else self._prompt(first)
+                drawn = pipeline(**taken).images
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise OutOfMemoryError(
                 "the device has no room for this batch",

@@ -48,14 +48,23 @@ class PrototypeAnswer(_Answer):
     provenance: dict[str, Any]
 
 
+class VariationAnswer(_Answer):
+    """A synthetic picture, drawn from the picture of the question: kept in this answer alone."""
+
+    seed: int
+    png: str = Field(description="the picture as a PNG that says it is synthetic, in base64")
+    synthetic: bool = True
+    provenance: dict[str, Any]
+
+
 class PartAnswer(_Answer):
     """What one part of the query says of a picture."""
 
     kind: str = Field(
-        description="text, prototype, image, liked, disliked, unlike, or archive (what whitening "
-        "takes off for all pictures)"
+        description="text, prototype, image, variation, liked, disliked, unlike, or archive (what "
+        "whitening takes off for all pictures)"
     )
-    label: str = Field(description="a prototype's seed, a marked case's id; else empty")
+    label: str = Field(description="a drawing's seed, a marked case's id; else empty")
     cosine: Figure = Field(description="the picture's own cosine similarity to this part")
     corrected: Figure = Field(description="the same after the corrections")
     share: Figure = Field(description="its summand of the picture's score")
@@ -233,6 +242,10 @@ class SearchAnswer(_Answer):
     closeness: ClosenessAnswer
     query: QueryAnswer
     prototypes: list[PrototypeAnswer]
+    variations: list[VariationAnswer] = Field(
+        default_factory=list,
+        description="drawn from the picture of the question, if that was asked",
+    )
     own: list[OwnCaseAnswer] = Field(
         description="the query's own cases: marked ones, and those that hold the very picture; "
         "neither listed nor counted"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
+from coin_retrieval.images import encode_png
 from coin_retrieval.presenting.answer import (
     CaseAnswer,
     ClosenessAnswer,
@@ -22,6 +24,7 @@ from coin_retrieval.presenting.answer import (
     SearchAnswer,
     ShareAnswer,
     SupportAnswer,
+    VariationAnswer,
 )
 from coin_retrieval.presenting.phrases import (
     CAUTION,
@@ -35,13 +38,14 @@ from coin_retrieval.presenting.reading_answer import (
 )
 from coin_retrieval.presenting.regions import region_of
 from coin_retrieval.presenting.summary import closeness_words, summary_of
+from coin_retrieval.prototypes.cache import SYNTHETIC_NOTICE
 from coin_retrieval.prototypes.gate import Verdict
 from coin_retrieval.prototypes.prototype import Drawing, Prototype
 from coin_retrieval.ranking.evidence import Repetition
 from coin_retrieval.search.judging.closeness import Closeness
 from coin_retrieval.search.judging.support import Support
 from coin_retrieval.search.result import SearchResult
-from coin_retrieval.types import CaseMatch, ImageRecord, Match
+from coin_retrieval.types import CaseMatch, ImageRecord, Match, Sample
 
 
 def to_answer(
@@ -64,6 +68,7 @@ def to_answer(
             )
             for place, prototype in enumerate(result.prototypes)
         ],
+        variations=[_to_variation_answer(sample) for sample in result.variations],
         own=[
             OwnCaseAnswer(
                 case=to_case_answer(case, image_uri),
@@ -163,6 +168,12 @@ def to_prototype_answer(
         shows=verdict.shows if verdict else "",
         provenance=prototype.provenance.as_dict(),
     )
+
+
+def _to_variation_answer(sample: Sample) -> VariationAnswer:
+    png = encode_png(sample.image, text={"synthetic": "true", "Description": SYNTHETIC_NOTICE})
+    made = sample.provenance
+    return VariationAnswer(seed=made.seed, png=b64encode(png).decode(), provenance=made.as_dict())
 
 
 def to_case_answer(

@@ -8,6 +8,7 @@ _NAMES = {
     "text": "report text",
     "prototype": "prototype of seed",
     "image": "picture",
+    "variation": "variation of seed",
     "liked": "liked case",
     "disliked": "disliked case",
     "unlike": "what is not looked for",

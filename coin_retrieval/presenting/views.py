@@ -87,6 +87,7 @@ class ArchiveView(_Wire):
     demonstration: bool = Field(description="true: drawn pictures, no patients")
     encoder: EncoderView
     generator: str | None = Field(description="name of the generator; null: nothing is drawn")
+    varies: bool = Field(description="whether it also draws from pictures")
     modes: list[str] = Field(description="the modes that POST /v1/search takes here, best first")
     prototypes: int = Field(description="how many pictures a search draws if it does not say")
     calibrated: bool = Field(description="whether modes and prototypes were chosen by measurement")

@@ -16,7 +16,14 @@ from coin_retrieval.errors import (
     UnsupportedError,
 )
 from coin_retrieval.progress import Progress, silent
-from coin_retrieval.types import Provenance, ReportSource, RgbImage, Sample, Source
+from coin_retrieval.types import (
+    PictureSource,
+    Provenance,
+    ReportSource,
+    RgbImage,
+    Sample,
+    Source,
+)
 
 MAX_PICTURES = 64
 STAGE = "drawing"
@@ -77,11 +84,18 @@ class Prototyper(ABC):
         first = self._plan(source)
         return tuple(replace(first, seed=seed + i) for i in range(n))
 
-    def draw(self, plans: Sequence[Provenance], *, on: Progress = silent) -> list[Sample]:
+    def draw(
+        self,
+        plans: Sequence[Provenance],
+        *,
+        on: Progress = silent,
+        drawn: Callable[[Sample], object] = lambda sample: None,
+    ) -> list[Sample]:
         """Draw what :meth:`plan` planned, in order; several sources are drawn in one batch.
 
         Args:
             on: told of every step of stage ``drawing``; what it raises stops the drawing there.
+            drawn: gets each picture as soon as its batch is drawn.
 
         Raises:
             InputError: a plan of another prototyper.
@@ -100,6 +114,7 @@ class Prototyper(ABC):
             for plan, image in zip(batch, images, strict=True):
                 _refuse_blank(image, plan)
                 samples.append(Sample(image, plan))
+                drawn(samples[-1])
             behind += batch[0].steps
             on(STAGE, behind, steps)
         return samples
@@ -142,6 +157,22 @@ class Prototyper(ABC):
                     expected=self.name,
                     remedy="plan it again",
                 )
+
+
+def picture_of(source: Source) -> RgbImage:
+    """The picture that it was made of.
+
+    Raises:
+        InputError: it is not at hand.
+    """
+    image = source.image if isinstance(source, PictureSource) else None
+    if image is None:
+        raise InputError(
+            "the picture to draw from is not at hand",
+            expected="a source that was made of a picture",
+            remedy="plan again from the picture itself",
+        )
+    return image
 
 
 def _steps_after(behind: int, steps: int, on: Progress) -> Callable[[int], None]:

@@ -15,7 +15,7 @@ from coin_retrieval.prototypes.prototype import Drawing, Prototype
 from coin_retrieval.reports.normalise import tidy
 from coin_retrieval.reports.plain import read_for_search
 from coin_retrieval.timing import Stopwatch
-from coin_retrieval.types import Provenance, ReportSource, Source
+from coin_retrieval.types import PictureSource, Provenance, ReportSource, Sample, Source
 
 _PLANS_REMEMBERED = 256
 
@@ -48,9 +48,26 @@ class PrototypeDrawer:
         Raises:
             ReportError, InputError, UnsupportedError: as :meth:`.Prototyper.plan` does.
         """
+        if isinstance(source, PictureSource):
+            # a plan that is remembered would keep a patient's picture with it
+            return self._prototyper.plan(source, n=n, seed=seed)
         if isinstance(source, str):
             source = ReportSource(source)
         return self._plan(source, n=n, seed=seed)
+
+    @property
+    def varies(self) -> bool:
+        """Whether the prototyper draws from pictures."""
+        return PictureSource in self._prototyper.sources
+
+    def vary(self, plans: Sequence[Provenance], *, on: Progress = silent) -> list[Sample]:
+        """Drawings from a picture, which may be a patient's: they are never kept.
+
+        Raises:
+            GenerationError: a picture came out blank or non-finite.
+        """
+        with self._lock:
+            return self._prototyper.draw(plans, on=on)
 
     def knows(self, text: str) -> bool:
         """Whether the prototyper learned to draw what the text states."""
@@ -69,11 +86,15 @@ class PrototypeDrawer:
         Raises:
             InputError: planned by another prototyper.
             UndrawableError: the prototyper never learned to draw a report.
-            GenerationError: a picture came out blank or non-finite; nothing of this call is kept.
+            GenerationError: a picture came out blank or non-finite; those before it are kept.
             CacheError: the cache cannot be written.
         """
         with watch.stage("generate"):
             found = dict(zip(plans, self.cached(plans), strict=True))
+
+            def keep(sample: Sample) -> None:
+                found[sample.provenance] = self._cache.put(sample)
+
             if None in found.values():
                 with self._lock:
                     # asked again: another caller may have drawn them while this one waited
@@ -81,8 +102,7 @@ class PrototypeDrawer:
                     missing = [plan for plan, here in found.items() if here is None]
                     if missing:
                         self._cache.require_writable()
-                    samples = self._prototyper.draw(missing, on=on) if missing else []
-                    found |= {sample.provenance: self._cache.put(sample) for sample in samples}
+                        self._prototyper.draw(missing, on=on, drawn=keep)
             return [here for plan in plans if (here := found[plan]) is not None]
 
     def draw(self, report: str, *, n: int = 4, seed: int = 0, on: Progress = silent) -> Drawing:

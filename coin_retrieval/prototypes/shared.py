@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from time import monotonic
 
 from coin_retrieval.errors import GenerationError, OutOfMemoryError
 from coin_retrieval.progress import Progress, silent
@@ -34,11 +35,17 @@ def drawing_for(caller: str) -> Iterator[None]:
 class _Asked:
     """What one call of ``draw`` waits for; changed under the owner's lock only."""
 
-    def __init__(self, plans: Sequence[Provenance], on: Progress, caller: str) -> None:
+    def __init__(
+        self,
+        plans: Sequence[Provenance],
+        on: Progress,
+        give: Callable[[Sample], object],
+        caller: str,
+    ) -> None:
         self.plans = list(dict.fromkeys(plans))
         self.left = deque(self.plans)
         self.drawn: dict[Provenance, Sample] = {}
-        self.on, self.caller = on, caller
+        self.on, self._give, self.caller = on, give, caller
         self.error: BaseException | None = None
         self.begun = False
 
@@ -46,6 +53,15 @@ class _Asked:
     def over(self) -> bool:
         """Whether nothing is waited for any more."""
         return self.error is not None or len(self.drawn) == len(self.plans)
+
+    def give(self, drawn: Mapping[Provenance, Sample]) -> None:
+        """Hand over what it asked for of these pictures."""
+        try:
+            for plan in self.plans:
+                if plan in drawn and self.error is None:
+                    self._give(drawn[plan])
+        except BaseException as error:  # noqa: BLE001 - it belongs to the caller, and goes there
+            self.error = error
 
     def tell(self, in_batch: int, step: int) -> None:
         """Pass a step on; a listener that raises has left, and its error is its answer."""
@@ -63,13 +79,16 @@ class SharedPrototyper(Prototyper):
 
     Callers take turns, one request each; a request whose listener raises is dropped at the next
     step, and a batch stops when the last of its callers has left. A batch that does not fit into
-    memory is halved, for good. What two callers ask alike is drawn once.
+    memory is halved, for good. What two callers ask alike is drawn once. Where a picture takes
+    longer than ``slow_s``, each caller gets one after the other: a large model gains little by
+    larger batches, and whoever waits sees the first picture sooner.
 
     Args:
         batch_size: pictures in one batch at most; ``None`` takes the inner prototyper's.
     """
 
     serial = False
+    slow_s = 1.0
 
     def __init__(self, inner: Prototyper, *, batch_size: int | None = None) -> None:
         self.name, self.identity, self.sources = inner.name, inner.identity, inner.sources
@@ -78,6 +97,7 @@ class SharedPrototyper(Prototyper):
         self._changed = threading.Condition()
         self._knows = threading.Lock()
         self._waiting: dict[str, deque[_Asked]] = {}
+        self._slow = False
         self._thread: threading.Thread | None = None
 
     def load(self) -> None:
@@ -95,11 +115,17 @@ class SharedPrototyper(Prototyper):
         with self._changed:
             return sum(not one.begun for line in self._waiting.values() for one in line)
 
-    def draw(self, plans: Sequence[Provenance], *, on: Progress = silent) -> list[Sample]:
+    def draw(
+        self,
+        plans: Sequence[Provenance],
+        *,
+        on: Progress = silent,
+        drawn: Callable[[Sample], object] = lambda sample: None,
+    ) -> list[Sample]:
         """See :meth:`.Prototyper.draw`; waits for its turn."""
         self._refuse_foreign(plans)
         self._refuse_unknown(plans)
-        asked = _Asked(plans, on, _caller.get())
+        asked = _Asked(plans, on, drawn, _caller.get())
         with self._changed:
             self._waiting.setdefault(asked.caller, deque()).append(asked)
             self._begin()
@@ -155,6 +181,8 @@ class SharedPrototyper(Prototyper):
         for asked in self._in_turn():
             while asked.left and (len(batch) < self.batch_size or asked.left[0] in batch):
                 plan = asked.left[0]
+                if self._slow and any(asked in ones for ones in batch.values()):
+                    break
                 if batch and _shape(plan) != _shape(next(iter(batch))):
                     break
                 asked.begun = True
@@ -183,8 +211,11 @@ class SharedPrototyper(Prototyper):
             if all(one.error is not None for one in askers):
                 raise _AllLeftError("all callers have left")
 
+        began = monotonic()
         try:
-            self._keep(batch, self._inner.draw(list(batch), on=on))
+            samples = self._inner.draw(list(batch), on=on)
+            self._slow = monotonic() - began > self.slow_s * len(batch)
+            self._keep(batch, samples)
         except _AllLeftError:
             return
         except OutOfMemoryError as error:
@@ -217,7 +248,11 @@ class SharedPrototyper(Prototyper):
         with self._changed:
             # also to those who asked for the same while it was being drawn
             waiting = [one for line in self._waiting.values() for one in line]
-            for one in dict.fromkeys([*(o for ones in batch.values() for o in ones), *waiting]):
+            askers = dict.fromkeys([*(o for ones in batch.values() for o in ones), *waiting])
+        for one in askers:
+            one.give(drawn)
+        with self._changed:
+            for one in askers:
                 own = drawn.keys() & set(one.plans)
                 one.drawn |= {plan: drawn[plan] for plan in own}
                 one.left = deque(plan for plan in one.left if plan not in own)
@@ -236,5 +271,5 @@ class _AllLeftError(Exception):
     """Nobody waits for this batch any more."""
 
 
-def _shape(plan: Provenance) -> tuple[int, float, int, int]:
-    return plan.steps, plan.guidance, plan.width_px, plan.height_px
+def _shape(plan: Provenance) -> tuple[type[Source], int, float, int, int]:
+    return type(plan.source), plan.steps, plan.guidance, plan.width_px, plan.height_px

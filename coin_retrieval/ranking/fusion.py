@@ -20,6 +20,9 @@ from coin_retrieval.types import Embeddings, Hit, ImageId
 RRF_CONSTANT = 60
 """Cormack, Clarke & Büttcher, SIGIR 2009: damps the lead of the very first ranks."""
 
+VARIED_SHARE = 0.2
+"""What all variations of a picture weigh beside it: the drawn must not outweigh the seen."""
+
 _VANISHED = 1e-6
 
 
@@ -64,10 +67,10 @@ def fuse(
     feedback: Feedback | None = None,
     space: Whitening | None = None,
 ) -> FusedQuery:
-    """One query of a text [1 dim], of prototypes [n dim], of a real image [1 dim], or of several.
+    """One query of a text [1 dim], of prototypes [n dim], of images [n dim], or of several.
 
-    Texts and prototypes are corrected as the settings say; an image and marked cases are real
-    pictures already.
+    Texts and prototypes are corrected as the settings say; an image, variations of it behind it,
+    and marked cases are real pictures already, or lie where those do.
 
     Raises:
         SettingsError: the settings' means have another dimension.
@@ -80,7 +83,8 @@ def fuse(
         prototypes = corrected(prototypes, "generated", settings) if len(prototypes) else None
     query = _of_report(settings, text, prototypes)
     if image is not None:
-        query = _beside(query, image, settings) if query else FusedQuery(image, image, _even(1))
+        alone = _of_images(image, settings)
+        query = _beside(query, alone, settings) if query else alone
     if query is None:
         raise ValueError("a query needs a text, prototypes or an image")
     if feedback is not None:
@@ -229,15 +233,26 @@ def _of_report(
     return FusedQuery(direction, np.concatenate([text, prototypes]), weights)
 
 
-def _beside(query: FusedQuery, image: Embeddings, settings: FusionSettings) -> FusedQuery:
+def _of_images(images: Embeddings, settings: FusionSettings) -> FusedQuery:
+    """A picture's query, and with it that of its variations."""
+    if len(images) == 1:
+        return FusedQuery(images, images, _even(1))
+    direction = blend(images[:1], mean_direction(images[1:]), text_weight=1 - VARIED_SHARE)
+    if settings.method == "max":
+        return FusedQuery(direction, direction, _even(1))
+    weights = np.append(1 - VARIED_SHARE, VARIED_SHARE * _even(len(images) - 1))
+    return FusedQuery(direction, images, weights)
+
+
+def _beside(query: FusedQuery, image: FusedQuery, settings: FusionSettings) -> FusedQuery:
     """The report's query and a real picture's, the picture with its own weight."""
     weight = settings.image_weight
-    direction = blend(query.direction, image, text_weight=1 - weight)
+    direction = blend(query.direction, image.direction, text_weight=1 - weight)
     if settings.method == "max":
-        rows = blend(query.rows, image, text_weight=1 - weight)
+        rows = blend(query.rows, image.direction, text_weight=1 - weight)
         return FusedQuery(direction, rows, query.weights)
-    weights = np.append((1 - weight) * query.weights, weight)
-    return FusedQuery(direction, np.concatenate([query.rows, image]), weights)
+    weights = np.concatenate([(1 - weight) * query.weights, weight * image.weights])
+    return FusedQuery(direction, np.concatenate([query.rows, image.rows]), weights)
 
 
 def _with_feedback(query: FusedQuery, feedback: Feedback, settings: FusionSettings) -> FusedQuery:

@@ -44,6 +44,7 @@ def ingredients_of(
     prototypes: Embeddings | None = None,
     seeds: Sequence[int] = (),
     image: Embeddings | None = None,
+    variations: Sequence[str] = (),
     feedback: Feedback | None = None,
     liked: Sequence[str] = (),
     disliked: Sequence[str] = (),
@@ -52,6 +53,7 @@ def ingredients_of(
 
     Args:
         seeds: of the prototypes.
+        variations: seeds of the images behind the first.
         liked, disliked: the cases of the feedback's rows.
     """
     found: list[Ingredient] = []
@@ -66,7 +68,8 @@ def ingredients_of(
         add("prototype", [str(s) for s in seeds], prototypes,
             corrected(prototypes, "generated", settings))  # fmt: skip
     if image is not None:
-        add("image", [""], image, image)
+        add("image", [""], image[:1], image[:1])
+        add("variation", variations, image[1:], image[1:])
     if feedback is not None:
         for kind, labels, rows in (
             ("liked", liked, feedback.liked),

@@ -19,7 +19,7 @@ from coin_retrieval.search.plan import SearchPlan, WordsPlan
 from coin_retrieval.search.planning import Planner
 from coin_retrieval.search.query_embedder import EmbeddedWords, QueryEmbedder
 from coin_retrieval.timing import Stopwatch
-from coin_retrieval.types import Embeddings, SearchMode
+from coin_retrieval.types import Embeddings, Sample, SearchMode
 
 _NO_WORDS = EmbeddedWords(None, None, ())
 NONE_PASSED = "no drawing shows what the report says: searched by the text alone"
@@ -31,13 +31,14 @@ class Asked:
 
     ``plan`` is the one that was run: without drawings, where none could be used, as ``refused``
     says. ``image`` float32 [1 dim] is the picture that the query brought, or what was marked in its
-    place.
+    place; ``variations`` were drawn from it.
     """
 
     plan: SearchPlan
     words: EmbeddedWords
     refused: tuple[str, ...]
     image: Embeddings | None
+    variations: tuple[Sample, ...]
     fused: FusedQuery
     ingredients: tuple[Ingredient, ...]
     space: Whitening | None
@@ -84,11 +85,16 @@ class Asker:
             feedback = Feedback(self._marked(plan.query.liked), self._marked(plan.query.disliked))
         plan, words, refused = self._words(plan, watch, on)
         image: Embeddings | None = None
+        looked: Embeddings | None = None
+        variations: tuple[Sample, ...] = ()
         if plan.image is not None:
             with watch.stage("encode"):
-                image = self._embedder.images([plan.image])
+                image = looked = self._embedder.images([plan.image])
+            if plan.variations:
+                variations, varied = self._embedder.variations(plan.variations, watch, on)
+                looked = np.concatenate([image, varied])
         elif feedback.liked is not None and plan.words is None:
-            image = mean_direction(feedback.liked)
+            image = looked = mean_direction(feedback.liked)
         if plan.unlike is not None:
             unlike = self._embedder.words(plan.unlike, watch, on)
             avoided = fuse(plan.fusion, text=unlike.text, prototypes=unlike.pictures)
@@ -99,7 +105,7 @@ class Asker:
             plan.fusion,
             text=words.text,
             prototypes=words.pictures,
-            image=image,
+            image=looked,
             feedback=feedback,
             space=space,
         )
@@ -108,12 +114,13 @@ class Asker:
             text=words.text,
             prototypes=words.pictures,
             seeds=[prototype.provenance.seed for prototype in words.counted],
-            image=image if plan.image is not None else None,
+            image=looked if plan.image is not None else None,
+            variations=[str(sample.provenance.seed) for sample in variations],
             feedback=feedback,
             liked=plan.query.liked,
             disliked=plan.query.disliked,
         )
-        return Asked(plan, words, refused, image, fused, tuple(made_of), space)
+        return Asked(plan, words, refused, image, variations, fused, tuple(made_of), space)
 
     def _words(
         self, plan: SearchPlan, watch: Stopwatch, on: Progress

@@ -80,7 +80,8 @@ class SearchPlan:
     ``specimens`` are those that the report tells apart, empty where it is of one, and ``specimen``
     the one that is searched; empty: all of the report.
     ``mode`` is how the query is searched; ``words`` how the report becomes vectors, ``unlike`` the
-    same for what is not looked for. ``image`` is a picture to search with. ``fusion`` has weights
+    same for what is not looked for. ``image`` is a picture to search with, ``variations`` are to be
+    drawn from it. ``fusion`` has weights
     and corrections; ``calibrated`` says whether the archive's calibration chose them, and
     ``uncalibrated_because`` why not. ``closeness`` is the threshold of a close match, ``None``
     where nobody measured one for such a query. ``language`` tells how far the report's words are
@@ -97,6 +98,7 @@ class SearchPlan:
     words: WordsPlan | None
     unlike: WordsPlan | None
     image: RgbImage | None
+    variations: tuple[Provenance, ...]
     language: Understanding | None
     site: SitePlan | None
     where: Mapping[str, Sequence[str]]
@@ -108,13 +110,13 @@ class SearchPlan:
 
     @property
     def generator(self) -> str | None:
-        """Identity of the generator that draws; ``None`` if nothing is drawn."""
+        """Identity of the generator that draws from words; ``None`` if it draws none."""
         plans = [words.drawing for words in (self.words, self.unlike) if words]
         return next((plan.identity for plan in plans if plan), None)
 
     @property
     def drawings(self) -> tuple[Provenance, ...]:
-        """Every picture that it needs drawn."""
+        """Every picture of words that it needs drawn, or in the cache."""
         plans = [words.drawing for words in (self.words, self.unlike) if words]
         return tuple(picture for plan in plans if plan for picture in plan.pictures)
 
@@ -138,6 +140,7 @@ class SearchPlan:
             else (),
             unlike=_digest_of(self.unlike.report.text) if self.unlike else None,
             image=None if self.image is None else _digest_of(self.image),
+            variations=tuple(picture.digest for picture in self.variations),
             where={
                 field: sorted(_digest_of(value) for value in values)
                 for field, values in self.where.items()
@@ -191,6 +194,9 @@ class PublicPlan(BaseModel):
     left_out: tuple[str, ...] = Field(description="why each of its other parts is not searched")
     unlike: str | None = Field(description="digest of what is not looked for")
     image: str | None = Field(description="digest of the picture's pixels")
+    variations: tuple[str, ...] = Field(
+        default=(), description="digests of how pictures are drawn from it"
+    )
     where: dict[str, list[str]] = Field(description="the filter, its values as digests")
     unknown: int = Field(description="how many of its words are unknown")
     corrected: int = Field(description="how many of its words were read as others")

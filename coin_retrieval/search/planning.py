@@ -24,7 +24,7 @@ from coin_retrieval.search.judging.closeness import report_threshold
 from coin_retrieval.search.plan import ArchiveIdentity, DrawingPlan, SearchPlan, WordsPlan
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.site import SITE, filter_of, plan_site
-from coin_retrieval.types import Report, RgbImage, SearchMode
+from coin_retrieval.types import PictureSource, Provenance, Report, RgbImage, SearchMode
 
 ALL_SPECIMENS = "all"
 
@@ -135,6 +135,7 @@ class Planner:
             words=words,
             unlike=self._unlike(query) if query.unlike else None,
             image=image,
+            variations=self._variations(query, image),
             language=language,
             site=site,
             where=filter_of(query, site),
@@ -145,6 +146,11 @@ class Planner:
             notices=(*(language.notices if language else ()), *self._use.notices),
         )
 
+    @property
+    def varies(self) -> bool:
+        """Whether the generator draws from pictures."""
+        return self._drawer is not None and self._drawer.varies
+
     def without_drawings(self, plan: SearchPlan) -> SearchPlan:
         """The same search by the report's text alone."""
         text = plan.language.text if plan.language else plan.query.report
@@ -152,6 +158,19 @@ class Planner:
         words = self._words(reading.report, searched, SearchMode.TEXT, plan.query)
         closeness = self.closeness(SearchMode.TEXT) if is_plain(plan.query, plan.image) else None
         return replace(plan, mode=SearchMode.TEXT, words=words, closeness=closeness)
+
+    def _variations(self, query: Query, image: RgbImage | None) -> tuple[Provenance, ...]:
+        if not query.variations:
+            return ()
+        if image is None:
+            raise InputError(
+                "there is no picture to draw variations of",
+                value=f"{query.variations} variations",
+                expected="a picture beside the question",
+                remedy="give the picture, or ask for no variations",
+            )
+        source = PictureSource.of(image)
+        return self.need_drawer().plan(source, n=query.variations, seed=query.seed)
 
     @cached_property
     def _sites(self) -> Mapping[str, int]:
@@ -248,10 +267,10 @@ def _of_one(told: Sequence[Specimen], query: Query) -> tuple[str, str]:
 def is_plain(query: Query, image: RgbImage | None) -> bool:
     """Whether thresholds of closeness serve such a query.
 
-    Marks, exclusions and a picture beside a report change what a similarity means, and their
-    scores were never measured.
+    Marks, exclusions, variations and a picture beside a report change what a similarity means, and
+    their scores were never measured.
     """
-    marked = query.liked or query.disliked or query.unlike
+    marked = query.liked or query.disliked or query.unlike or query.variations
     return not marked and not (query.report and image is not None)
 
 

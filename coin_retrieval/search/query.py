@@ -108,6 +108,13 @@ class Query(BaseModel):
     seed: Whole = Field(
         default=0, ge=0, le=MAX_SEED, description="prototype i is drawn from seed + i"
     )
+    variations: Whole = Field(
+        default=0,
+        ge=0,
+        le=MAX_PROTOTYPES,
+        description="how many synthetic pictures are drawn from the picture given beside it, near "
+        "to it, and searched with it from seed on; they are kept nowhere but in the answer",
+    )
     liked: Marks = Field(
         default=(),
         description="case ids that a reader marked; the query moves towards the liked ones and "

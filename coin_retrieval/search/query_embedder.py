@@ -15,7 +15,7 @@ from coin_retrieval.prototypes.gate import Verdict
 from coin_retrieval.prototypes.prototype import Prototype
 from coin_retrieval.search.plan import WordsPlan
 from coin_retrieval.timing import Stopwatch
-from coin_retrieval.types import Embeddings, Provenance, RgbImage, SearchMode
+from coin_retrieval.types import Embeddings, Provenance, RgbImage, Sample, SearchMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,22 @@ class QueryEmbedder:
         drawn = self._drawer.draw_planned(pictures, watch, on=on)
         with watch.stage("encode"):
             return drawn, self._cache.embeddings(drawn, self._encoder.spec, self._drawings)
+
+    def variations(
+        self, pictures: Sequence[Provenance], watch: Stopwatch, on: Progress = silent
+    ) -> tuple[tuple[Sample, ...], Embeddings]:
+        """Drawings from a picture, kept nowhere, and their embeddings, float32 [n dim].
+
+        Raises:
+            GenerationError: a picture came out blank or non-finite.
+            UnsupportedError: there is no generator.
+        """
+        if self._drawer is None:
+            raise UnsupportedError("the plan needs a generator")
+        with watch.stage("generate"):
+            drawn = self._drawer.vary(pictures, on=on)
+        with watch.stage("encode"):
+            return tuple(drawn), self._drawings([sample.image for sample in drawn])
 
     def text(self, text: str, watch: Stopwatch) -> Embeddings | None:
         """A text's embedding, float32 [1 dim]; ``None`` where the encoder reads none."""

@@ -12,7 +12,7 @@ from coin_retrieval.search.judging.closeness import NOT_MEASURED, Closeness
 from coin_retrieval.search.judging.rivals import Rival
 from coin_retrieval.search.judging.support import Support
 from coin_retrieval.search.plan import SearchPlan
-from coin_retrieval.types import CaseMatch, SearchMode
+from coin_retrieval.types import CaseMatch, Sample, SearchMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ class SearchResult:
 
     ``plan`` has every decision that was made before; what only running could tell stands here:
     ``mode`` is the plan's unless nothing could be drawn, ``verdicts`` are on the prototypes, those
-    drawn in place of refused ones among them (empty where nothing judged them), ``exact`` is
+    drawn in place of refused ones among them (empty where nothing judged them), ``variations``
+    were drawn from the picture of the question and are kept nowhere, ``exact`` is
     whether the index looked at every picture (``scope`` says of what), and ``notices`` are the
     plan's and what happened since. ``support`` is what the cases' diagnoses amount to,
     ``closeness`` whether the archive can hold a close match and why. ``own`` are the query's own
@@ -47,6 +48,7 @@ class SearchResult:
     mode: SearchMode
     prototypes: tuple[Prototype, ...]
     verdicts: tuple[Verdict, ...]
+    variations: tuple[Sample, ...]
     cases: tuple[CaseMatch, ...]
     own: tuple[CaseMatch, ...]
     support: Support | None

@@ -150,7 +150,7 @@ class Retriever:
 
     def must_draw(self, plan: SearchPlan) -> bool:
         """Whether the cache lacks a picture of the plan: only then the generator is waited for."""
-        return not all(map(self.cache.has, plan.drawings))
+        return bool(plan.variations) or not all(map(self.cache.has, plan.drawings))
 
     def draw(
         self, report: str, *, n: int = DEFAULT_PROTOTYPES, seed: int = 0, on: Progress = silent
@@ -186,6 +186,7 @@ class Retriever:
             mode=asked.plan.mode,
             prototypes=asked.words.prototypes,
             verdicts=asked.words.verdicts,
+            variations=asked.variations,
             cases=cases,
             own=found.own,
             support=support,

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from coin_retrieval.errors import InputError
 from coin_retrieval.images import fit_square
-from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.prototypes.base import Prototyper, picture_of
 from coin_retrieval.types import PictureSource, Provenance, RgbImage, Source
 
 _SYMMETRIES = 8
@@ -45,7 +44,7 @@ class Translator(Prototyper):
 
     def _draw(self, plans: Sequence[Provenance], on_step: Callable[[int], None]) -> list[RgbImage]:
         turned = [
-            _turn(fit_square(_picture(plan.source), self.side_px), plan.seed % _SYMMETRIES)
+            _turn(fit_square(picture_of(plan.source), self.side_px), plan.seed % _SYMMETRIES)
             for plan in plans
         ]
         translated = self._translate(turned, on_step)
@@ -59,17 +58,6 @@ class Translator(Prototyper):
         self, images: Sequence[RgbImage], on_step: Callable[[int], None]
     ) -> list[RgbImage]:
         """Of squares of ``side_px``, each as if it were alone."""
-
-
-def _picture(source: Source) -> RgbImage:
-    image = source.image if isinstance(source, PictureSource) else None
-    if image is None:
-        raise InputError(
-            "the picture to translate is not at hand",
-            expected="a source that was made of a picture",
-            remedy="plan again from the picture itself",
-        )
-    return image
 
 
 def _turn(image: RgbImage, which: int) -> RgbImage:

@@ -38,6 +38,7 @@ async def search_by_image(
 ) -> SearchAnswer:
     """Find the real cases nearest to a picture, alone or together with a report.
 
-    Without a report nothing is drawn. The picture is searched with and forgotten.
+    Without a report nothing is drawn, unless `variations` of the picture are asked for. The
+    picture is searched with and forgotten, and so are they.
     """
     return await asking.answer(asked.plain(), asked.image)

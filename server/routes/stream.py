@@ -18,6 +18,7 @@ from starlette.types import Scope
 
 from coin_retrieval.errors import CoinError
 from coin_retrieval.presenting.answer import SearchAnswer
+from coin_retrieval.presenting.answering import to_prototype_answer
 from coin_retrieval.search.plan import SearchPlan
 from coin_retrieval.search.query import Query
 from coin_retrieval.types import SearchMode
@@ -26,6 +27,7 @@ from server.audit.events import of_search, tell
 from server.layers.audit_trail import write_down
 from server.services import json_only
 from server.wire.problems import problem_of
+from server.wire.schemas import prototype_path
 
 router = APIRouter(prefix="/v1", tags=["search"])
 log = logging.getLogger("coin.server")
@@ -48,7 +50,8 @@ async def stream(asked: Query, asking: AskingHere) -> EventSourceResponse:
 
     Events, each with JSON data: `plan` (every decision), `cases` (an answer by the text alone,
     where the text can be searched and pictures are still to be drawn), `queue` (`ahead`: how many
-    requests stand before this one), `step` (`done` of `of`), and at last `answer` (as POST
+    requests stand before this one), `step` (`done` of `of`), `prototype` (a drawing of the report,
+    which may yet be refused), and at last `answer` (as POST
     /v1/search gives it) or `problem`. What can be refused at once is refused as usual. Who closes
     the connection stops the drawing.
     """
@@ -87,9 +90,15 @@ async def _drawn(question: Asked, plan: SearchPlan, scope: Scope) -> AsyncIterat
     # steps are told in the generator's own thread
     loop = current_token()
 
+    awaited = list(plan.words.drawing.pictures) if plan.words and plan.words.drawing else []
+
     def on(stage: str, done: int, of: int) -> None:
         step = _event("step", {"stage": stage, "done": done, "of": of})
         in_loop(_post, send, step, token=loop)
+        while awaited and (here := question.retriever.cache.get(awaited[0])):
+            del awaited[0]
+            drawn = _event("prototype", to_prototype_answer(here, prototype_path))
+            in_loop(_post, send, drawn, token=loop)
 
     async def draw() -> None:
         async with send:

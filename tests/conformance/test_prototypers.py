@@ -73,6 +73,22 @@ class TestPipelineThatTellsNoSteps(ReportPrototyperSuite):
         )
 
 
+class PictureSuite(PrototyperSuite):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def sources(cls) -> list[Source]:
+        random = np.random.default_rng(0)
+        return [PictureSource.of(random.integers(0, 255, (24, 20, 3), np.uint8)) for _ in range(3)]
+
+
+class TestVariationsOfASentencePipeline(PictureSuite, TestSentencePipeline):
+    pass
+
+
+class TestVariationsBySdxl(PictureSuite, TestSdxlPipelineWithLora):
+    pass
+
+
 class TestLayouts(PrototyperSuite):
     @pytest.fixture(scope="class")
     @classmethod
@@ -90,15 +106,7 @@ class TestLayouts(PrototyperSuite):
         return JointGenerator(tiny_models.write_joint_dir(tmp_path_factory.mktemp("joint")))
 
 
-class TestCycleGan(PrototyperSuite):
-    @pytest.fixture(scope="class")
-    @classmethod
-    def sources(cls) -> list[Source]:
-        random = np.random.default_rng(0)
-        return [
-            PictureSource.of(random.integers(0, 255, (24, 20, 3), dtype=np.uint8)) for _ in range(3)
-        ]
-
+class TestCycleGan(PictureSuite):
     @pytest.fixture(scope="class")
     @classmethod
     def prototyper(cls, tmp_path_factory: pytest.TempPathFactory) -> Prototyper:

@@ -122,8 +122,8 @@ def test_the_listener_hears_every_step_and_no_word_of_the_report(drawer: Prototy
     assert told == []
 
 
-def test_a_listener_that_raises_leaves_nothing_and_the_next_one_draws(
-    drawer: PrototypeDrawer, noise: NoisePrototyper, tmp_path: Path
+def test_a_listener_that_raises_leaves_what_was_drawn_and_the_next_one_draws_the_rest(
+    drawer: PrototypeDrawer, noise: NoisePrototyper
 ) -> None:
     told: list[int] = []
 
@@ -135,17 +135,31 @@ def test_a_listener_that_raises_leaves_nothing_and_the_next_one_draws(
     with pytest.raises(StoppedError):
         drawer.draw("cells", n=4, on=stop)
     assert told == [0, 1, 2, 3, 4, 5]
-    assert files_of(tmp_path) == []
+    kept = drawer.cached(drawer.plan("cells", n=4))
+    assert [here is not None for here in kept] == [True, True, False, False]
     assert len(drawer.draw("cells", n=4).prototypes) == 4
+    assert len(noise.drawn) == 4
 
 
-def test_a_blank_picture_is_refused_and_nothing_is_kept(
-    drawer: PrototypeDrawer, tmp_path: Path
-) -> None:
-    plans = (*drawer.plan("cells", n=2), *drawer.plan("blank", n=1))
+def test_a_blank_picture_is_refused_and_not_kept(drawer: PrototypeDrawer) -> None:
+    plans = (*drawer.plan("cells", n=1), *drawer.plan("blank", n=1))
     with pytest.raises(GenerationError, match="blank"):
         drawer.draw_planned(plans, Stopwatch())
-    assert files_of(tmp_path) == []
+    assert [here is not None for here in drawer.cached(plans)] == [True, False]
+
+
+def test_each_picture_is_kept_before_the_listener_hears_that_it_is_drawn(
+    drawer: PrototypeDrawer, noise: NoisePrototyper
+) -> None:
+    noise.batch_size = 1
+    plans = drawer.plan("cells", n=3)
+    here: list[int] = []
+
+    def look(stage: str, done: int, of: int) -> None:
+        here.append(sum(one is not None for one in drawer.cached(plans)))
+
+    drawer.draw_planned(plans, Stopwatch(), on=look)
+    assert sorted(set(here)) == [0, 1, 2, 3]
 
 
 def test_nothing_is_drawn_of_what_the_prototyper_never_learned(

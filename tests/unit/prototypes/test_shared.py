@@ -109,6 +109,32 @@ def test_callers_that_come_while_it_draws_are_drawn_for_together(
     assert [len(batch) for batch in held.batches] == [2, 8]
 
 
+def test_each_picture_is_given_to_its_caller_as_its_batch_is_drawn(
+    held: Held, shared: SharedPrototyper
+) -> None:
+    held.open.set()
+    shared.batch_size = held.batch_size = 2
+    plans = shared.plan(ReportSource("cells"), n=5)
+    given: list[tuple[Provenance, int]] = []
+    shared.draw(plans, drawn=lambda sample: given.append((sample.provenance, len(held.batches))))
+    assert [plan for plan, _ in given] == list(plans)
+    assert given[0][1] < given[-1][1] == 3
+
+
+def test_where_a_picture_takes_long_each_caller_gets_one_after_the_other(
+    held: Held, shared: SharedPrototyper, callers: ThreadPoolExecutor
+) -> None:
+    shared.slow_s = 0.0
+    first = ask(callers, shared, "first", n=1)
+    assert held.drawing.wait(PATIENCE_S)
+    rest = [ask(callers, shared, text, n=2, caller=text) for text in ("one", "other")]
+    until(lambda: shared.waiting == 2)
+    held.open.set()
+    for answer in (first, *rest):
+        answer.result(PATIENCE_S)
+    assert held.batches[1:] == [[("one", seed), ("other", seed)] for seed in range(2)]
+
+
 def test_what_two_ask_alike_is_drawn_once(
     held: Held, shared: SharedPrototyper, callers: ThreadPoolExecutor
 ) -> None:

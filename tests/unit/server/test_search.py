@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 from unit.server.ground import REPORT, ROWS, MakeApp, disc, png, serving
 
 from coin_retrieval.presenting.answer import SearchAnswer
+from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.search.retriever import Retriever
+from server.app import create_app
 
 
 def ask(client: TestClient, **body: Any) -> Any:
@@ -253,3 +260,28 @@ def test_a_picture_and_a_report_are_searched_together(client: TestClient) -> Non
     assert both["query"]["report"] == REPORT
     assert both["query"]["mode"] == "text"
     assert both["cases"] != alone["cases"]
+
+
+def test_variations_of_a_picture_are_marked_and_lie_nowhere_but_in_the_answer(
+    generator: Prototyper,
+    archive_dir: Path,
+    make_retriever: Callable[[Path, Prototyper | None], Retriever],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    retriever = make_retriever(archive_dir, generator)
+    with serving(create_app(lambda: retriever)) as client:
+        warmed = set(retriever.cache.root.rglob("*"))
+        answer = client.post(
+            "/v1/search/image",
+            files={"image": ("x", png(disc(3)))},
+            data={"variations": "2", "seed": "5"},
+        ).json()
+        assert client.get("/v1/archive").json()["varies"]
+        refused = client.post("/v1/search", json={"report": REPORT, "variations": 2})
+    assert refused.status_code == 400
+    assert set(retriever.cache.root.rglob("*")) == warmed
+    assert [one["seed"] for one in answer["variations"]] == [5, 6]
+    for one in answer["variations"]:
+        with Image.open(io.BytesIO(base64.b64decode(one["png"]))) as picture:
+            assert picture.info["synthetic"] == "true"
+        assert one["png"] not in caplog.text

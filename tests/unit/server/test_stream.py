@@ -44,6 +44,8 @@ def test_a_report_is_answered_by_its_text_at_once_and_then_by_its_drawings(
     assert names[1] == "cases"
     assert names[-1] == "answer"
     assert {"queue", "step"} <= set(names)
+    drawn = [one["id"] for name, one in told if name == "prototype"]
+    assert drawn == [one["id"] for one in told[-1][1]["prototypes"]]
     first, last = (SearchAnswer.model_validate(told[at][1]) for at in (1, -1))
     assert (first.query.mode, last.query.mode) == ("text", "fused")
     assert first.cases
