@@ -5,13 +5,15 @@ RUN     = $(VENV)/bin
 DATA   ?= coin_retrieval/starter/demonstration/cases.csv
 REPORT ?= Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules.
 SUPPLY  = out/supply/bin
+SLIDES  = server/static/openseadragon
+SLIDES_SHA512 = 83888a7b6abc07ae3649a053dfec78645dfff1bd53c4f3f27728e6b6b38b803ae561630a77d65733ed426ffc5af435724a4becffb97a1d1d671ca7c3e45dd3b3
 OUT    ?= out/demo
 SIZE   ?= cpu
 SHARED ?= ../shared/data
 WEIGHTS ?= ../shared/weights
 WORKSHOP ?= runs/$(SIZE)
 
-.PHONY: help demo test lint types contracts docs check sbom audit mutants starter sentences figures clean
+.PHONY: help demo page test lint types contracts docs check sbom audit mutants starter sentences figures clean
 
 help:
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,6 +31,13 @@ $(RUN)/pytest: $(RUN)/coin
 demo: $(RUN)/coin  ## install, index, answer one report (DATA=…/cases.csv for your own)
 	$(RUN)/coin-index build $(OUT)/archive "$(DATA)"
 	$(RUN)/coin search $(OUT)/archive --report "$(REPORT)" --save $(OUT)
+
+page:  ## OpenSeadragon from npm, so that the page opens slides at a tile's place
+	mkdir -p out $(SLIDES)
+	cd out && npm pack --silent openseadragon@6.1.1
+	$(PYTHON) -c 'import hashlib, sys; sys.exit(hashlib.sha512(open("out/openseadragon-6.1.1.tgz", "rb").read()).hexdigest() != "$(SLIDES_SHA512)" and "openseadragon-6.1.1.tgz is another file than it was")'
+	tar -xzf out/openseadragon-6.1.1.tgz -C $(SLIDES) --strip-components=1 package/LICENSE.txt
+	tar -xzf out/openseadragon-6.1.1.tgz -C $(SLIDES) --strip-components=3 package/build/openseadragon/openseadragon.min.js
 
 test: $(RUN)/pytest  ## install with test tools, run all tests
 	$(RUN)/pytest -n 2 --dist loadgroup

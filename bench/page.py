@@ -4,7 +4,7 @@
     python bench/page.py http://127.0.0.1:8000 --out docs/page --study LINK-TOKEN
 
 Needs the extra ``test`` and a Chromium on the PATH. Real pictures must not be published: take a
-demonstration archive.
+demonstration archive, and for ``--slides`` a server whose archive was cut from a mosaic of one.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 REPORT = "Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules."
 FOREIGN = "Thyroid FNA: papillary carcinoma with nuclear grooves and inclusions."
+SPECIMENS = (
+    "A. Cervical smear: koilocytes with perinuclear halos. No clue cells. LSIL.\n"
+    "B. Peripheral blood: bilobed eosinophil with coarse orange-red granules."
+)
 LONG = "Cervical smear: koilocytes with perinuclear halos. No clue cells. Prior HSIL in 2019."
 DESKTOP, PHONE = (1280, 860), (360, 740)
 WIDTH_PX, QUALITY = 960, 62
@@ -127,6 +131,23 @@ def beside(page: Page) -> None:
     page.wait_for_selector("#viewer-facts thead th")
 
 
+def vary(page: Page) -> None:
+    ask(page)
+    page.locator(".case .picture").first.click()
+    page.wait_for_timeout(600)
+    page.locator("#viewer-vary").click()
+    page.wait_for_selector("#chips:has-text('drawings')")
+
+
+def slide(page: Page) -> None:
+    page.locator("#mode").evaluate("(mode) => { mode.value = 'text'; }")
+    ask(page)
+    page.locator(".case .picture").first.click()
+    page.locator("#viewer-slide").click()
+    page.wait_for_selector("#slide .place")
+    page.wait_for_timeout(1500)
+
+
 def region(page: Page) -> None:
     ask(page)
     page.locator(".case .picture").first.click()
@@ -158,6 +179,7 @@ def main() -> None:
     asked.add_argument("address", help="of a server that is ready")
     asked.add_argument("--out", type=Path, required=True, help="directory for the pictures")
     asked.add_argument("--study", default="", help="the token of a reader's link")
+    asked.add_argument("--slides", default="", help="address of a server with a slide")
     asked.add_argument("--only", nargs="*", default=[], help="these states alone")
     given = asked.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -171,7 +193,8 @@ def main() -> None:
         shots.take("answer", ask)
         shots.take("answer-dark", ask, dark=True)
         shots.take("answer-phone", ask, size=PHONE)
-        shots.take("answer-de", lambda page: ask(page, LONG), locale="de-DE")
+        shots.take("answer-de", lambda page: ask(page, SPECIMENS), locale="de-DE")
+        shots.take("vary", vary)
         shots.take("foreign", lambda page: ask(page, FOREIGN))
         shots.take("compare", compare)
         shots.take("compare-phone", compare, size=PHONE, dark=True)
@@ -183,6 +206,8 @@ def main() -> None:
         if given.study:
             shots.take("study", lambda page: page.wait_for_selector("#picture[src]"),
                        path=f"/study#{given.study}")  # fmt: skip
+        if given.slides:
+            Shots(browser, given.slides, given.out, given.only).take("slide", slide)
         page = browser.new_page()
         paints: list[float] = []
         weights: list[float] = []

@@ -18,6 +18,10 @@ from server.routes.page import STATIC
 
 pytestmark = pytest.mark.browser
 
+TWO_SPECIMENS = (
+    "A. Cervical smear: koilocytes with perinuclear halos. LSIL.\n"
+    "B. Urine, voided: benign urothelial cells."
+)
 LONG = "Koilocytes with halos. No clue cells. Prior HSIL in 2019. " + "Pale cytoplasm. " * 80
 WEIGHT_BYTES = 150_000
 
@@ -30,6 +34,10 @@ WATCH = """() => {
         const [frames, cases] = [count("#prototype-list .frame"), count("#case-list > li")];
         window.seen = { pending: 1, frames, cases };
     }).observe(document.getElementById("answer"), { attributes: true });
+    window.taken = 0;
+    new MutationObserver((records) => records.forEach(({ removedNodes: [gone, ...more] }) => {
+        if (gone?.matches?.(".frame") && !more.length) window.taken += 1;
+    })).observe(document.getElementById("prototype-list"), { childList: true });
 }"""
 """What shows before the drawings are there, however soon they are."""
 
@@ -62,6 +70,8 @@ def test_a_visit_from_the_report_to_what_is_kept(
     assert page.evaluate("window.seen") == {"pending": 1, "frames": 4, "cases": 5}
     expect(page.locator("#summary .pending")).to_have_count(0)
     expect(page.locator(".prototype")).to_have_count(4)
+    # each drawing took the place of a frame when it was there
+    assert page.evaluate("window.taken") == 4
 
     # compare, leaf, zoom both
     page.locator(".case .picture").first.click()
@@ -193,6 +203,48 @@ def test_only_what_lies_in_the_box_is_searched(page: Page, tmp_path: Path) -> No
     assert sent == [33, 32]
 
 
+def test_a_picture_is_varied_and_nothing_of_it_is_kept(page: Page, tmp_path: Path) -> None:
+    choose_picture(page, tmp_path)
+    page.locator("#vary").click()
+    expect(page.locator("#prototype-list .prototype")).to_have_count(4)
+    expect(page.locator("#prototypes-text")).to_contain_text("kept nowhere")
+    expect(page.locator("#chips")).to_contain_text("With 4 drawings near to your picture")
+    expect_accessible(page)
+    drawn = page.locator("#prototype-list img").first
+    assert drawn.evaluate("i => i.decode().then(() => i.src.startsWith('blob:'))")
+    page.wait_for_function("sessionStorage['coin-answer']")
+    kept = json.loads(page.evaluate("sessionStorage['coin-answer']"))
+    assert kept["answer"]["variations"] == []
+    # they stand in the parts of the score, and beside a case
+    page.locator(".case .picture").first.click()
+    expect(page.locator("#viewer-why-list")).to_contain_text("Drawing from your picture, seed 3")
+    page.locator("#viewer-beside").select_option("variation-2")
+    expect(page.locator("#pane-beside .tag")).to_have_text("Synthetic")
+    # and a case found can be varied, too
+    page.locator("#viewer-vary").click()
+    expect(page.locator("#viewer")).to_be_hidden()
+    expect(page.locator("#prototype-list .prototype")).to_have_count(4)
+    expect(page.locator("#own .id")).to_have_count(1)
+    page.get_by_role("button", name="Search with your picture alone").click()
+    expect(page.locator("#prototype-room")).to_be_hidden()
+
+
+def test_each_specimen_of_a_report_has_its_button(page: Page) -> None:
+    search_report(page, TWO_SPECIMENS, mode="text")
+    first = page.get_by_role("button", name="Specimen A")
+    expect(first).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Specimen B").click()
+    expect(page.get_by_role("button", name="Specimen B")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".case .place").first).to_contain_text("urine")
+    page.get_by_role("button", name="All specimens together").click()
+    pressed = page.locator("#chips [aria-pressed=true]")
+    expect(pressed).to_have_text("All specimens together")
+    # another report is of other specimens
+    page.locator("#report").fill(REPORT)
+    search(page)
+    expect(page.locator("#chips [aria-pressed]")).to_have_count(0)
+
+
 def test_cases_of_a_rival_stand_beside_the_leading_diagnosis(page: Page) -> None:
     search_report(page, mode="text")
     page.locator(".rival .quiet").first.click()
@@ -278,10 +330,7 @@ def test_the_page_speaks_the_reader_s_language(
 
 def test_the_page_is_light() -> None:
     # the larger view is loaded when it is first opened
-    elsewhere = {"docs.css", "study.css", "docs.js"}
-    parts = [STATIC / "index.html", *STATIC.glob("styles/*.css"), *STATIC.rglob("*.js")]
-    parts = [
-        f for f in parts if f.name not in elsewhere and f.parent.name not in ("study", "compare")
-    ]
+    rooms = ("keep", "shared", "styles", "visit")
+    parts = [STATIC / "index.html", *(file for room in rooms for file in (STATIC / room).iterdir())]
     heaviest = max(file.stat().st_size for file in STATIC.glob("messages/*.json"))
     assert sum(file.stat().st_size for file in parts) + heaviest < WEIGHT_BYTES

@@ -9,17 +9,18 @@ export const VIEWER_PX = 1024;
 
 let choices = [];
 let pinned = null;
+let slide = null;
 let chosen = "";
 let ownAddress = "";
 
 /** Lists what can stand beside a case of this answer. */
-export function offerBeside({ answer, picture }) {
+export function offerBeside({ drawn: drawings, picture }) {
   URL.revokeObjectURL(ownAddress);
   ownAddress = picture ? URL.createObjectURL(picture) : "";
   const own = picture ? [{
     key: "own", label: t("beside.own"), src: ownAddress, alt: t("picture.yours"),
   }] : [];
-  const drawn = answer.prototypes.filter(({ passed }) => passed !== false).map((one) => ({
+  const drawn = drawings.filter(({ passed }) => passed !== false).map((one) => ({
     key: one.id, synthetic: true, src: here(one.path), widthPx: one.provenance.width_px,
     label: t("beside.prototype", { seed: String(one.seed) }), alt: t("prototype.alt", { seed: String(one.seed) }),
   }));
@@ -43,13 +44,22 @@ export function unpin() {
 }
 
 function list() {
-  const all = [...choices, ...(pinned ? [pinned] : []), { key: "none", label: t("beside.none") }];
+  const all = [...choices, ...(slide ? [slide] : []), ...(pinned ? [pinned] : []), { key: "none", label: t("beside.none") }];
   if (!all.some(({ key }) => key === chosen)) chosen = all[0].key;
   $("viewer-beside").replaceChildren(...all.map(({ key, label }) => el("option", { value: key }, label)));
   $("viewer-beside").value = chosen;
 }
 
-export function choose(key) { chosen = key; }
+/** Offers the slide that a picture was cut from, if it was cut from one. */
+export function offerSlide(image) {
+  slide = image.region ? { key: "slide", image, label: t("beside.slide") } : null;
+  list();
+}
+
+export function choose(key) {
+  chosen = key;
+  list();
+}
 
 /** What stands there now, or null. */
-export const beside = () => [...choices, pinned].find((one) => one?.key === chosen) ?? null;
+export const beside = () => [...choices, slide, pinned].find((one) => one?.key === chosen) ?? null;

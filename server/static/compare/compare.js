@@ -6,7 +6,8 @@ import { percent, t } from "../shared/language.js";
 import { CARD_PX, nearness, titleOf } from "../visit/cards.js";
 import { markButtons } from "../visit/marks.js";
 import { attributesOf, showAttributes } from "./attributes.js";
-import { beside, choose, offerBeside, pin, unpin, VIEWER_PX } from "./beside.js";
+import { beside, choose, offerBeside, offerSlide, pin, unpin, VIEWER_PX } from "./beside.js";
+import { closeSlide, showSlide } from "./slide.js";
 import { showWhy } from "./why.js";
 import { Zoom } from "./zoom.js";
 
@@ -53,7 +54,7 @@ export function openPrototype(prototype, shown) {
     [t("options.seed"), String(seed)], [t("fact.generator"), made.generator], [t("fact.steps"), String(made.steps)],
     [t("fact.guidance"), String(made.guidance)], [t("fact.size"), `${made.width_px} × ${made.height_px} px`],
   ], "");
-  showReport(t("prototype.from"), made.source.text ?? "");
+  showReport(t("prototype.from"), made.source.text ?? t("picture.yours"));
   showWhy(null);
   note("");
   $("viewer-siblings").hidden = true;
@@ -102,6 +103,8 @@ function showImage() {
   titles(titleOf(image), image.finding === image.diagnosis ? "" : image.finding);
   $("viewer-place").textContent = t("viewer.place", { n: place + 1, of: cases.length });
   $("viewer-caption").replaceChildren(nearness(found()));
+  offerSlide(image);
+  $("viewer-slide").hidden = !image.region;
   showBeside();
   showWhy(image);
   showReport(t("viewer.report"), whole?.report ?? "");
@@ -123,7 +126,11 @@ function thumbnail(sibling, at) {
 
 function showBeside() {
   const left = beside();
-  pane("pane-beside", left, 0);
+  const slide = left?.key === "slide";
+  pane("pane-beside", slide ? null : left, 0);
+  $("slide").hidden = !slide;
+  $("pane-beside").classList.toggle("is-empty", !left);
+  if (slide) showSlide(left.image);
   const rows = attributesOf(found(), now.siblings[now.index]);
   showAttributes(rows, found().case_id, left?.found
     ? { title: left.found.case_id, rows: attributesOf(left.found, left.image) } : null);
@@ -167,8 +174,9 @@ function sides() {
   $("viewer-previous").disabled = one;
   $("viewer-next").disabled = one;
   $("pane-beside").hidden = Boolean(now.prototype);
+  $("viewer-slide").hidden ||= Boolean(now.prototype);
   $("viewer-pin").hidden = Boolean(now.prototype);
-  $("zoom-linked-label").hidden = Boolean(now.prototype) || !beside();
+  $("zoom-linked-label").hidden = Boolean(now.prototype) || !beside() || !$("slide").hidden;
   zoom.draw();
 }
 
@@ -193,13 +201,13 @@ function turn(by) {
   if (strip) $("viewer-strip").querySelector("[aria-current]").focus();
 }
 
-async function findSimilar() {
+async function findSimilar(varied) {
   try {
     const response = await fetch($("viewer-picture").src);
     if (!response.ok) throw new Error(String(response.status));
     const blob = await response.blob();
     $("viewer").close();
-    similar(new File([blob], t("picture.of_answer"), { type: blob.type }));
+    similar(new File([blob], t("picture.of_answer"), { type: blob.type }), varied);
   } catch {
     note(t("viewer.not_similar"));
   }
@@ -218,8 +226,10 @@ export function prepareViewer(searchLike) {
   on("viewer-previous", () => leaf(-1));
   on("viewer-next", () => leaf(1));
   on("viewer-close", () => $("viewer").close());
-  on("viewer-similar", findSimilar);
+  on("viewer-similar", () => findSimilar(false));
+  on("viewer-vary", () => findSimilar(true));
   on("viewer-pin", () => { pin(found(), now.siblings[now.index]); showBeside(); sides(); });
+  on("viewer-slide", () => { choose("slide"); showBeside(); sides(); });
   on("zoom-in", () => zoom.in());
   on("zoom-out", () => zoom.out());
   on("zoom-fit", () => zoom.reset());
@@ -234,10 +244,11 @@ export function prepareViewer(searchLike) {
   });
   $("viewer").addEventListener("close", () => {
     for (const image of $("viewer").querySelectorAll(".stage img")) image.removeAttribute("src");
+    closeSlide();
   });
   $("viewer").addEventListener("keydown", (event) => {
     const scrolls = event.target.matches(".about") && ["ArrowUp", "ArrowDown"].includes(event.key);
-    if (event.target.matches("select, input") || scrolls) return;
+    if (event.target.matches("select, input") || scrolls || $("slide").contains(event.target)) return;
     if (event.shiftKey && PANS[event.key]) zoom.pan(...PANS[event.key]);
     else if (KEYS[event.key]) KEYS[event.key]();
     else return;

@@ -5,7 +5,7 @@ import { number, t } from "../shared/language.js";
 const MOST = 40;
 const STEP = 1.25;
 const BAR_SHARE = 0.3;
-const BARS_UM = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+const BARS_UM = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000];
 
 export class Zoom {
   /** @param panes elements with a .stage that holds an image; told() hears of each change. */
@@ -73,13 +73,7 @@ export class Zoom {
     pane.querySelector(".pixels").textContent = larger > 1.05
       ? t("pixels.enlarged", { px: source, times: number(larger, { maximumFractionDigits: 1 }) })
       : t("pixels", { px: source });
-    const scale = pane.querySelector(".scale");
-    scale.hidden = !umPx;
-    if (!umPx) return;
-    const fits = (stage.clientWidth * BAR_SHARE * umPx) / larger;
-    const length = BARS_UM.filter((um) => um <= fits).at(-1) ?? BARS_UM[0];
-    scale.style.width = `${(length / umPx) * larger}px`;
-    scale.textContent = `${number(length)} µm`;
+    drawScale(pane.querySelector(".stage .scale"), umPx && umPx / larger, stage.clientWidth);
   }
 
   #listen(one) {
@@ -118,6 +112,15 @@ export class Zoom {
         (before[1] - event.clientY) / side(image.offsetHeight), one);
     });
   }
+}
+
+/** A bar of a round length; `umPx` is µm a pixel of the screen, nothing where nobody knows it. */
+export function drawScale(bar, umPx, width) {
+  bar.hidden = !umPx;
+  if (!umPx) return;
+  const length = BARS_UM.filter((um) => um <= width * BAR_SHARE * umPx).at(-1) ?? BARS_UM[0];
+  bar.style.width = `${length / umPx}px`;
+  bar.textContent = `${number(length)} µm`;
 }
 
 // what fits stays in the middle; what is larger leaves no gap at an edge

@@ -39,6 +39,18 @@ export function t(key, values = {}) {
 
 export const has = (key) => key in messages;
 
+const SAID = "say:";
+
+/** What a server's English sentence says here: catalogs hold its pattern; without one, nothing. */
+export function said(sentence) {
+  for (const key of Object.keys(messages).filter((one) => one.startsWith(SAID))) {
+    const pattern = key.slice(SAID.length).replace(/[.*+?^$()[\]\\]/g, "\\$&").replace(/\{(\w+)\}/g, "(?<$1>.+?)");
+    const found = sentence.match(new RegExp(`^${pattern}$`));
+    if (found) return t(key, found.groups);
+  }
+  return null;
+}
+
 /** Writes every element's message into it: data-t its text, data-t-NAME an attribute. */
 export function name(within) {
   for (const node of within.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);

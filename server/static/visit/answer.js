@@ -13,17 +13,19 @@ import { bringIntoView, frames, show } from "./states.js";
 import { showSupport } from "./support.js";
 import { openCases, openPrototype } from "./viewer.js";
 
-/** What stands on the page: the answer, the question, and the picture that was searched with. */
+/** What stands on the page: the answer, the question, the picture that was searched with, all drawings. */
 export let shown = null;
 
 /** Shows an answer; `pending` drawings are still being made, `picture` was searched with. */
 export function showAnswer(answer, { asked, picture = null, pending = 0 }) {
-  shown = { answer, asked, picture };
+  for (const { address } of shown?.drawn ?? []) URL.revokeObjectURL(address);
   const { cases, prototypes } = answer;
+  shown = { answer, asked, picture, drawn: [...prototypes, ...(answer.variations ?? []).map(ofPicture)] };
   showSentences(answer, pending);
   showChips(answer, asked);
   showReading(answer.query);
-  showPrototypes(prototypes, pending);
+  showPrototypes(shown.drawn, pending);
+  $("prototypes-text").textContent = t(answer.variations?.length ? "vary.text" : "prototypes.text");
   showSupport(answer);
   showOwn(answer);
   const onlyReal = cases.every((found) => found.images.every((image) => image.origin === "real"));
@@ -50,6 +52,19 @@ function showSentences(answer, pending) {
     ...(pending ? [el("li", { className: "pending" }, t("pending"))] : []),
     ...summaryOf(answer).map(line));
   $("details").replaceChildren(...detailsOf(answer).map(line));
+}
+
+/** A drawing from a picture as one from a report is: its pixels come with the answer. */
+function ofPicture(one) {
+  const bytes = Uint8Array.from(atob(one.png), (letter) => letter.charCodeAt(0));
+  const address = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+  return { ...one, id: `variation-${one.seed}`, path: address, address, passed: null };
+}
+
+/** A drawing takes the place of the first empty frame. */
+export function showDrawing(one) {
+  const frame = $("results").querySelector(".state:not([hidden]) .frame, #answer:not([hidden]) .frame");
+  frame?.replaceWith(prototypeCard(one, () => openPrototype(one, { answer: {}, drawn: [one] })));
 }
 
 function showPrototypes(prototypes, pending) {

@@ -47,6 +47,7 @@ function show() {
   $("prototypes").value = archive.prototypes;
   const draws = archive.modes.includes("fused") || archive.modes.includes("prototype");
   for (const id of ["prototypes", "seed"]) $(id).closest(".field").hidden = !draws;
+  for (const button of document.querySelectorAll(".vary")) button.hidden = !archive.varies;
   const usable = archive.fields.filter((f) => f.distinct > 1 && !NO_FILTERS.includes(f.name));
   const main = MAIN_FILTERS.flatMap((name) => usable.filter((f) => f.name === name));
   const more = usable.filter((f) => !MAIN_FILTERS.includes(f.name));

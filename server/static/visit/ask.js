@@ -56,14 +56,19 @@ export function question() {
   const ofReport = asksReport() && {
     report: $("report").value,
     as_written: $("as-written").checked,
+    specimen: $("specimen").value,
     all_sites: $("all-sites").checked,
     unspecified_sites: $("unspecified-sites").checked,
     ...($("mode").value ? { mode: $("mode").value } : {}),
     prototypes: Number($("prototypes").value),
     seed: Number($("seed").value),
   };
+  const ofPicture = tab === "picture" && Number($("variations").value) && {
+    variations: Number($("variations").value), seed: Number($("seed").value),
+  };
   return {
     ...ofReport,
+    ...ofPicture,
     k: Number($("k").value),
     unlike: $("unlike").value.trim(),
     diversity: $("varied").checked ? VARIED : 0,
@@ -75,10 +80,10 @@ export function question() {
 }
 
 /** The same as a form, with the picture. */
-export function pictureForm() {
+export function pictureForm(asked) {
   const form = new FormData();
   form.append("image", searchedPicture(), "picture");
-  for (const [name, value] of Object.entries({ ...question(), where: JSON.stringify(where()) })) {
+  for (const [name, value] of Object.entries({ ...asked, where: JSON.stringify(asked.where) })) {
     for (const one of [value].flat()) form.append(name, one);
   }
   return form;
@@ -87,7 +92,7 @@ export function pictureForm() {
 /** Puts a question of before into the form. */
 export function fill(asked) {
   if (asked.report) $("report").value = asked.report;
-  for (const name of ["mode", "prototypes", "seed", "k", "unlike"]) {
+  for (const name of ["mode", "prototypes", "seed", "k", "unlike", "specimen"]) {
     if (asked[name] !== undefined && asked[name] !== null) $(name).value = asked[name];
   }
   for (const [name, id] of Object.entries(TICKS)) $(id).checked = Boolean(asked[name]);
@@ -98,6 +103,7 @@ export function fill(asked) {
 
 export function emptyForm() {
   $("ask").reset();
+  $("specimen").value = "";
   setWhere({});
   forgetPicture();
   clearMarks();
@@ -106,6 +112,7 @@ export function emptyForm() {
 
 function reportChanged() {
   dropMarks();
+  $("specimen").value = "";
   showReportOptions();
 }
 

@@ -8,13 +8,24 @@ let again = () => {};
 
 export function prepareChips(search) { again = search; }
 
-export function showChips({ query: { site } }, asked) {
+export function showChips({ query: { site, specimens, specimen } }, asked) {
   const filters = Object.entries(asked.where ?? {}).map(([name, value]) =>
     chip(`${fieldName(name)}: ${list([value].flat())}`, t("chips.lift", { name: fieldName(name) }), () => {
       const { [name]: _, ...rest } = asked.where;
       setWhere(rest);
     }));
-  $("chips").replaceChildren(...filters, ...(site && !site.lacking && site.how !== "asked" ? ofSite(site) : []));
+  const varied = asked.variations ? [chip(t("chips.varied", { n: asked.variations }), t("chips.unvaried"),
+    () => { $("variations").value = ""; })] : [];
+  $("chips").replaceChildren(...specimens.length ? ofSpecimens(specimens, specimen) : [], ...varied, ...filters, ...(site && !site.lacking && site.how !== "asked" ? ofSite(site) : []));
+}
+
+function ofSpecimens(names, searched) {
+  return [...names, ""].map((name) => {
+    const node = offer(name ? t("chips.specimen", { name }) : t("chips.specimens"),
+      () => { $("specimen").value = name || "all"; });
+    node.firstChild.setAttribute("aria-pressed", String(name === searched));
+    return node;
+  });
 }
 
 function ofSite(site) {

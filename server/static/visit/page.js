@@ -21,10 +21,13 @@ import { prepareViewer } from "./viewer.js";
 // the plan of the link that this visit came by, until something else is searched
 let wanted = null;
 
+const VARIATIONS = 4;
+
 const go = () => search(keep);
 
 async function keep(found) {
-  const kept = { ...found, at: Date.now() };
+  // drawings from a patient's picture are remembered nowhere
+  const kept = { ...found, answer: { ...found.answer, variations: [] }, at: Date.now() };
   keepAnswer(kept);
   fillSheet(kept);
   compareWithLink(found.answer.plan);
@@ -100,11 +103,17 @@ async function begin() {
   prepareForm(go);
   preparePicture(chooseTab);
   prepareChips(go);
-  prepareViewer(async (file) => {
+  const vary = () => {
+    $("variations").value = VARIATIONS;
+    go();
+  };
+  prepareViewer(async (file, varied) => {
     chooseTab("picture");
     await choosePicture(file);
-    go();
+    if (varied) vary();
+    else go();
   });
+  $("vary").addEventListener("click", vary);
   prepareKeeping();
   prepareHistory();
   $("marks-search").addEventListener("click", go);

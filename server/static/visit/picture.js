@@ -12,12 +12,12 @@ let searched = null;
 
 /** The file to search with: the whole picture, or the part in the box. */
 export const searchedPicture = () => searched;
-export const pictureName = () => picture?.name ?? "";
 
 export async function choosePicture(file) {
   if (!file) return;
   picture = file;
   searched = file;
+  $("variations").value = "";
   dropMarks();
   URL.revokeObjectURL($("preview").src);
   hideRegion();
@@ -41,6 +41,7 @@ export async function choosePicture(file) {
 export function forgetPicture() {
   picture = null;
   searched = null;
+  $("variations").value = "";
   URL.revokeObjectURL($("preview").src);
   $("preview").removeAttribute("src");
   $("picture").value = "";

@@ -4,7 +4,7 @@ import { ask, events, json, Refusal, unreachable } from "../shared/api.js";
 import { $ } from "../shared/dom.js";
 import { t } from "../shared/language.js";
 import { patiently } from "../shared/waiting.js";
-import { showAnswer } from "./answer.js";
+import { showAnswer, showDrawing } from "./answer.js";
 import { archive } from "./archive.js";
 import { asksReport, fault, pictureForm, question, tab } from "./ask.js";
 import { searchedPicture } from "./picture.js";
@@ -29,7 +29,7 @@ export async function search(keep) {
   begin(draws ? asked.prototypes : 0);
   try {
     const answer = await patiently(
-      () => (tab === "report" ? streamed(asked, mine.signal) : byPicture(mine.signal)), wait, mine.signal);
+      () => (tab === "report" ? streamed(asked, mine.signal) : byPicture(asked, mine.signal)), wait, mine.signal);
     if (running !== mine) return;
     showAnswer(answer, { asked, picture: tab === "picture" ? searchedPicture() : null });
     keep({ asked, answer, tab });
@@ -63,9 +63,9 @@ function wait({ detail }) {
   doing(t(detail.kind === "not_ready" ? "doing.models" : "doing.busy"), t("doing.wait"));
 }
 
-const byPicture = (signal) => {
-  doing(t("doing.search"));
-  return ask("v1/search/image", { method: "POST", signal, body: pictureForm() });
+const byPicture = (asked, signal) => {
+  doing(t(asked.variations ? "doing.vary" : "doing.search"));
+  return ask("v1/search/image", { method: "POST", signal, body: pictureForm(asked) });
 };
 
 async function streamed(asked, signal) {
@@ -76,6 +76,7 @@ async function streamed(asked, signal) {
       showAnswer(data, { asked, pending: asked.prototypes });
       doing(t("doing.draw"), t("doing.draw_hint"));
     }
+    if (name === "prototype") showDrawing(data);
     if (name === "queue" && data.ahead) doing(t("doing.queue", { n: data.ahead }), t("doing.queue_hint"));
     if (name === "step") {
       doing(t("doing.draw"), t("doing.draw_hint"));

@@ -1,6 +1,6 @@
 // The answer in a few sentences. The server writes them in English; other languages are made of its figures.
 
-import { language, list, percent, t } from "../shared/language.js";
+import { language, list, percent, said, t } from "../shared/language.js";
 
 const REMEDIES = ["site lacking", "words unknown", "label lacking", "below threshold"];
 
@@ -29,7 +29,15 @@ function translated({ closeness, support, own, prototypes, scope, exact, notices
   const lacking = query.site?.lacking ? query.site.name : "";
   if (lacking && closeness.reasons[0]?.because !== "site lacking") say("warning", t("site.lacking", { site: lacking }));
   if (closeness.verdict === "no") say("warning", close);
-  if (support?.one_label) say("warning", support.one_label, "en");
+  const repeat = (level, sentence, end = "") => {
+    const own = said(sentence);
+    say(level, own ?? `${sentence}${end}`, own ? undefined : "en");
+  };
+  if (support?.one_label) repeat("warning", support.one_label);
+  if (query.specimens.length) {
+    const names = list(query.specimens);
+    say("note", query.specimen ? t("lead.specimen", { names, searched: query.specimen }) : t("lead.specimens", { names }));
+  }
   if (support) say("note", leadWords(support));
   for (const { case: found, because } of own) {
     say("note", t(because === "marked" ? "lead.marked" : "lead.own", { id: found.case_id }));
@@ -40,7 +48,7 @@ function translated({ closeness, support, own, prototypes, scope, exact, notices
       n: refused.length, of: prototypes.length, shows: list([...new Set(refused.map(({ shows }) => shows))]),
     }));
   }
-  for (const notice of notices.filter((one) => !lacking || !one.includes(lacking))) say("note", `${notice}.`, "en");
+  for (const notice of notices.filter((one) => !lacking || !one.includes(lacking))) repeat("note", notice, ".");
   if (closeness.verdict !== "no") say("detail", close);
   say("detail", t(exact ? "scope.exact" : "scope.near", { fitting: scope.fitting, images: scope.images }));
   return told;

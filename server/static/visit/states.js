@@ -29,7 +29,8 @@ export function begin(drawings) {
 }
 
 /** Empty frames for drawings that are under way. */
-export const frames = (count) => Array.from({ length: count }, () => el("li", { className: "frame" }));
+export const frames = (count) =>
+  Array.from({ length: count }, () => el("li", { className: "frame", ariaHidden: "true" }));
 
 export function doing(words, hint = "") {
   if ($("doing").textContent === words) return;
