@@ -22,6 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 FAULTS = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO, "kill": 0}
@@ -100,6 +101,7 @@ def _sweep(folder: Path, shim: ctypes.CDLL, every: int, only: str | None) -> int
 def _changes(folder: Path) -> Iterator[tuple[str, Path, Change]]:
     """Each change with the archive that it begins with; once done it may be done again."""
     sys.path.insert(0, str(HERE.parent / "tests"))
+    from growing_archives import content
     from tiny_archives import LABEL, build_archive, write_pictures
 
     from coin_retrieval.named_settings import read_store
@@ -119,7 +121,7 @@ def _changes(folder: Path) -> Iterator[tuple[str, Path, Change]]:
         return building.add(root, rows, encoder=HistogramEncoder(), settings=settings)
 
     def remove(root: Path, *, purge: bool = False) -> object:
-        names = _cases(root) & {"cell_001", "cell_003"}
+        names = {"cell_001", "cell_003"} & {case.case_id for _, case, _ in content(root).values()}
         return names and removing.remove(root, sorted(names), purge=purge, wait_s=0)
 
     def rollback(root: Path) -> object:
@@ -195,28 +197,12 @@ def _forked(act: Callable[[], tuple[int, int]]) -> tuple[int, int]:
     return status, int(answer or 0)
 
 
-def _content(root: Path) -> dict[int, object]:
+def _content(root: Path) -> dict[int, Any]:
     """All that a whole archive says, by id."""
-    from coin_retrieval.archive.verify import verify
-    from coin_retrieval.factory import open_archive
+    from growing_archives import content, sound
 
-    with open_archive(root) as archive:
-        assert verify(archive) == []  # noqa: S101
-        ids = archive.catalog.select({})
-        images = archive.catalog.images(ids.tolist())
-        cases = archive.catalog.cases({image.case_id for image in images.values()})
-        vectors = archive.store.vectors(ids)
-        return {
-            i: (images[i], cases[images[i].case_id], row.tobytes())
-            for i, row in zip(ids.tolist(), vectors, strict=True)
-        }
-
-
-def _cases(root: Path) -> set[str]:
-    from coin_retrieval.factory import open_archive
-
-    with open_archive(root) as archive:
-        return set(archive.catalog.case_ids())
+    sound(root)
+    return content(root)
 
 
 def _copied(source: Path, target: Path) -> None:

@@ -136,14 +136,8 @@ def _write(root: Path, images: int) -> None:
 
     with changing(root, new=True) as layout:
         journal = Journal(layout, encoder.spec)
-        contents = EmbeddedContents(DIM, journal)
-        new = NewSegments(
-            layout,
-            journal.folder / "segments",
-            contents,
-            store=settings.store,
-            catalog=settings.catalog,
-        )
+        contents = EmbeddedContents(journal)
+        new = NewSegments(layout, contents, store=settings.store, catalog=settings.catalog)
         with new, contents, staging(layout, "000001") as staged:
             (staged / SKIPPED).touch()
             (staged / NOTES).touch()
@@ -175,7 +169,7 @@ def _write(root: Path, images: int) -> None:
                 store=settings.store,
                 catalog=settings.catalog,
                 change=Change(command="build", added=images),
-                counts=lambda *_: counts,
+                counts=lambda _: counts,
                 sources=(),
             )
             publish_version(layout, staged, "000001", content, encoder=None)

@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 python bench/purge.py FOLDER [--pictures 10000] [--cases 500]
 
-An archive of small pictures with a stub encoder, one a case, in three versions, one of which has
-removed a few of the cases already. Then every file below the archive, and its path, is searched for
-what names a purged case: its case_id, its picture's SHA-256 in hex and in bytes, its image's number
-in decimal and as eight bytes in either order, its vector.
+An archive of small pictures with a stub encoder, one a case, in three versions; the last of them is
+without a few more cases, which the purge takes along. Then every file below the archive, and its
+path, is searched for what names a case that is gone: its case_id, its picture's SHA-256 in hex and
+in bytes, its image's number in decimal and as eight bytes in either order, its vector.
 """
 
 from __future__ import annotations
@@ -49,12 +49,15 @@ def main() -> None:
     build(root, rows, encoder=encoder, settings=settings, where={})
     add(root, read_sources([more], archive=root, where={}), encoder=encoder, settings=settings)
     every = options.pictures // options.cases
-    gone = [f"patient-{number:06d}" for number in range(0, options.pictures, every)]
-    remove(root, gone[:20])
-    traces = _traces(root, gone[20:])
+    gone, earlier = (
+        [f"patient-{number:06d}" for number in range(first, options.pictures, step)]
+        for first, step in ((0, every), (1, 25 * every))
+    )
+    traces = _traces(root, {*gone, *earlier})
+    remove(root, earlier)
     print(f"before: {_found(root, traces)[0]:,} of {len(traces):,} traces found")
     started = time.process_time()
-    report = remove(root, gone[20:], purge=True, wait_s=0)
+    report = remove(root, gone, purge=True, wait_s=0)
     cpu_s = time.process_time() - started
     found, files, size = _found(root, traces)
     print(
@@ -64,16 +67,13 @@ def main() -> None:
     sys.exit(found > 0)
 
 
-def _traces(root: Path, cases: list[str]) -> list[bytes]:
+def _traces(root: Path, cases: set[str]) -> list[bytes]:
     """What names these cases."""
-    from coin_retrieval.factory import open_archive
+    from growing_archives import content
 
     traces: list[bytes] = []
-    with open_archive(root) as archive:
-        images = [i for some in archive.catalog.images_of(cases).values() for i in some]
-        ids = np.array([image.image_id for image in images], np.int64)
-        for image, row in zip(images, archive.store.vectors(ids), strict=True):
-            number = int(image.image_id)
+    for number, (image, case, row) in content(root).items():
+        if case.case_id in cases:
             traces += [
                 image.case_id.encode(),
                 image.content_hash.encode(),
@@ -81,7 +81,7 @@ def _traces(root: Path, cases: list[str]) -> list[bytes]:
                 str(number).encode(),
                 number.to_bytes(8, "little"),
                 number.to_bytes(8, "big"),
-                row.tobytes(),
+                row,
             ]
     assert min(map(len, traces)) >= _HEAD  # noqa: S101 - or else it would not be looked for
     return traces

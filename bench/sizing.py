@@ -33,7 +33,7 @@ def main() -> None:
         images, dim = len(archive.store), archive.store.dim
         folders = [archive.root / segment.folder for segment in archive.manifest.segments]
     catalog = sum(_size(folder, "*.sqlite") for folder in folders) / images
-    thumbnails = _size(archive.root / "thumbnails", "*.webp") / images
+    thumbnails = _size(archive.root / "thumbnails", "*.*") / images
     vectors = 4 * dim + 16
     print(
         f"Measured on {images:,} pictures: {vectors:,} bytes of vectors ({dim}-d), "

@@ -152,7 +152,7 @@ def _read(
 ) -> tuple[Path, list[Path], dict[str, tuple[str, ...]], bytes | None]:
     """What callers say, in one form."""
     from coin_retrieval.files import as_path
-    from indexer.pseudonyms import check_key
+    from indexer.cases.pseudonyms import check_key
 
     wanted = {name: (v,) if isinstance(v, str) else tuple(v) for name, v in (where or {}).items()}
     key = None if pseudonym_key is None else check_key(pseudonym_key)

@@ -11,7 +11,7 @@ import numpy as np
 
 from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
 from coin_retrieval.archive.layout import MANIFEST
-from coin_retrieval.archive.lock import building
+from coin_retrieval.archive.locks import building
 from coin_retrieval.archive.manifest import Segment, read_manifest
 from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.archive.publish import KEPT_VERSIONS, prune, sweep_unfinished, version_folders

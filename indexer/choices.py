@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -9,15 +10,39 @@ from coin_retrieval.archive import ArchiveManifest
 from coin_retrieval.archive.layout import MANIFEST
 from coin_retrieval.archive.manifest import read_manifest
 from coin_retrieval.archive.opening import open_layout
-from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
+from coin_retrieval.config import (
+    CatalogSettings,
+    EncoderSettings,
+    SqliteCatalogSettings,
+    StoreSettings,
+)
 from coin_retrieval.errors import ArchiveCorruptError, NotFoundError, SettingsError
 from coin_retrieval.factory import parse_encoder
 from coin_retrieval.named_settings import read_catalog, read_store
+from indexer import MAX_SKIPPED
 
 BatchSize = int | Literal["auto"]
 """Pictures that pass the encoder together."""
 
 _OF_PROCESSOR, _OF_GPU = 32, 256
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSettings:
+    """How to build: encoder, store and catalog are kept by the archive, the rest is of this build.
+
+    ``drop`` lets cases go that the sources do not name, ``max_skipped`` is the share of a source's
+    rows that may be unreadable, ``rehash`` reads files again whose size and time are as they were.
+    """
+
+    encoder: EncoderSettings
+    store: StoreSettings
+    batch_size: int = 32
+    workers: int = 4
+    catalog: CatalogSettings = field(default_factory=SqliteCatalogSettings)
+    drop: bool = False
+    max_skipped: float = MAX_SKIPPED
+    rehash: bool = False
 
 
 def choose_batch_size(wanted: BatchSize, encoder: EncoderSettings) -> int:

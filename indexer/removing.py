@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
-from coin_retrieval.archive.layout import NOTES, SKIPPED
-from coin_retrieval.archive.manifest import Change, Counts
-from coin_retrieval.archive.publish import next_version, staging, version_folders
-from coin_retrieval.archive.readers import is_held
-from coin_retrieval.catalog.base import Catalog, Where
+from coin_retrieval.archive.locks import is_held
+from coin_retrieval.archive.publish import version_folders
+from coin_retrieval.catalog.base import Where
 from coin_retrieval.errors import ArchiveCorruptError, InputError, NotFoundError
 from coin_retrieval.progress import Progress, silent
-from coin_retrieval.types import ImageRecord, RowMask
+from coin_retrieval.types import RowMask
 from indexer.changing import changing, clean_up
-from indexer.embedding.contents import EmbeddedContents
-from indexer.versions.journal import Journal
-from indexer.versions.new_segments import NewSegments
 from indexer.versions.segments_before import ArchiveBefore, open_before
-from indexer.versions.version import VersionContent, publish_version, write_lines
+from indexer.versions.without import gone_images, publish_without
 
 WAIT_S = 30.0
 """How long a purge waits for readers of what it deletes."""
@@ -154,114 +147,13 @@ def _gone(before: ArchiveBefore, case_ids: Sequence[str], where: Where) -> list[
     return gone
 
 
-def _images(before: ArchiveBefore, gone: Sequence[RowMask]) -> Iterator[ImageRecord]:
-    for segment, mask in zip(before.segments, gone, strict=True):
-        yield from segment.catalog.images(segment.catalog.ids()[mask].tolist()).values()
-
-
 def _cases_without(before: ArchiveBefore, gone: Sequence[RowMask]) -> set[str]:
     """Cases of which no image is left."""
     removed: dict[str, int] = {}
-    for image in _images(before, gone):
+    for image in gone_images(before, gone):
         removed[image.case_id] = removed.get(image.case_id, 0) + 1
     there = before.catalog.images_of(removed)
     return {case_id for case_id, count in removed.items() if count == len(there[case_id])}
-
-
-def publish_without(
-    layout: ArchiveLayout,
-    before: ArchiveBefore,
-    gone: Sequence[RowMask],
-    cases: set[str],
-    *,
-    purge: bool = False,
-    everything: bool = False,
-    command: str = "remove",
-) -> ArchiveManifest:
-    """The archive without some rows as its next version.
-
-    Args:
-        gone: which rows of each segment go, and ``cases`` those of which no image is left.
-        purge: name nothing of it in lists, and write segments that have it anew.
-        everything: write all segments anew.
-    """
-    was = before.manifest
-    assert was is not None  # noqa: S101
-    removed = sum(int(np.count_nonzero(mask)) for mask in gone)
-    repeated = _repeated_less(before, gone)
-    for segment, mask in zip(before.segments, gone, strict=True):
-        segment.replaced |= mask
-    version = next_version(layout)
-    journal = Journal(layout, was.encoder)
-    contents = EmbeddedContents(was.encoder.dim, journal)
-    new = NewSegments(
-        layout, journal.folder / "segments", contents, store=was.store, catalog=was.catalog
-    )
-    contents_gone = {image.content_hash for image in _images(before, gone)} if purge else set()
-
-    def names(line: dict[str, Any]) -> bool:
-        """Whether a line of a list says anything of what goes."""
-        ids = {line.get("case_id"), line.get("other_case_id")}
-        return bool(ids & cases) or line.get("content_hash") in contents_gone
-
-    with new, contents, staging(layout, version) as staged:
-        for name in (SKIPPED, NOTES):
-            lines = _lines(layout.version(was.version) / name)
-            write_lines(staged / name, (line for line in lines if not (purge and names(line))))
-        skipped = sum(1 for _ in _lines(staged / SKIPPED))
-        touched = {
-            segment.entry.folder
-            for segment, mask in zip(before.segments, gone, strict=True)
-            if everything or (purge and (mask.any() or segment.entry.removed))
-        }
-        kept = new.merge(before, keep_unseen=True, always=touched)
-
-        def counts(catalog: Catalog, images: dict[str, int]) -> Counts:
-            return Counts(
-                rows=images["images"] + skipped + was.counts.duplicates,
-                cases=was.counts.cases - len(cases),
-                skipped=skipped,
-                duplicates=was.counts.duplicates,
-                repeated=was.counts.repeated - repeated,
-                **images,
-            )
-
-        content = VersionContent(
-            kept=kept,
-            new=new.seal(),
-            encoder=was.encoder,
-            encoder_settings=was.encoder_settings,
-            store=was.store,
-            catalog=was.catalog,
-            change=Change(command=command, removed=removed, note="purged" if purge else ""),
-            counts=counts,
-            sources=was.sources,
-            where=was.where,
-            calibration=was.calibration,
-            before=was,
-            pseudonym_key=was.pseudonym_key,
-        )
-        return publish_version(layout, staged, version, content, encoder=None)
-
-
-def _repeated_less(before: ArchiveBefore, gone: Sequence[RowMask]) -> int:
-    """By how many fewer images repeat a content of another case."""
-    removed: dict[str, int] = {}
-    for image in _images(before, gone):
-        removed[image.content_hash] = removed.get(image.content_hash, 0) + 1
-    there: dict[str, int] = {}
-    for image in before.catalog.of_contents(removed):
-        there[image.content_hash] = there.get(image.content_hash, 0) + 1
-    return sum(
-        there[content] - 1 - max(0, there[content] - count - 1)
-        for content, count in removed.items()
-    )
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="ascii") as file:
-        for line in file:
-            yield json.loads(line)
 
 
 def _wait(layout: ArchiveLayout, version: str, wait_s: float) -> tuple[str, ...]:

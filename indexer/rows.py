@@ -10,8 +10,8 @@ from coin_retrieval.archive.manifest import SourceEntry
 from coin_retrieval.case_table import IDENTITIES, CaseRow
 from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS, Where
 from coin_retrieval.errors import FilterError, InputError
-from indexer.case_drafts import CaseDrafts
-from indexer.pseudonyms import fingerprint, pseudonymised
+from indexer.cases.drafts import CaseDrafts
+from indexer.cases.pseudonyms import fingerprint, pseudonymised
 from indexer.sources import FileSource, FolderSource, Source, open_source
 from indexer.sources.dicom import STUDY
 from indexer.tiling.settings import Tiling

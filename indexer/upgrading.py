@@ -13,7 +13,8 @@ from coin_retrieval.archive.manifest import read_manifest, written_schema
 from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.wordings.known import known_digest
 from indexer.changing import changing, clean_up
-from indexer.removing import opened, publish_without
+from indexer.removing import opened
+from indexer.versions.without import publish_without
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from coin_retrieval.archive.calibration import Calibration
 from coin_retrieval.archive.layout import MANIFEST
-from coin_retrieval.archive.lock import building
+from coin_retrieval.archive.locks import building
 from coin_retrieval.archive.manifest import (
     ArchiveManifest,
     MeasuredRecall,
     manifest_text,
     read_manifest,
 )
+from coin_retrieval.archive.measured.calibration import Calibration
 from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.errors import ArchiveError, EncoderMismatchError
 from coin_retrieval.files import replace_file

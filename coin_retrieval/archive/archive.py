@@ -8,7 +8,6 @@ from typing import IO, TYPE_CHECKING
 
 from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.archive.manifest import ArchiveManifest, sealed_files
-from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.archive.uris import to_path
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.containers import picture_at
@@ -42,11 +41,6 @@ class Archive(Closing):
     def version(self) -> str:
         """The version's name, e.g. ``000002``."""
         return self.manifest.version
-
-    @property
-    def superseded(self) -> bool:
-        """Whether another version has been published since it was opened."""
-        return open_layout(self.root).current_name() != self.version
 
     @property
     def digest(self) -> str:

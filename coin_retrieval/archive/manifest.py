@@ -11,11 +11,11 @@ from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from coin_retrieval.archive.calibration import Calibration, CloseMatch
-from coin_retrieval.archive.closeness import TextCloseness
 from coin_retrieval.archive.layout import ArchiveLayout
+from coin_retrieval.archive.measured.calibration import Calibration, CloseMatch
+from coin_retrieval.archive.measured.closeness import TextCloseness
+from coin_retrieval.archive.measured.similarity_scale import SimilarityScale
 from coin_retrieval.archive.schema import SCHEMA_VERSION, to_present
-from coin_retrieval.archive.similarity_scale import SimilarityScale
 from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
 from coin_retrieval.errors import ArchiveCorruptError, ArchiveSchemaError
 from coin_retrieval.files import digest_file

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from coin_retrieval.archive.layout import MANIFEST, ArchiveLayout
+from coin_retrieval.archive.locks import is_held
 from coin_retrieval.archive.manifest import Segment, read_manifest
-from coin_retrieval.archive.readers import is_held
 from coin_retrieval.errors import ArchiveError
 from coin_retrieval.files import PARTIAL, flush_to_disk, replace_file
 

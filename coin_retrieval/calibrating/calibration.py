@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coin_retrieval.archive import Archive
-from coin_retrieval.archive.calibration import Calibration
 from coin_retrieval.archive.manifest import MeasuredRecall
+from coin_retrieval.archive.measured.calibration import Calibration
 from coin_retrieval.calibrating.candidate_scores import CandidateScores, spaces_of
 from coin_retrieval.calibrating.candidates import (
     PROTOTYPE_COUNTS,

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from coin_retrieval.archive.calibration import CloseMatch
 from coin_retrieval.archive.manifest import MeasuredRecall
+from coin_retrieval.archive.measured.calibration import CloseMatch
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.metrics.intervals import Estimate
 from coin_retrieval.search.retriever import Retriever

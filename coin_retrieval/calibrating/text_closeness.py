@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from coin_retrieval.archive.calibration import CloseMatch, close_match_from
-from coin_retrieval.archive.closeness import OwnReports, TextCloseness
+from coin_retrieval.archive.measured.calibration import CloseMatch, close_match_from
+from coin_retrieval.archive.measured.closeness import OwnReports, TextCloseness
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.encoding.sentences import SentenceEncoder
 from coin_retrieval.errors import CoinError, MissingDependencyError, ModelError

@@ -131,10 +131,6 @@ class SqlCatalog(Catalog):
         found = self._records(self._rows_of("uris", map(uri_key, wanted)))
         return [image for image in found if image.uri in wanted]
 
-    def content_keys(self) -> ImageIds:
-        """The head of every row's content hash as a number, int64 [n]."""
-        return self._numbers("contents").ids
-
     def mask(self, where: Where) -> RowMask:
         """Which rows fit a filter.
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from coin_retrieval.archive.calibration import Calibration
+from coin_retrieval.archive.measured.calibration import Calibration
 from coin_retrieval.calibrating.figures import CalibrationFigures
 
 

@@ -50,8 +50,12 @@ def open_store(
     *,
     dim: int,
     alive: RowMask | None = None,
+    searched: bool = True,
 ) -> VectorStore:
     """The store that was sealed in ``folder``, or on a server, of which ``alive`` rows are there.
+
+    Args:
+        searched: if not, it is only asked for rows by their ids, and an index is not read.
 
     Raises:
         ArchiveCorruptError: not such a store, or one of another width.
@@ -60,7 +64,8 @@ def open_store(
         with installed("pymilvus", package="pymilvus"):
             from coin_retrieval.stores.milvus import MilvusStore
         return MilvusStore.open(settings, folder, location, dim=dim, alive=alive)
-    return _store_classes(settings)[1].open(settings, folder, location, dim=dim, alive=alive)
+    store = _store_classes(settings)[1]
+    return store.open(settings, folder, location, dim=dim, alive=alive, searched=searched)
 
 
 def join_stores(stores: Sequence[VectorStore], *, dim: int) -> VectorStore:
@@ -170,9 +175,9 @@ def open_archive(path: Path, *, version: str | None = None) -> Archive:
     """
     from coin_retrieval.archive import Archive
     from coin_retrieval.archive.layout import MANIFEST
+    from coin_retrieval.archive.locks import hold
     from coin_retrieval.archive.manifest import check_sizes, read_manifest
     from coin_retrieval.archive.opening import open_layout
-    from coin_retrieval.archive.readers import hold
     from coin_retrieval.archive.segments import alive_rows, check_parsed
     from coin_retrieval.catalog.joined import JoinedCatalog
 

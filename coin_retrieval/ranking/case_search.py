@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from coin_retrieval.archive.calibration import PLACES
+from coin_retrieval.archive.measured.calibration import PLACES
 from coin_retrieval.catalog.base import Catalog, Where
 from coin_retrieval.errors import ArchiveCorruptError, NotFoundError
 from coin_retrieval.ranking.diversity import WORTH_A_LOOK, diversify, repeats

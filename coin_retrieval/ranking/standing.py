@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coin_retrieval.archive.similarity_scale import SimilarityScale, standing
+from coin_retrieval.archive.measured.similarity_scale import SimilarityScale, standing
 from coin_retrieval.types import Part
 
 _PICTURES = frozenset({"prototype", "image", "liked"})

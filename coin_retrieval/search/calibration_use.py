@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from coin_retrieval.archive.calibration import Calibration
 from coin_retrieval.archive.manifest import ArchiveManifest
+from coin_retrieval.archive.measured.calibration import Calibration
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
 
 AGAIN = "it should be calibrated again"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from coin_retrieval.archive.similarity_scale import SimilarityScale
+from coin_retrieval.archive.measured.similarity_scale import SimilarityScale
 from coin_retrieval.ranking.case_search import CaseSearch
 from coin_retrieval.ranking.parts import Explanation, Ranks
 from coin_retrieval.ranking.standing import standing_of

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coin_retrieval.archive.calibration import CloseMatch
+from coin_retrieval.archive.measured.calibration import CloseMatch
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.language.understanding import Understanding
 from coin_retrieval.reports.searched.affirmed import LeftOut

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from coin_retrieval.archive import Archive
-from coin_retrieval.archive.calibration import Calibration, CloseMatch
+from coin_retrieval.archive.measured.calibration import Calibration, CloseMatch
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.encoding.base import Encoder, SupportsText
 from coin_retrieval.errors import InputError, UnsupportedError

@@ -75,11 +75,13 @@ class FaissStore(VectorStore):
         *,
         dim: int,
         alive: RowMask | None = None,
+        searched: bool = True,
     ) -> Self:
         """What :class:`FaissStoreWriter` sealed; how widely it searches is what the settings say.
 
         Args:
             alive: which rows are there; ``None`` for all.
+            searched: if not, an index is not read.
 
         Raises:
             ArchiveCorruptError: not such files, or of another width.
@@ -97,7 +99,7 @@ class FaissStore(VectorStore):
         row_ids = open_ids(folder / IDS)
         vectors = open_vectors(folder / VECTORS, count=len(row_ids), dim=dim)
         index = None
-        if INDEX in location.files:
+        if searched and INDEX in location.files:
             index = open_index(folder / INDEX, count=len(row_ids), dim=dim)
         return cls(settings, vectors, row_ids, index, alive)
 

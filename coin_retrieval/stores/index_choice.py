@@ -12,6 +12,10 @@ INDEXED_ROWS = 1_048_576
 _ROWS_A_LIST = 39
 """FAISS's k-means wants at least 39 training points a centroid (``ClusteringParameters``)."""
 
+_LINKS, _CANDIDATES = 16, 100
+"""Of a graph that is chosen: half of the named kind's, and as good, since its width is tuned
+(docs/performance.md, "Kinds of index")."""
+
 _FEWEST_PROBES = 8
 _PROBED_SHARE = 1 / 64
 
@@ -30,7 +34,7 @@ def choose_index(wanted: FaissIndex, *, rows: int, dim: int) -> IvfIndex | HnswI
 def _by_size(auto: AutoIndex, rows: int, dim: int) -> IvfIndex | HnswIndex | None:
     if auto.recall == 1 or rows * dim * 4 <= auto.scan_mb * 1e6:
         return None
-    graph = HnswIndex(recall=auto.recall)
+    graph = HnswIndex(recall=auto.recall, m=_LINKS, ef_construction=_CANDIDATES)
     # a byte a dimension, and four a link, of which the lowest layer has twice as many
     if rows * (dim + 8 * graph.m) <= auto.memory_mb * 1e6:
         return graph

@@ -32,8 +32,7 @@ class EmbeddedContents(Closing):
     Asked from several threads; what grows, grows in one of them.
     """
 
-    def __init__(self, dim: int, journal: Journal, pools: Iterable[Pool] = ()) -> None:
-        self.dim = dim
+    def __init__(self, journal: Journal, pools: Iterable[Pool] = ()) -> None:
         self.journal = journal
         self._pools = list(pools)
 
@@ -58,7 +57,7 @@ class EmbeddedContents(Closing):
 
     def gather(self, hashes: Sequence[str]) -> tuple[Embeddings, list[tuple[int, int]]]:
         """Float32 [n dim], and each picture's width and height, in the order asked."""
-        rows = np.empty((len(hashes), self.dim), np.float32)
+        rows = np.empty((len(hashes), self.journal.dim), np.float32)
         sizes: dict[str, tuple[int, int]] = {}
         places: dict[str, list[int]] = {}
         for place, content_hash in enumerate(hashes):

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from coin_retrieval.archive.uris import to_uri
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.types import CaseRecord, FileState, ImageId, ImageRecord, Origin
+from indexer.cases.wanted import CasesWanted
 from indexer.embedding.contents import EmbeddedContents
 from indexer.embedding.embedding import IndexedRow
-from indexer.identity import ImageNumbers
+from indexer.embedding.identity import ImageNumbers
 from indexer.versions.new_segments import NewSegments
 from indexer.versions.segments_before import ArchiveBefore, SegmentBefore
 
 _OF_IMAGE = ("diagnosis", "finding", "mpp_um", "origin", "attributes", "slide_id")
-
-
-class Cases(Protocol):
-    """What a change wants its cases to be."""
-
-    def records(self, case_ids: Iterable[str]) -> dict[str, CaseRecord]:
-        """The cases' records, of those that the change names."""
-        ...
 
 
 class _Held(NamedTuple):
@@ -75,7 +68,7 @@ class Indexing:
         before: ArchiveBefore,
         new: NewSegments,
         contents: EmbeddedContents,
-        cases: Cases,
+        cases: CasesWanted,
         *,
         sources: Sequence[str],
         adding: bool,

@@ -172,7 +172,7 @@ def _held_pixels(waiting: Iterable[Future[ReadPicture | Unreadable]]) -> int:
     held = 0
     for future in waiting:
         # done() first: an unfinished one would be waited for
-        if future.done() and not future.cancelled() and future.exception() is None:
+        if future.done():
             picture = future.result()
             if isinstance(picture, ReadPicture) and picture.decoded is not None:
                 held += picture.decoded.image.size // 3

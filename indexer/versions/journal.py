@@ -51,7 +51,7 @@ class Journal:
     """
 
     def __init__(self, layout: ArchiveLayout, spec: EncoderSpec) -> None:
-        self._dim = spec.dim
+        self.dim = spec.dim
         self.space = content_digest(asdict(spec))
         self.folder = layout.work / self.space[:16]
         self._places: dict[str, _Place] = {}
@@ -140,7 +140,7 @@ class Journal:
         if metadata != {"space": self.space, "sha256": _digest(tensors)}:
             return None
         digests, sizes_px, embeddings = (tensors[name] for name in _TENSORS)
-        if embeddings.shape != (len(digests), self._dim):
+        if embeddings.shape != (len(digests), self.dim):
             return None
         return _Batch([row.tobytes().hex() for row in digests], sizes_px, embeddings)
 

@@ -8,8 +8,8 @@ from itertools import chain
 
 import numpy as np
 
-from coin_retrieval.archive.calibration import PLACES, CloseMatch, close_match_from
-from coin_retrieval.archive.similarity_scale import SimilarityScale
+from coin_retrieval.archive.measured.calibration import PLACES, CloseMatch, close_match_from
+from coin_retrieval.archive.measured.similarity_scale import SimilarityScale
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.types import Embeddings, Hit, ImageId, ImageIds, ImageRecord, RowMask

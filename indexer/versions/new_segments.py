@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -24,8 +23,7 @@ class NewSegments(Closing):
     """Rows that a change adds, in segments below the archive's ``work/``.
 
     Args:
-        folder: where they are written; what an earlier build left there is in ``contents``.
-        contents: told of every segment that is sealed.
+        contents: told of every segment that is sealed, and of those that an earlier build left.
 
     ``copied`` counts the rows that were in segments before.
     """
@@ -33,7 +31,6 @@ class NewSegments(Closing):
     def __init__(
         self,
         layout: ArchiveLayout,
-        folder: Path,
         contents: EmbeddedContents,
         *,
         store: StoreSettings,
@@ -43,7 +40,7 @@ class NewSegments(Closing):
         self._contents = contents
         self._store = store
         self._catalog = catalog
-        self._work = SealedWork(layout, folder, store=store, catalog=catalog, dim=contents.dim)
+        self._work = SealedWork(layout, contents.journal, store=store, catalog=catalog)
         for left in self._work.left():
             contents.add(left)
         self._writer: SegmentWriter | None = None
@@ -153,7 +150,7 @@ class NewSegments(Closing):
                 root=self._layout.root,
                 store=self._store,
                 catalog=self._catalog,
-                dim=self._contents.dim,
+                dim=self._contents.journal.dim,
                 space=self._contents.journal.space,
             )
         return self._writer

@@ -16,6 +16,7 @@ from coin_retrieval.config import CatalogSettings, StoreSettings
 from coin_retrieval.errors import ArchiveCorruptError
 from coin_retrieval.files import replace_file
 from indexer.embedding.contents import Pool
+from indexer.versions.journal import Journal
 
 
 class _Sealed(BaseModel):
@@ -28,20 +29,19 @@ class _Sealed(BaseModel):
 
 
 class SealedWork:
-    """The segments in a folder of the archive's ``work/``, numbered as they come."""
+    """The segments beside a journal in the archive's ``work/``, numbered as they come."""
 
     def __init__(
         self,
         layout: ArchiveLayout,
-        folder: Path,
+        journal: Journal,
         *,
         store: StoreSettings,
         catalog: CatalogSettings,
-        dim: int,
     ) -> None:
         self._layout = layout
-        self._folder = folder
-        self._settings = {"store": store, "catalog": catalog, "dim": dim}
+        self._folder = journal.folder / "segments"
+        self._settings = {"store": store, "catalog": catalog, "dim": journal.dim}
 
     def left(self) -> list[Pool]:
         """Open what an earlier build left, and delete of it what is not whole."""
@@ -72,7 +72,9 @@ class SealedWork:
     def _open(self, sealed: _Sealed) -> Pool:
         here = self._layout.root / sealed.segment.folder
         return Pool(
-            factory.open_store(sealed.store, here, sealed.segment.store, dim=sealed.dim),
+            factory.open_store(
+                sealed.store, here, sealed.segment.store, dim=sealed.dim, searched=False
+            ),
             factory.open_catalog(sealed.catalog, here, sealed.segment.catalog),
         )
 

@@ -145,16 +145,29 @@ def open_pools(layout: ArchiveLayout, encoder: EncoderSpec, *, thorough: bool) -
 
 
 def open_segment(
-    layout: ArchiveLayout, manifest: ArchiveManifest, entry: Segment, alive: RowMask | None
+    layout: ArchiveLayout,
+    manifest: ArchiveManifest,
+    entry: Segment,
+    alive: RowMask | None,
+    *,
+    searched: bool = False,
 ) -> tuple[VectorStore, Catalog]:
     """A segment's vectors and records.
+
+    Args:
+        searched: whether its vectors will be searched, not only asked for by their ids.
 
     Raises:
         ArchiveCorruptError: they cannot be read.
     """
     here = layout.root / entry.folder
     store = factory.open_store(
-        manifest.store, here, entry.store, dim=manifest.encoder.dim, alive=alive
+        manifest.store,
+        here,
+        entry.store,
+        dim=manifest.encoder.dim,
+        alive=alive,
+        searched=searched,
     )
     order = store.ids() if entry.earlier else None
     catalog = factory.open_catalog(

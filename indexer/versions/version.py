@@ -13,7 +13,6 @@ import numpy as np
 
 from coin_retrieval import __version__, factory
 from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
-from coin_retrieval.archive.calibration import Calibration
 from coin_retrieval.archive.layout import MANIFEST, NOTES, SKIPPED
 from coin_retrieval.archive.manifest import (
     Change,
@@ -23,6 +22,7 @@ from coin_retrieval.archive.manifest import (
     seal,
     write_manifest,
 )
+from coin_retrieval.archive.measured.calibration import Calibration
 from coin_retrieval.archive.publish import move_segment, publish
 from coin_retrieval.archive.segments import leave_out
 from coin_retrieval.catalog.base import Catalog
@@ -51,7 +51,7 @@ class VersionContent:
     store: StoreSettings
     catalog: CatalogSettings
     change: Change
-    counts: Callable[[Catalog, dict[str, int]], Counts]
+    counts: Callable[[dict[str, int]], Counts]
     sources: tuple[SourceEntry, ...]
     where: Mapping[str, Sequence[str]] = field(default_factory=dict)
     calibration: Calibration | None = None
@@ -68,7 +68,9 @@ class OpenSegments(Closing):
         settings: ArchiveManifest,
         segments: Iterable[tuple[Segment, RowMask | None]],
     ) -> None:
-        opened = [open_segment(layout, settings, entry, alive) for entry, alive in segments]
+        opened = [
+            open_segment(layout, settings, entry, alive, searched=True) for entry, alive in segments
+        ]
         self.store = factory.join_stores([s for s, _ in opened], dim=settings.encoder.dim)
         self.catalog: Catalog = JoinedCatalog([catalog for _, catalog in opened])
 
@@ -129,7 +131,7 @@ def publish_version(
             segments=tuple(segment for segment, _ in segments),
             index_kind=opened.store.kind,
             index_library=opened.store.library,
-            counts=content.counts(opened.catalog, {"images": images, **drawn}),
+            counts=content.counts({"images": images, **drawn}),
             sources=content.sources,
             where={name: tuple(values) for name, values in content.where.items()},
             demonstration=drawn[Origin.GENERATED.value] == images,

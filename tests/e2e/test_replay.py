@@ -13,13 +13,12 @@ from tiny_archives import write_picture, write_pictures, write_table
 from typer.testing import CliRunner
 
 from coin_retrieval.archive.amend import put_calibration
-from coin_retrieval.archive.calibration import Calibration
+from coin_retrieval.archive.measured.calibration import Calibration
 from coin_retrieval.cli.main import app
-from coin_retrieval.config import FaissStoreSettings, FusionSettings, OpenClipEncoderSettings
-from coin_retrieval.factory import make_encoder, open_archive
+from coin_retrieval.config import FusionSettings, OpenClipEncoderSettings
+from coin_retrieval.factory import open_archive
 from coin_retrieval.types import SearchMode
-from indexer.building import BuildSettings, build
-from indexer.rows import read_sources
+from indexer import build
 
 REPORT = "(Cervix) Koilocytes with perinuclear halos. LSIL."
 Coin = Callable[..., Any]
@@ -50,9 +49,7 @@ def built(root: Path, table: Path, encoder_dir: Path) -> Path:
     settings = OpenClipEncoderSettings(
         model=str(encoder_dir), text_tower="minilm", device="cpu", dtype="float32"
     )
-    batch = read_sources([table], archive=root, where={})
-    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, workers=1)
-    build(root, batch, encoder=make_encoder(settings), settings=how, where={})
+    build(root, table, encoder=settings, store="flat", batch_size=8, workers=1)
     return root
 
 

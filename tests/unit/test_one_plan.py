@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from unit.server.ground import serving
 
 from coin_retrieval.archive.amend import put_calibration
-from coin_retrieval.archive.calibration import Calibration, CloseMatch
+from coin_retrieval.archive.measured.calibration import Calibration, CloseMatch
 from coin_retrieval.cli.main import app
-from coin_retrieval.config import FaissStoreSettings, FusionSettings, OpenClipEncoderSettings
+from coin_retrieval.config import FusionSettings, OpenClipEncoderSettings
 from coin_retrieval.evaluation.retrieval import close_match, evaluate
 from coin_retrieval.evaluation.retrieval.modes import RetrievalEvaluation
 from coin_retrieval.evaluation.retrieval.questions import Question
@@ -23,8 +23,7 @@ from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.types import SearchMode
 from coin_retrieval.wordings.known import known_digest
 from coin_retrieval.wordings.labelled_reports import LabelledReport
-from indexer.building import BuildSettings, build
-from indexer.rows import read_sources
+from indexer import build
 from server.app import create_app
 
 REPORT, K = "orange granules", 5
@@ -43,9 +42,7 @@ def archive(training: Path, tiny_open_clip_dir: Path, own: str, tmp_path: Path) 
         model=str(tiny_open_clip_dir), text_tower="minilm", device="cpu", dtype="float32"
     )
     root, encoder = tmp_path / "archive", make_encoder(settings)
-    batch = read_sources([training], archive=root, where={})
-    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, workers=1)
-    build(root, batch, encoder=encoder, settings=how, where={})
+    build(root, training, encoder=settings, store="flat", batch_size=8, workers=1)
     calibration = Calibration(
         created_at=datetime.now(UTC),
         queries=20,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from coin_retrieval.archive.calibration import PLACES, CloseMatch
+from coin_retrieval.archive.measured.calibration import PLACES, CloseMatch
 from coin_retrieval.errors import InputError, UnsupportedError
 from coin_retrieval.evaluation.retrieval.questions import Question
 from coin_retrieval.metrics.intervals import Estimate

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from coin_retrieval.archive.calibration import PLACES, CloseMatch, close_match_from
-from coin_retrieval.archive.closeness import TextCloseness
+from coin_retrieval.archive.measured.calibration import PLACES, CloseMatch, close_match_from
+from coin_retrieval.archive.measured.closeness import TextCloseness
 from coin_retrieval.calibrating.text_closeness import holdings_of, text_closeness
 from coin_retrieval.errors import InputError, UnsupportedError
 from coin_retrieval.evaluation.retrieval.closeness import (

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
-from coin_retrieval.archive.calibration import CloseMatch
-from coin_retrieval.archive.closeness import TextCloseness
 from coin_retrieval.archive.manifest import ArchiveManifest
+from coin_retrieval.archive.measured.calibration import CloseMatch
+from coin_retrieval.archive.measured.closeness import TextCloseness
 from coin_retrieval.encoding.sentences import SentenceEncoder
 from coin_retrieval.errors import MissingDependencyError, ModelError
 from coin_retrieval.search.judging.text_closeness import TextJudge

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from coin_retrieval.archive.calibration import PLACES, CloseMatch
+from coin_retrieval.archive.measured.calibration import PLACES, CloseMatch
 from coin_retrieval.catalog.base import Catalog, Where
 from coin_retrieval.metrics.intervals import wilson
 from coin_retrieval.ranking.case_search import Found

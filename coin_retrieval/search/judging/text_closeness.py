@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coin_retrieval.archive.closeness import OwnReports, TextCloseness
+from coin_retrieval.archive.measured.closeness import OwnReports, TextCloseness
 from coin_retrieval.types import Embeddings
 from coin_retrieval.wordings.known import KnownSentences, object_array, words_of
 

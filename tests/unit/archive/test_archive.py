@@ -11,7 +11,7 @@ from tiny_archives import build_archive, rewrite_vectors, write_pictures
 
 from coin_retrieval import starter
 from coin_retrieval.archive import Archive, ArchiveLayout, ArchiveManifest
-from coin_retrieval.archive.lock import building
+from coin_retrieval.archive.locks import building
 from coin_retrieval.archive.manifest import read_manifest, write_manifest
 from coin_retrieval.archive.publish import next_version, publish, staging
 from coin_retrieval.archive.schema import SCHEMA_VERSION

@@ -12,9 +12,9 @@ from tiny_archives import build_archive, write_pictures
 
 from coin_retrieval.archive import ArchiveLayout
 from coin_retrieval.archive.amend import put_calibration
-from coin_retrieval.archive.calibration import Calibration, close_match_from
-from coin_retrieval.archive.lock import building
+from coin_retrieval.archive.locks import building
 from coin_retrieval.archive.manifest import manifest_text, read_manifest
+from coin_retrieval.archive.measured.calibration import Calibration, close_match_from
 from coin_retrieval.archive.verify import verify
 from coin_retrieval.config import FusionSettings, ModalityMeans
 from coin_retrieval.errors import ArchiveBusyError, ArchiveError, EncoderMismatchError

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,10 @@ from typer.testing import CliRunner
 
 from coin_retrieval.archive import ArchiveLayout
 from coin_retrieval.archive.amend import put_calibration
-from coin_retrieval.archive.calibration import Calibration
-from coin_retrieval.archive.closeness import TextCloseness
-from coin_retrieval.archive.lock import building
+from coin_retrieval.archive.locks import building
 from coin_retrieval.archive.manifest import manifest_text, read_manifest
+from coin_retrieval.archive.measured.calibration import Calibration
+from coin_retrieval.archive.measured.closeness import TextCloseness
 from coin_retrieval.archive.schema import SCHEMA_VERSION
 from coin_retrieval.archive.verify import verify
 from coin_retrieval.config import FlatIndex, HnswIndex
@@ -28,18 +27,9 @@ from coin_retrieval.factory import open_archive
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
 from indexer.cli import app
 from indexer.upgrading import upgrade
+from indexer.versions import version
 
 ARCHIVES = Path(__file__).parents[2] / "archives"
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from indexer import upgrading
-from indexer.versions import version
-version.publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-upgrading.upgrade(Path(sys.argv[1]))
-"""
-"""Dies with the new version written, and not yet published."""
-
 INDEXES = {
     1: FlatIndex(),
     2: HnswIndex(m=32, ef_construction=200, ef=128),
@@ -184,8 +174,13 @@ def test_an_upgrade_that_is_killed_changes_nothing_and_the_next_one_succeeds(
     tmp_path: Path,
 ) -> None:
     root = Path(shutil.copytree(ARCHIVES / "schema_2", tmp_path / "archive"))
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(root)], check=False)
-    assert killed.returncode == -signal.SIGKILL
+    if (child := os.fork()) == 0:
+        try:  # dies with the new version written, and not yet published
+            version.publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+            upgrade(root)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     assert (root / "versions" / ".staging-000002" / "manifest.json").is_file()
     with open_archive(root) as archive:
         assert archive.version == "000001"

@@ -16,11 +16,9 @@ from typer.testing import CliRunner
 from coin_retrieval.archive import ArchiveLayout
 from coin_retrieval.archive.manifest import read_manifest
 from coin_retrieval.cli.main import app
-from coin_retrieval.config import FaissStoreSettings, OpenClipEncoderSettings
-from coin_retrieval.factory import make_encoder
-from indexer.building import BuildSettings, build
+from coin_retrieval.config import OpenClipEncoderSettings
+from indexer import build
 from indexer.cli import app as index_app
-from indexer.rows import read_sources
 
 Coin = Callable[..., Any]
 WORDINGS = {
@@ -46,9 +44,7 @@ def built(
         model=str(tiny_open_clip_dir), text_tower="minilm", device="cpu", dtype="float32"
     )
     root = tmp_path_factory.mktemp("built") / "archive"
-    batch = read_sources([training], archive=root, where={})
-    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, workers=1)
-    build(root, batch, encoder=make_encoder(settings), settings=how, where={})
+    build(root, training, encoder=settings, store="flat", batch_size=8, workers=1)
     return root
 
 

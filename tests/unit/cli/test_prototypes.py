@@ -13,12 +13,10 @@ from tiny_archives import write_pictures
 from typer.testing import CliRunner
 
 from coin_retrieval.cli.main import app
-from coin_retrieval.config import FaissStoreSettings, OpenClipEncoderSettings
-from coin_retrieval.factory import make_encoder
+from coin_retrieval.config import OpenClipEncoderSettings
 from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.types import Provenance, RgbImage
-from indexer.building import BuildSettings, build
-from indexer.rows import read_sources
+from indexer import build
 
 Coin = Callable[..., Any]
 Drawn = list[tuple[str, int]]
@@ -31,9 +29,7 @@ def archive(tiny_open_clip_dir: Path, tmp_path_factory: pytest.TempPathFactory) 
         model=str(tiny_open_clip_dir), text_tower="minilm", device="cpu", dtype="float32"
     )
     root = folder / "archive"
-    batch = read_sources([write_pictures(folder / "cells", 6)], archive=root, where={})
-    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, workers=1)
-    build(root, batch, encoder=make_encoder(settings), settings=how, where={})
+    build(root, write_pictures(folder / "cells", 6), encoder=settings, store="flat")
     return root
 
 

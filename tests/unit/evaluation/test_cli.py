@@ -15,10 +15,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from coin_retrieval.cli.main import app
-from coin_retrieval.config import FaissStoreSettings, OpenClipEncoderSettings
-from coin_retrieval.factory import make_encoder
-from indexer.building import BuildSettings, build
-from indexer.rows import read_sources
+from coin_retrieval.config import OpenClipEncoderSettings
+from indexer import build
 
 Coin = Callable[..., Any]
 
@@ -39,9 +37,7 @@ def archive(
         model=str(tiny_open_clip_dir), text_tower="minilm", device="cpu", dtype="float32"
     )
     root = tmp_path_factory.mktemp("judged") / "archive"
-    batch = read_sources([training], archive=root, where={})
-    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, workers=1)
-    build(root, batch, encoder=make_encoder(settings), settings=how, where={})
+    build(root, training, encoder=settings, store="flat", batch_size=8, workers=1)
     return root
 
 

@@ -28,9 +28,8 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def test_what_is_purged_leaves_no_trace_in_codes_or_centroids(
-    tmp_path: Path, pictures: Path
+    root: Path, tmp_path: Path, pictures: Path
 ) -> None:
-    root = tmp_path / "archive"
     build_archive(root, pictures, store=LISTS)
     gone = [f"cell_{number:03d}" for number in range(5)]
     purged = remove(root, gone, purge=True, wait_s=0).manifest
@@ -41,8 +40,7 @@ def test_what_is_purged_leaves_no_trace_in_codes_or_centroids(
     assert len(list(root.rglob("index.faiss"))) == 1
 
 
-def test_what_is_added_trains_nothing_again(tmp_path: Path, pictures: Path) -> None:
-    root = tmp_path / "archive"
+def test_what_is_added_trains_nothing_again(root: Path, tmp_path: Path, pictures: Path) -> None:
     first = build_archive(root, pictures, store=LISTS).manifest
     more = write_picture(tmp_path / "more" / "new.png", seed=900).parent
     second = build_archive(root, pictures, more, store=LISTS).manifest

@@ -12,7 +12,8 @@ from coin_retrieval.archive import verify as verifying
 from coin_retrieval.archive.manifest import ArchiveManifest
 from coin_retrieval.factory import open_archive
 from coin_retrieval.stores import base
-from indexer import building, case_drafts
+from indexer.cases import drafts
+from indexer.embedding import passing
 from indexer.versions import neighbours
 
 IMAGES = 11
@@ -28,9 +29,9 @@ def whole(tmp_path: Path) -> ArchiveManifest:
 @pytest.fixture
 def in_blocks(whole: ArchiveManifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same in blocks of four, of which the last is not full."""
-    monkeypatch.setattr(building, "_ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(passing, "_ROWS_AT_ONCE", 4)
     monkeypatch.setattr(base, "SCANNED_ROWS", 5)
-    monkeypatch.setattr(case_drafts, "_AT_ONCE", 3)
+    monkeypatch.setattr(drafts, "_AT_ONCE", 3)
     monkeypatch.setattr(neighbours, "_READ_AT_ONCE", 4)
     monkeypatch.setattr(neighbours, "_AT_ONCE", 4)
     monkeypatch.setattr(verifying, "_BLOCK", 4)

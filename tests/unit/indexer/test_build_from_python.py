@@ -16,11 +16,6 @@ from indexer import build
 
 
 @pytest.fixture
-def encoder(tiny_open_clip_dir: Path) -> str:
-    return f"open_clip:{tiny_open_clip_dir}?text_tower=minilm"
-
-
-@pytest.fixture
 def table(tmp_path: Path) -> Path:
     write_pictures(tmp_path / "images", 4)
     rows = [
@@ -30,15 +25,14 @@ def table(tmp_path: Path) -> Path:
     return write_table(tmp_path / "cases.csv", rows)
 
 
-def test_text_and_paths_are_taken_alike(tmp_path: Path, table: Path, encoder: str) -> None:
-    first = build(str(tmp_path / "archive"), [str(table)], encoder=encoder, workers=1)
+def test_text_and_paths_are_taken_alike(root: Path, table: Path, encoder: str) -> None:
+    first = build(str(root), [str(table)], encoder=encoder, workers=1)
     assert (first.embedded, first.manifest.counts.cases) == (4, 4)
-    again = build(tmp_path / "archive", table, workers=1)
+    again = build(root, table, workers=1)
     assert (again.embedded, again.reused) == (0, 4), "the archive's own encoder"
 
 
-def test_where_takes_one_value_or_several(tmp_path: Path, table: Path, encoder: str) -> None:
-    root = tmp_path / "archive"
+def test_where_takes_one_value_or_several(root: Path, table: Path, encoder: str) -> None:
     assert build(root, table, encoder=encoder, where={"site": "Cervix"}).manifest.counts.cases == 2
     several = build(root, table, where={"site": ["urine", "blood"]}, drop=True).manifest
     assert several.where == {"site": ("urine", "blood")}
@@ -46,9 +40,8 @@ def test_where_takes_one_value_or_several(tmp_path: Path, table: Path, encoder: 
 
 
 def test_settings_are_taken_as_they_are_and_kept_by_the_next_build(
-    tmp_path: Path, table: Path, tiny_open_clip_dir: Path
+    root: Path, table: Path, tiny_open_clip_dir: Path
 ) -> None:
-    root = tmp_path / "archive"
     settings = OpenClipEncoderSettings(model=str(tiny_open_clip_dir), text_tower="minilm")
     build(root, table, encoder=settings, store="hnsw?m=8&ef=256")
     assert build(root, table).manifest.store.index == HnswIndex(m=8, ef=256)
@@ -61,20 +54,18 @@ def test_settings_are_taken_as_they_are_and_kept_by_the_next_build(
 
 
 def test_the_manifest_can_be_read_from_another_folder_and_on_another_machine(
-    tmp_path: Path, table: Path, tiny_open_clip_dir: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, table: Path, tiny_open_clip_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tiny_open_clip_dir.parent)
     named = f"open_clip:{tiny_open_clip_dir.name}?text_tower=minilm&device=cpu"
-    kept = build(tmp_path / "archive", table, encoder=named).manifest.encoder_settings
+    kept = build(root, table, encoder=named).manifest.encoder_settings
     assert kept.model == str(tiny_open_clip_dir)
     assert kept.device == "auto"
 
 
-def test_a_listener_is_told_every_stage_to_its_end(
-    tmp_path: Path, table: Path, encoder: str
-) -> None:
+def test_a_listener_is_told_every_stage_to_its_end(root: Path, table: Path, encoder: str) -> None:
     told: list[tuple[str, int, int]] = []
-    build(tmp_path / "archive", table, encoder=encoder, on=lambda *step: told.append(step))
+    build(root, table, encoder=encoder, on=lambda *step: told.append(step))
     assert told == [
         ("loading the encoder", 0, 1),
         ("loading the encoder", 1, 1),
@@ -85,7 +76,7 @@ def test_a_listener_is_told_every_stage_to_its_end(
 
 
 def test_a_listener_that_raises_stops_the_build_and_the_next_one_resumes(
-    tmp_path: Path, table: Path, encoder: str
+    root: Path, table: Path, encoder: str
 ) -> None:
     class StoppedError(Exception):
         pass
@@ -95,24 +86,24 @@ def test_a_listener_that_raises_stops_the_build_and_the_next_one_resumes(
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        build(tmp_path / "archive", table, encoder=encoder, on=stop)
-    assert not (tmp_path / "archive" / "CURRENT").exists()
-    assert build(tmp_path / "archive", table, encoder=encoder).embedded == 0
+        build(root, table, encoder=encoder, on=stop)
+    assert not (root / "CURRENT").exists()
+    assert build(root, table, encoder=encoder).embedded == 0
 
 
 @pytest.mark.parametrize("sources", [3, [3], [None], None])
-def test_what_is_no_path_is_refused_with_what_is_expected(tmp_path: Path, sources: object) -> None:
+def test_what_is_no_path_is_refused_with_what_is_expected(root: Path, sources: object) -> None:
     with pytest.raises(InputError, match=r"not a path.*pathlib"):
-        build(tmp_path / "archive", sources)  # type: ignore[arg-type]
-    assert list(tmp_path.iterdir()) == []
+        build(root, sources)  # type: ignore[arg-type]
+    assert not root.exists()
 
 
 def test_a_store_that_does_not_exist_is_refused_with_those_that_do(
-    tmp_path: Path, table: Path, encoder: str
+    root: Path, table: Path, encoder: str
 ) -> None:
     with pytest.raises(SettingsError, match=r"hnsw\?m=32"):
-        build(tmp_path / "archive", table, encoder=encoder, store="annoy")
-    assert not (tmp_path / "archive").exists()
+        build(root, table, encoder=encoder, store="annoy")
+    assert not root.exists()
 
 
 def test_importing_it_loads_nothing_heavy() -> None:

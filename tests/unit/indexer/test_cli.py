@@ -25,29 +25,14 @@ def _error(result: Result) -> dict[str, object]:
     return dict(error)
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "archive"
-
-
-@pytest.fixture
-def encoder(tiny_open_clip_dir: Path) -> str:
-    return f"open_clip:{tiny_open_clip_dir}?text_tower=minilm"
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return write_pictures(tmp_path / "pictures", 6)
-
-
 def test_build_says_what_it_did_and_the_next_one_needs_no_encoder(
     root: Path, pictures: Path, encoder: str
 ) -> None:
     first = json.loads(_run("build", root, pictures, "--encoder", encoder, "--json").stdout)
-    assert (first["version"], first["embedded"], first["reused"]) == ("000001", 6, 0)
-    assert first["counts"]["images"] == 6
+    assert (first["version"], first["embedded"], first["reused"]) == ("000001", 20, 0)
+    assert first["counts"]["images"] == 20
     second = json.loads(_run("build", root, pictures, "--json").stdout)
-    assert (second["version"], second["embedded"], second["reused"]) == ("000002", 0, 6)
+    assert (second["version"], second["embedded"], second["reused"]) == ("000002", 0, 20)
     assert second["encoder"] == first["encoder"]
 
 
@@ -56,8 +41,8 @@ def test_a_table_for_people_says_embedded_and_reused(
 ) -> None:
     (pictures / "broken.jpg").write_bytes(b"no")
     shown = _run("build", root, pictures, "--encoder", encoder).stdout
-    assert "embedded 6, reused 0" in shown
-    assert "7 = 6 images + 1 skipped + 0 duplicates" in shown
+    assert "embedded 20, reused 0" in shown
+    assert "21 = 20 images + 1 skipped + 0 duplicates" in shown
     assert "skipped.jsonl" in shown
 
 
@@ -88,7 +73,7 @@ def test_a_parquet_manifest_is_read(root: Path, pictures: Path, encoder: str) ->
     columns = {"image_path": names, "case_id": names, "mpp_um": [0.5] * len(names)}
     pq.write_table(pa.table(columns), pictures / "cases.parquet")
     result = _run("build", root, pictures / "cases.parquet", "--encoder", encoder, "--json")
-    assert json.loads(result.stdout)["counts"]["images"] == 6
+    assert json.loads(result.stdout)["counts"]["images"] == 20
     with open_archive(root) as archive:
         assert archive.catalog.case_images(names[0])[0].mpp_um == 0.5
 

@@ -99,9 +99,10 @@ def test_a_folder_that_cannot_be_read_is_not_taken_for_empty(
         build_archive(tmp_path / "archive", folder)
 
 
-def test_thumbnails_are_repaired_where_their_pictures_are_as_they_were(tmp_path: Path) -> None:
+def test_thumbnails_are_repaired_where_pictures_are_as_they_were(
+    root: Path, tmp_path: Path
+) -> None:
     folder = write_pictures(tmp_path / "in", 3)
-    root = tmp_path / "archive"
     build_archive(root, folder, encoder=HistogramEncoder())
     thumbnails = sorted((root / "thumbnails").glob("*/*"))
     whole = [path.read_bytes() for path in thumbnails]

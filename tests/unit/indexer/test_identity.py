@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coin_retrieval.types import ImageId
-from indexer.identity import BITS, ImageNumbers
+from indexer.embedding.identity import BITS, ImageNumbers
 
 
 class Numbers:

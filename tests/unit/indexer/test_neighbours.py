@@ -9,17 +9,12 @@ from tiny_archives import build_archive, write_picture, write_pictures, write_ta
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.archive.amend import put_calibration
-from coin_retrieval.archive.calibration import Calibration, close_match_from
+from coin_retrieval.archive.measured.calibration import Calibration, close_match_from
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.factory import open_archive
 from coin_retrieval.search.calibration_use import images_notice
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
 from coin_retrieval.types import ImageId, Origin, SearchMode
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "archive"
 
 
 def write_cases(folder: Path, n: int = 30, *, origin: str = "real") -> Path:

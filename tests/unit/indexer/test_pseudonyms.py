@@ -13,8 +13,8 @@ from coin_retrieval.factory import open_archive
 from coin_retrieval.named_settings import read_catalog, read_store
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
 from indexer import build, building
+from indexer.cases.pseudonyms import read_key
 from indexer.cli import app
-from indexer.pseudonyms import read_key
 from indexer.rows import read_sources
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -80,8 +80,7 @@ def test_a_filter_names_patients_as_the_sources_do(table: Path) -> None:
     assert len(read_sources([table], archive=Path("x"), where=where, pseudonym_key=KEY)) == 1
 
 
-def test_no_file_of_the_archive_holds_a_name_or_the_key(table: Path, tmp_path: Path) -> None:
-    root = tmp_path / "archive"
+def test_no_file_of_the_archive_holds_a_name_or_the_key(table: Path, root: Path) -> None:
     rows = read_sources([table], archive=root, where={}, pseudonym_key=KEY)
     settings = building.BuildSettings(LABEL, read_store("flat"), 8, 2, read_catalog("sqlite"))
     building.build(root, rows, encoder=HistogramEncoder(), settings=settings, where={})
@@ -105,10 +104,9 @@ def test_a_short_key_is_refused(table: Path, tmp_path: Path) -> None:
 
 
 def test_pseudonyms_without_a_key_are_refused_before_anything_is_written(
-    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("COIN_PSEUDONYM_KEY", raising=False)
-    root = tmp_path / "archive"
     refused = CliRunner().invoke(app, ["build", str(root), str(table), "--pseudonymise", "--json"])
     assert refused.exit_code == 2
     assert "COIN_PSEUDONYM_KEY" in refused.stdout

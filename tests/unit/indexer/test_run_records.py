@@ -42,9 +42,8 @@ def test_what_stopped_a_build_is_written_down_and_names_no_case(tmp_path: Path) 
     assert "cell_" not in json.dumps(record)
 
 
-def test_that_it_cannot_be_written_down_stops_nothing(tmp_path: Path) -> None:
+def test_that_it_cannot_be_written_down_stops_nothing(root: Path, tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "in", 3)
-    root = tmp_path / "archive"
     build_archive(root, folder)
     (next((root / "runs").iterdir())).unlink()
     (root / "runs").rmdir()

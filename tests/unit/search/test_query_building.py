@@ -11,7 +11,7 @@ import pytest
 from tiny_archives import store_of
 
 from coin_retrieval.archive import Archive
-from coin_retrieval.archive.calibration import Calibration, CloseMatch
+from coin_retrieval.archive.measured.calibration import Calibration, CloseMatch
 from coin_retrieval.calibrating.text_closeness import Holdings, text_closeness
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.encoding.open_clip import OpenClipEncoder

@@ -14,12 +14,10 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from unit.server.ground import serving
 
-from coin_retrieval.config import FaissStoreSettings, OpenClipEncoderSettings
-from coin_retrieval.encoding.base import Encoder
+from coin_retrieval.config import OpenClipEncoderSettings
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.search.retriever import Retriever
-from indexer.building import BuildSettings, build
-from indexer.rows import read_sources
+from indexer import build
 from indexer.tiling.settings import Tiling
 from server.app import create_app
 
@@ -46,15 +44,12 @@ def sources(tmp_path_factory: pytest.TempPathFactory, formats_root: Path) -> lis
 @pytest.fixture(scope="module")
 def slides(
     sources: list[Path],
-    encoder: Encoder,
     encoder_settings: OpenClipEncoderSettings,
     make_retriever: Callable[[Path, Prototyper | None], Retriever],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[TestClient]:
     root = tmp_path_factory.mktemp("archive") / "archive"
-    rows = read_sources(sources, archive=root, where={}, tiling=Tiling(tile_px=200))
-    settings = BuildSettings(encoder_settings, FaissStoreSettings())
-    build(root, rows, encoder=encoder, settings=settings, where={})
+    build(root, sources, encoder=encoder_settings, store="flat", tiling=Tiling(tile_px=200))
     with serving(create_app(lambda: make_retriever(root, None))) as client:
         yield client
 

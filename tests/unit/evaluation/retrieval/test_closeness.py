@@ -14,20 +14,19 @@ from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 from unit.conftest import write_cells
 
-from coin_retrieval.archive.calibration import CloseMatch, close_match_from
+from coin_retrieval.archive.measured.calibration import CloseMatch, close_match_from
 from coin_retrieval.cli.main import app
-from coin_retrieval.config import FaissStoreSettings, OpenClipEncoderSettings
+from coin_retrieval.config import OpenClipEncoderSettings
 from coin_retrieval.errors import InputError
 from coin_retrieval.evaluation.retrieval.closeness import (
     measure_close_match,
     to_markdown,
 )
-from coin_retrieval.factory import make_encoder, open_archive
+from coin_retrieval.factory import open_archive
 from coin_retrieval.metrics.separation import auroc
 from coin_retrieval.search.judging.closeness import judged
 from coin_retrieval.types import SearchMode
-from indexer.building import BuildSettings, build
-from indexer.rows import read_sources
+from indexer import build
 
 Coin = Callable[..., Any]
 
@@ -83,9 +82,7 @@ def archive(tiny_open_clip_dir: Path, tmp_path_factory: pytest.TempPathFactory) 
     )
     folder = tmp_path_factory.mktemp("known")
     table, root = write_cells(folder / "cells", per_finding=15, seed=4), folder / "archive"
-    batch = read_sources([table], archive=root, where={})
-    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, workers=1)
-    build(root, batch, encoder=make_encoder(settings), settings=how, where={})
+    build(root, table, encoder=settings, store="flat", batch_size=8, workers=1)
     return root
 
 
@@ -164,9 +161,7 @@ def test_each_label_and_site_is_left_out_and_missed(
     settings = OpenClipEncoderSettings(
         model=str(tiny_open_clip_dir), text_tower="minilm", device="cpu", dtype="float32"
     )
-    how = BuildSettings(settings, FaissStoreSettings(), batch_size=8, workers=1)
-    batch = read_sources([table], archive=root, where={})
-    build(root, batch, encoder=make_encoder(settings), settings=how, where={})
+    build(root, table, encoder=settings, store="flat", batch_size=8, workers=1)
     done = coin(
         "evaluate", "close-match", root, "--leave-one-label-out", "--out", tmp_path / "out",
         "--json",

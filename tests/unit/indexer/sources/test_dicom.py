@@ -98,10 +98,9 @@ def test_patients_are_kept_as_keyed_hashes_only(tmp_path: Path) -> None:
     assert len(hashed.patient_id) == len(hashed.slide_id) == 24
 
 
-def test_burned_in_annotations_are_left_out_and_told(tmp_path: Path) -> None:
+def test_burned_in_annotations_are_left_out_and_told(root: Path, tmp_path: Path) -> None:
     write_instance(tmp_path / "a.dcm", noise(2, 20, 24, 3, seed=1), BurnedInAnnotation="YES")
     write_instance(tmp_path / "b.dcm", noise(1, 20, 24, 3))
-    root = tmp_path / "archive"
     report = build_archive(root, tmp_path, max_skipped=0)
     assert (report.manifest.counts.images, report.manifest.counts.skipped) == (1, 1)
     (skipped,) = root.glob("versions/*/skipped.jsonl")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from coin_retrieval.archive.closeness import TextCloseness
+from coin_retrieval.archive.measured.closeness import TextCloseness
 from coin_retrieval.calibrating.text_closeness import Holdings, text_closeness
 from coin_retrieval.encoding.sentences import SentenceEncoder
 from coin_retrieval.reports.plain import read_and_choose

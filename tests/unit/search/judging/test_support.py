@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coin_retrieval.archive.calibration import CloseMatch
+from coin_retrieval.archive.measured.calibration import CloseMatch
 from coin_retrieval.metrics.intervals import wilson
 from coin_retrieval.ranking.case_search import Found
 from coin_retrieval.search.judging import support

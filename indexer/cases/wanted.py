@@ -8,7 +8,7 @@ from typing import Any
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.catalog.writing import chunks
 from coin_retrieval.types import CaseRecord
-from indexer.case_drafts import CaseDrafts, merged
+from indexer.cases.drafts import CaseDrafts, merged
 
 
 class CasesWanted:

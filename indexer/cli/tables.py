@@ -12,9 +12,9 @@ from rich.table import Table
 
 from coin_retrieval import factory
 from coin_retrieval.archive import ArchiveManifest
-from coin_retrieval.archive.calibration import CloseMatch
 from coin_retrieval.archive.layout import MANIFEST, NOTES, SKIPPED
 from coin_retrieval.archive.manifest import check_sizes, read_manifest
+from coin_retrieval.archive.measured.calibration import CloseMatch
 from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.archive.verify import Finding
 from coin_retrieval.case_table import IDENTITIES
@@ -28,7 +28,7 @@ _VALUES_SHOWN = 8
 _FINDINGS_SHOWN = 20
 
 
-def report_object(report: BuildReport, archive: Path, *, elapsed_s: float) -> dict[str, Any]:
+def report_object(report: BuildReport, archive: Path) -> dict[str, Any]:
     """A build's result, JSON-ready."""
     return {
         "archive": str(archive),
@@ -43,12 +43,11 @@ def report_object(report: BuildReport, archive: Path, *, elapsed_s: float) -> di
         "skipped_file": str(report.folder / SKIPPED),
         "notes_file": str(report.folder / NOTES),
         "warnings": list(report.warnings),
-        "elapsed_s": round(elapsed_s, 2),
         "run": report.run.model_dump(mode="json"),
     }
 
 
-def show_report(report: BuildReport, archive: Path, *, elapsed_s: float) -> None:
+def show_report(report: BuildReport, archive: Path) -> None:
     """A build's result for people."""
     console = Console(soft_wrap=True, highlight=False)
     for warning in report.warnings:
@@ -56,7 +55,7 @@ def show_report(report: BuildReport, archive: Path, *, elapsed_s: float) -> None
     console.print(_table(report.manifest))
     counts = report.manifest.counts
     console.print(
-        f"{archive}: version {report.manifest.version} in {elapsed_s:.0f} s; "
+        f"{archive}: version {report.manifest.version} in {report.run.elapsed_s:.0f} s; "
         f"embedded {report.embedded}, reused {report.reused}",
         markup=False,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from coin_retrieval.archive.calibration import CloseMatch
+from coin_retrieval.archive.measured.calibration import CloseMatch
 
 
 class OwnReports(BaseModel):

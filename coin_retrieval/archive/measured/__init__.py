@@ -1,0 +1,1 @@
+"""What a manifest says that was measured of its archive."""
