@@ -174,7 +174,8 @@ def _rarity(readings: Iterable[Reading]) -> Callable[[Reading], str]:
 
     def group(reading: Reading) -> str:
         name = third[reading.truth]
-        return f"{name} ({span[name][0]} to {span[name][-1]} in the archive)"
+        held = " to ".join(str(count) for count in dict.fromkeys((span[name][0], span[name][-1])))
+        return f"{name} ({held} in the archive)"
 
     return group
 

@@ -34,8 +34,8 @@ def plot_png(figures: DiagnosisFigures | RealOrDrawnFigures) -> bytes:
         ]
         rows += [(f"{name} (n = {n})", found) for name, n, found in figures.by_finding]
     else:
-        label, chance = "gain by retrieval, first answer", 0.0
-        rows = [("all", figures.first.gain), ("among three", figures.any.gain)]
+        label, chance = "gain by retrieval", 0.0
+        rows = [("first answer", figures.first.gain), ("truth among three", figures.any.gain)]
         groups = [*figures.by_rarity, *figures.by_finding]
         rows += [(f"{one.group} (n = {one.items})", one.first.gain) for one in groups]
     page = Figure(figsize=(7, 0.34 * len(rows) + 1.1), layout="constrained")
