@@ -244,7 +244,8 @@ def encode_png(image: RgbImage, *, text: Mapping[str, str] | None = None) -> byt
     for key, value in (text or {}).items():
         info.add_itxt(key, value)
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="PNG", pnginfo=info)
+    # a third of the usual level's time, and a tenth more bytes
+    Image.fromarray(image).save(buffer, format="PNG", pnginfo=info, compress_level=3)
     return buffer.getvalue()
 
 

@@ -111,6 +111,7 @@ def create_app(
             yield
             jobs.close()
             group.cancel_scope.cancel()
+        queues.close()
         loading.close()
 
     app = FastAPI(

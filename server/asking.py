@@ -22,12 +22,15 @@ from server.services import RetrieverHere, Services, ServicesHere
 from server.wire.schemas import search_answer
 
 
+def address_of(request: Request) -> str:
+    """Whence a request comes."""
+    return request.client.host if request.client else ""
+
+
 def caller_of(request: Request) -> str:
     """Who takes turns with others at the generator; without accounts, the address that asks."""
     principal = principal_of(request.scope)
-    if principal is not LOCAL:
-        return principal.name
-    return request.client.host if request.client else ""
+    return address_of(request) if principal is LOCAL else principal.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,13 @@ class Asked:
         return search_answer(result)
 
 
+@dataclass(frozen=True, slots=True)
 class Asking:
     """What an endpoint asks questions with: its request, the retriever and the queues."""
 
-    def __init__(self, request: Request, retriever: RetrieverHere, parts: ServicesHere) -> None:
-        self.request, self.retriever, self.parts = request, retriever, parts
+    request: Request
+    retriever: Retriever
+    parts: Services
 
     def asks(self, query: Query, upload: UploadFile | None = None) -> Asked:
         """A question of this request's client."""
@@ -107,4 +112,13 @@ class Asking:
         return answer
 
 
-AskingHere = Annotated[Asking, Depends()]
+async def asking(request: Request, retriever: RetrieverHere, parts: ServicesHere) -> Asking:
+    """What the endpoint of this request asks with.
+
+    A coroutine, as all dependencies here: FastAPI makes others in a thread, which has to be waited
+    for.
+    """
+    return Asking(request, retriever, parts)
+
+
+AskingHere = Annotated[Asking, Depends(asking)]

@@ -53,10 +53,6 @@ class Job:
         """See :class:`.Listener`."""
         return self._leaving
 
-    async def is_disconnected(self) -> bool:
-        """See :class:`.Listener`."""
-        return self._left.is_set()
-
     def cancel(self) -> None:
         """Stop at the next step."""
         self._left.set()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import Protocol, TypeVar
 
 import anyio
-from anyio.to_thread import run_sync
 from starlette.types import Receive
 
 from coin_retrieval.progress import Progress, silent
@@ -26,29 +27,25 @@ class Listener(Protocol):
     def receive(self) -> Receive:
         """The next message; ``http.disconnect`` when nobody waits any more."""
 
-    async def is_disconnected(self) -> bool:
-        """Whether nobody waits any more."""
-
 
 class Queue:
     """Runs blocking work, ``workers`` at a time; at most ``queue`` more may wait.
 
-    Create it inside the event loop that uses it.
+    A worker that is free takes the next work itself: it does not wait for the loop, which waits for
+    the interpreter whenever others compute. Use it inside one event loop.
     """
 
     def __init__(self, name: str, *, workers: int, queue: int, retry_after_s: int) -> None:
-        self._name = name
-        self._places = workers + queue
+        self._name, self._workers, self._places = name, workers, workers + queue
         self._retry_after_s = retry_after_s
-        self._turn = anyio.Semaphore(workers)
-        # its own thread limiter: the loop's shared one would let one queue fill up another's
-        self._threads = anyio.CapacityLimiter(workers)
+        # its own threads: the loop's shared ones would let one queue fill up another's
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix=f"coin-{name}")
         self.held = 0
 
     @property
     def ahead(self) -> int:
         """How many wait for a worker."""
-        return self._turn.statistics().tasks_waiting
+        return max(0, self.held - self._workers)
 
     async def run(self, listener: Listener, work: Callable[[], Answer]) -> Answer:
         """``work()`` in a thread, unless the client left while it waited for its turn.
@@ -57,7 +54,7 @@ class Queue:
             BusyError: all workers and all places in the queue are taken.
             ClientGoneError: nobody waits for the answer any more.
         """
-        return await self._in_turn(listener, partial(run_sync, work, limiter=self._threads))
+        return await self._in_turn(listener, work)
 
     async def run_stoppable(
         self,
@@ -79,54 +76,50 @@ class Queue:
             TooLateError: it was not done in time.
         """
         stop = _Stop(patience_s, on)
+        return await self._in_turn(listener, partial(work, stop.told), stop)
 
-        async def watched() -> Answer:
-            error: Exception | None = None
-            async with anyio.create_task_group() as group:
-                group.start_soon(stop.watch, listener)
-                try:
-                    answer = await run_sync(partial(work, stop.told), limiter=self._threads)
-                except Exception as raised:  # noqa: BLE001 - the group would wrap it
-                    error = raised
-                group.cancel_scope.cancel()
-            if error is not None:
-                raise error
-            return answer
+    def close(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
-        return await self._in_turn(listener, watched)
-
-    async def _in_turn(self, listener: Listener, work: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _in_turn(
+        self, listener: Listener, work: Callable[[], Answer], stop: _Stop | None = None
+    ) -> Answer:
         if self.held >= self._places:
             raise BusyError(self._name, held=self.held, retry_after_s=self._retry_after_s)
         self.held += 1
         try:
-            async with self._turn_of(listener):
-                return await work()
-        finally:
-            self.held -= 1
+            future = self._threads.submit(copy_context().run, work)
+            done, loop = asyncio.Event(), asyncio.get_running_loop()
+            future.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
 
-    @asynccontextmanager
-    async def _turn_of(self, listener: Listener) -> AsyncIterator[None]:
-        """Wait for a worker, and for the client to leave: who has left keeps nobody waiting."""
-        acquired = False
-        async with anyio.create_task_group() as waiting:
+            def leave() -> None:
+                future.cancel()
+                if stop is not None:
+                    stop.left = True
 
             async def watch() -> None:
                 await _until_left(listener)
-                waiting.cancel_scope.cancel()
+                leave()
 
-            waiting.start_soon(watch)
-            await self._turn.acquire()
-            acquired = True
-            waiting.cancel_scope.cancel()
-        if not acquired:
-            raise ClientGoneError("the client left before its turn")
-        try:
-            if await listener.is_disconnected():
-                raise ClientGoneError("the client left before its turn")
-            yield
+            try:
+                if stop is None and not self.ahead:
+                    await done.wait()
+                else:
+                    async with anyio.create_task_group() as group:
+                        group.start_soon(watch)
+                        await done.wait()
+                        group.cancel_scope.cancel()
+            finally:
+                # who is cancelled gives its place up when the thread is free again
+                leave()
+                with anyio.CancelScope(shield=True):
+                    await done.wait()
         finally:
-            self._turn.release()
+            self.held -= 1
+        if future.cancelled():
+            raise ClientGoneError("the client left before its turn")
+        return future.result()
 
 
 class _Stop:
@@ -135,14 +128,10 @@ class _Stop:
     def __init__(self, patience_s: float, on: Progress) -> None:
         self._patience_s, self._on = patience_s, on
         self._ends = time.monotonic() + patience_s
-        self._left = False
-
-    async def watch(self, listener: Listener) -> None:
-        await _until_left(listener)
-        self._left = True
+        self.left = False
 
     def told(self, stage: str, done: int, of: int) -> None:
-        if self._left:
+        if self.left:
             raise ClientGoneError("the client left before it was answered")
         if time.monotonic() > self._ends:
             raise TooLateError(
@@ -179,3 +168,8 @@ class Queues:
     def named(self) -> dict[str, Queue]:
         """The queues by what they do."""
         return {"drawing": self.drawing, "search": self.search, "pictures": self.pictures}
+
+    def close(self) -> None:
+        """Let all threads go."""
+        for queue in self.named.values():
+            queue.close()

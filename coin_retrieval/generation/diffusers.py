@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, groupby
 from typing import Any
 
@@ -36,6 +36,7 @@ from coin_retrieval.types import (
 _SD, _SDXL = "StableDiffusionPipeline", "StableDiffusionXLPipeline"
 _SIZE_STEP_PX = 8
 _MAX_STEPS, _MAX_GUIDANCE, _SIZE_RANGE_PX = 1000, 50, (8, 4096)
+_TEXTS_REMEMBERED = 256
 
 
 class DiffusersGenerator(Prototyper):
@@ -64,6 +65,9 @@ class DiffusersGenerator(Prototyper):
         self.batch_size = self._settings.batch_size
         self._loading = threading.RLock()
         self._warm = False
+        # a report is asked about at each of its pictures
+        self._knows = lru_cache(_TEXTS_REMEMBERED)(self._read_knows)
+        self._windows = lru_cache(_TEXTS_REMEMBERED)(self._split)
 
     def load(self) -> None:
         """Load the pipeline now; see :meth:`.Prototyper.load`.
@@ -137,10 +141,13 @@ class DiffusersGenerator(Prototyper):
         """What its own reader says, if it has one; see :meth:`.Prototyper.knows`."""
         if self._files.scope is None or isinstance(source, PictureSource):
             return True
+        return self._knows(_text(source))
+
+    def _read_knows(self, text: str) -> bool:
         import torch
 
         pipeline = self._pipeline
-        ids = pipeline.tokenizer(_text(source), truncation=True, return_tensors="pt").input_ids
+        ids = pipeline.tokenizer(text, truncation=True, return_tensors="pt").input_ids
         with torch.inference_mode():
             known: bool = pipeline.text_encoder.knows(ids.to(pipeline.text_encoder.device))
         return known
@@ -262,7 +269,7 @@ class DiffusersGenerator(Prototyper):
                 embeds["negative_pooled_prompt_embeds"] = parts[0][3]
         return embeds
 
-    def _windows(self, prompt: str) -> Windows:
+    def _split(self, prompt: str) -> Windows:
         if self._class in (_SD, _SDXL) and self._limits:
             return split_windows(prompt, self._limits, chunks=self._settings.chunks)
         return Windows((prompt,), unread_tail(prompt, self._limits))

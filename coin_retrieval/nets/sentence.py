@@ -83,9 +83,14 @@ class SentenceBert(BertModel):  # type: ignore[misc]
         # pipelines pad to 256 tokens: columns that hold none change nothing and cost most
         used = int(attention_mask.any(dim=0).nonzero().max()) + 1
         input_ids, attention_mask = input_ids[:, :used], attention_mask[:, :used]
+        # pictures of one report bring it once each
+        both, places = torch.stack([input_ids, attention_mask], 1).unique(
+            dim=0, return_inverse=True
+        )
+        input_ids, attention_mask = both.unbind(1)
         with reading:
             states = super().forward(input_ids=input_ids, attention_mask=attention_mask)[0]
         weights = attention_mask[..., None].to(states.dtype)
         mean = (states * weights).sum(1) / weights.sum(1).clamp(min=1)
         sentences: Tensor = F.normalize(mean, dim=-1) * mean.shape[-1] ** 0.5
-        return sentences
+        return sentences[places]

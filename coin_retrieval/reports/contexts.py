@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from itertools import takewhile
 from typing import NamedTuple
 
 from coin_retrieval.reports.lexicons import book_of, load_contexts
@@ -55,7 +56,10 @@ class Scope:
 
 
 class _Ground(NamedTuple):
-    """Where scopes must end: sections of tokens, cues, ends, and phrases that negate themselves."""
+    """Where scopes must end: sections of tokens, cues, ends, and phrases that negate themselves.
+
+    ``lists`` are the commas behind which a list goes on, ``claims`` those before a new claim.
+    """
 
     tokens: Sequence[Token]
     sections: Sequence[int]
@@ -63,6 +67,8 @@ class _Ground(NamedTuple):
     ends: Collection[int]
     affirming: Collection[int]
     walls: Collection[int]
+    lists: Collection[int]
+    claims: Collection[int]
 
 
 class Contexts:
@@ -88,7 +94,11 @@ class Contexts:
         ends = {f.start for f in _end_book().find(tokens)}
         affirming = {f.start for f in _affirming_book().find(tokens)}
         marked = {place for start, end, _ in cues for place in range(start, end)}
-        ground = _Ground(tokens, sections, marked, ends, affirming, walls)
+        # once a comma, not once a cue and comma: a report may be full of both
+        commas = [place for place, token in enumerate(tokens) if token.key == ","]
+        lists = {n for n in commas if _LIST_WORDS & _keys_after(tokens, n, _BREAKS)}
+        claims = {n for n in commas if _claim_keys() & _keys_after(tokens, n, _BREAKS | {","})}
+        ground = _Ground(tokens, sections, marked, ends, affirming, walls, lists, claims)
         owner_end = {place: end for start, end in owned for place in range(start, end)}
         self.scopes: list[Scope] = []
         self._covering: dict[int, list[Scope]] = {}
@@ -142,22 +152,20 @@ def _forward(ground: _Ground, start: int, assertion: Assertion, *, owned: bool) 
         if depth < 0:
             return place
         comma = key == "," and depth == 0
-        if comma and not _goes_on(tokens, place, assertion, owned=owned):
+        if comma and not _goes_on(ground, place, assertion, owned=owned):
             return place
     return last
 
 
-def _goes_on(tokens: Sequence[Token], comma: int, assertion: Assertion, *, owned: bool) -> bool:
+def _goes_on(ground: _Ground, comma: int, assertion: Assertion, *, owned: bool) -> bool:
     """Whether a list goes on after a comma, rather than something new beginning."""
     if assertion is Assertion.HISTORICAL:
         return False
-    rest = _keys_until(tokens, comma + 1, _BREAKS)
-    if _LIST_WORDS & set(rest):
+    if comma in ground.lists:
         return True
     if owned and assertion is Assertion.NEGATED:
         return False
-    part = _keys_until(tokens, comma + 1, _BREAKS | {","})
-    return not _claim_keys() & set(part)
+    return comma not in ground.claims
 
 
 def _backward(ground: _Ground, cue: int, assertion: Assertion) -> int:
@@ -169,7 +177,7 @@ def _backward(ground: _Ground, cue: int, assertion: Assertion) -> int:
         # a colon just before the cue is "HSIL: not seen"
         if outside or (key == ":" and place < cue - 1):
             return place + 1
-        if any(place in stops for stops in ground[2:]):
+        if any(place in stops for stops in ground[2:6]):
             return place + 1
         depth += (key == ")") - (key == "(")
         if depth < 0:
@@ -196,13 +204,10 @@ def _joined(tokens: Sequence[Token]) -> bool:
     return any(token.key in _JOINING_WORDS for token in tokens)
 
 
-def _keys_until(tokens: Sequence[Token], start: int, marks: Collection[str]) -> list[str]:
-    keys: list[str] = []
-    for token in tokens[start : start + _LONGEST]:
-        if token.key in marks:
-            break
-        keys.append(token.key)
-    return keys
+def _keys_after(tokens: Sequence[Token], comma: int, marks: Collection[str]) -> set[str]:
+    """What stands between a comma and the next of the marks."""
+    after = (token.key for token in tokens[comma + 1 : comma + 1 + _LONGEST])
+    return set(takewhile(lambda key: key not in marks, after))
 
 
 def _keys_before(tokens: Sequence[Token], comma: int) -> list[str]:

@@ -46,7 +46,7 @@ def of_search(answer: SearchAnswer) -> Event:
     return Event(
         archive_version=answer.plan.archive_version,
         private=answer.query.report or (answer.plan.image or ""),
-        plan=answer.plan.digest,
+        plan=answer.plan_digest,
         mode=answer.query.mode,
         cases=tuple(case.case_id for case in answer.cases),
         close={"yes": True, "no": False}.get(answer.closeness.verdict),

@@ -47,13 +47,10 @@ class BoundedConnection(H11Protocol):
         if len(self.connections) > self.caps.connections:
             self._refuse(
                 503,
-                problem(
-                    "busy",
-                    "the server has too many connections",
-                    status=503,
-                    expected=f"at most {self.caps.connections} at once",
-                    remedy="ask again in 2 s",
-                ),
+                "busy",
+                "the server has too many connections",
+                expected=f"at most {self.caps.connections} at once",
+                remedy="ask again in 2 s",
                 retry_after_s=2,
             )
             return
@@ -94,13 +91,10 @@ class BoundedConnection(H11Protocol):
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self._refuse(
                 400,
-                problem(
-                    "malformed",
-                    "not a well-formed HTTP request",
-                    status=400,
-                    expected="HTTP/1.1",
-                    remedy="see /docs for the requests that this server answers",
-                ),
+                "malformed",
+                "not a well-formed HTTP request",
+                expected="HTTP/1.1",
+                remedy="see /docs for the requests that this server answers",
             )
         else:
             self.transport.close()
@@ -125,14 +119,11 @@ class BoundedConnection(H11Protocol):
         if self.cycle is None or self.cycle.response_complete:
             self._refuse(
                 408,
-                problem(
-                    "too_slow",
-                    f"the {what} of the request did not arrive in time",
-                    status=408,
-                    expected=f"headers within {self.caps.headers_s} s, "
-                    f"a body within {self.caps.body_s} s",
-                    remedy="send the request again",
-                ),
+                "too_slow",
+                f"the {what} of the request did not arrive in time",
+                expected=f"headers within {self.caps.headers_s} s, a body within "
+                f"{self.caps.body_s} s",
+                remedy="send the request again",
             )
         else:
             # the endpoint is told that its client left; it has nobody to answer
@@ -144,7 +135,10 @@ class BoundedConnection(H11Protocol):
             self._deadline.cancel()
             self._deadline = None
 
-    def _refuse(self, status: int, body: dict[str, object], retry_after_s: int = 0) -> None:
+    def _refuse(
+        self, status: int, kind: str, said: str, *, retry_after_s: int = 0, **more: str
+    ) -> None:
+        body = problem(kind, said, status=status, **more)
         data = json.dumps(body).encode()
         head = [
             f"HTTP/1.1 {status} {body['title']}",

@@ -25,6 +25,8 @@ from server.wire.pictures import ServedPicture, quoted, tags_known
 
 router = APIRouter(prefix="/v1", tags=["archive"])
 
+ImageIdHere = Annotated[int, Path(ge=0, lt=2**53)]
+
 
 @router.get(
     "/images/{image_id}",
@@ -38,7 +40,7 @@ router = APIRouter(prefix="/v1", tags=["archive"])
     },
 )
 async def image(
-    image_id: Annotated[int, Path(ge=0, lt=2**53)],
+    image_id: ImageIdHere,
     request: Request,
     retriever: RetrieverHere,
     parts: ServicesHere,
@@ -63,10 +65,20 @@ async def image(
     return found.response()
 
 
-def _read(archive: Archive, image_id: int, size_px: int, known: frozenset[str]) -> ServedPicture:
+def record_of(archive: Archive, image_id: int) -> ImageRecord:
+    """The record of a picture.
+
+    Raises:
+        NotFoundError: the archive has none of this id.
+    """
     record = archive.catalog.images([ImageId(image_id)]).get(ImageId(image_id))
     if record is None:
         raise NotFoundError("no such image", value=image_id, expected="an image_id of this archive")
+    return record
+
+
+def _read(archive: Archive, image_id: int, size_px: int, known: frozenset[str]) -> ServedPicture:
+    record = record_of(archive, image_id)
     etag = f"{record.content_hash}-{size_px}"
     if quoted(etag) in known:
         return ServedPicture(None, "", etag)

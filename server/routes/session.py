@@ -8,13 +8,13 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.datastructures import URL
 
 from coin_retrieval.errors import NotFoundError
 from server.access.accounts import Accounts
 from server.access.login import BEGUN_FOR_S
 from server.access.principals import LOCAL, Principal
 from server.access.sessions import Session
+from server.asking import address_of
 from server.layers.access import COOKIE, CSRF_HEADER, require_own, session_cookie
 from server.services import ServicesHere, json_only
 
@@ -68,7 +68,7 @@ async def log_in(
     principal = accounts.bearer(asked.key) if accounts.keys is not None else None
     if principal is None:
         raise accounts.failed(
-            _address(request),
+            address_of(request),
             "the key is not known, was revoked, or has expired",
             expected="a key that coin-serve keys add has shown",
             remedy="ask the operator for a key",
@@ -94,7 +94,7 @@ async def log_out(request: Request, parts: ServicesHere) -> Response:
 async def begin_at_provider(request: Request, parts: ServicesHere) -> RedirectResponse:
     """Send the browser to the identity provider (authorization code with PKCE)."""
     login = _need(_need(parts.accounts).login)
-    address, browser = await run_sync(login.begin, str(_callback(request)))
+    address, browser = await run_sync(login.begin, str(request.url_for("finish_at_provider")))
     response = RedirectResponse(address, 303)
     # the provider sends the browser back from another site: a strict cookie would not come along
     response.set_cookie(
@@ -120,7 +120,7 @@ async def finish_at_provider(
     principal = await run_sync(lambda: login.finish(code=code, state=state, browser=browser))
     if principal is None:
         raise accounts.failed(
-            _address(request),
+            address_of(request),
             "this login did not begin here, has ended, or gives no role on this server",
             expected="a login that began on this page, of somebody who has a role here",
             remedy="log in again, or ask the operator for a role",
@@ -163,11 +163,3 @@ def _need(part: Part | None) -> Part:
             "this server has no such login", expected="a server with accounts of that kind"
         )
     return part
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
-
-
-def _callback(request: Request) -> URL:
-    return request.url_for("finish_at_provider")

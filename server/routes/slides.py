@@ -26,8 +26,9 @@ from coin_retrieval.errors import (
 from coin_retrieval.jpeg import encode_jpeg
 from coin_retrieval.presenting.regions import imaging_selection, region_of
 from coin_retrieval.slides import Region, Slide
-from coin_retrieval.types import ImageId, ImageRecord
+from coin_retrieval.types import ImageRecord
 from server.audit.events import Event, tell
+from server.routes.images import ImageIdHere, record_of
 from server.services import FHIR_JSON, RetrieverHere, ServicesHere
 from server.wire.pictures import ServedPicture, quoted, tags_known
 
@@ -36,8 +37,6 @@ router = APIRouter(prefix="/v1/images/{image_id}", tags=["archive"])
 TILE_PX, OVERLAP_PX = 254, 1
 MOST_PIXELS = 16_777_216
 """That may be decoded for one tile: a slide without coarse levels is not shown as a whole."""
-
-ImageIdHere = Annotated[int, Path(ge=0, lt=2**53)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ async def deep_zoom(
     archive = retriever.archive
 
     def read() -> tuple[int, int]:
-        return _slide_of(archive, _record(archive, image_id)).size_px
+        return _slide_of(archive, record_of(archive, image_id)).size_px
 
     width, height = await parts.queues.pictures.run(request, read)
     tell(request.scope, Event(archive.version, picture=image_id))
@@ -128,7 +127,7 @@ async def deep_zoom_tile(
     known = tags_known(request)
 
     def read() -> ServedPicture:
-        record = _record(archive, image_id)
+        record = record_of(archive, image_id)
         etag = f"{record.content_hash}-{level}-{column}-{row}"
         slide = _slide_of(archive, record)
         pyramid = _Pyramid(*slide.size_px)
@@ -168,18 +167,11 @@ async def selection(
     archive = retriever.archive
 
     def read() -> dict[str, Any]:
-        return imaging_selection(_record(archive, image_id))
+        return imaging_selection(record_of(archive, image_id))
 
     found = await parts.queues.pictures.run(request, read)
     tell(request.scope, Event(archive.version, picture=image_id))
     return JSONResponse(found, media_type=FHIR_JSON)
-
-
-def _record(archive: Archive, image_id: int) -> ImageRecord:
-    record = archive.catalog.images([ImageId(image_id)]).get(ImageId(image_id))
-    if record is None:
-        raise NotFoundError("no such image", value=image_id, expected="an image_id of this archive")
-    return record
 
 
 def _slide_of(archive: Archive, record: ImageRecord) -> Slide:

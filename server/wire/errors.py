@@ -20,31 +20,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from coin_retrieval import errors as coin
 from coin_retrieval.errors import CoinError
 
 
 class RequestError(CoinError):
-    """A request that is refused before the library sees it."""
+    """A request that is refused before the library sees it; ``headers`` belong to its answer."""
 
     status = 400
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Headers that belong to the answer."""
-        return {}
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class NotReadyError(RequestError):
     """The models are still loading, or could not be loaded."""
 
     status = 503
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """When to ask again."""
-        return {"Retry-After": "2"}
+    headers = MappingProxyType({"Retry-After": "2"})
 
 
 class BusyError(RequestError):
@@ -55,18 +48,13 @@ class BusyError(RequestError):
     def __init__(
         self, queue: str, *, held: int, unit: str = "requests", retry_after_s: int
     ) -> None:
-        self.retry_after_s = retry_after_s
+        self.headers = {"Retry-After": str(retry_after_s)}
         super().__init__(
             "the server is busy",
             value=f"{held} {unit} are {queue} or waiting",
             expected="a free place in the queue",
             remedy=f"ask again in {retry_after_s} s",
         )
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """When to ask again."""
-        return {"Retry-After": str(self.retry_after_s)}
 
 
 class ClientGoneError(RequestError):
@@ -79,22 +67,15 @@ class TooLateError(RequestError):
     """It took longer than a request may take here."""
 
     status = 503
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """When to ask again."""
-        return {"Retry-After": "30"}
+    headers = MappingProxyType({"Retry-After": "30"})
 
 
 class BodySizeError(RequestError):
     """More bytes than the server takes."""
 
     status = 413
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The rest of the body is not read, so the connection cannot be used again."""
-        return {"Connection": "close"}
+    # the rest of the body is not read, so the connection cannot be used again
+    headers = MappingProxyType({"Connection": "close"})
 
 
 class MediaTypeError(RequestError):
@@ -113,11 +94,7 @@ class UnauthenticatedError(RequestError):
     """Nobody knows who asks."""
 
     status = 401
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """How to say who one is."""
-        return {"WWW-Authenticate": 'Bearer realm="coin"'}
+    headers = MappingProxyType({"WWW-Authenticate": 'Bearer realm="coin"'})
 
 
 class ForbiddenError(RequestError):
@@ -132,17 +109,13 @@ class TooOftenError(RequestError):
     status = 429
 
     def __init__(self, what: str, *, retry_after_s: float) -> None:
-        self.retry_after_s = math.ceil(retry_after_s)
+        seconds = math.ceil(retry_after_s)
+        self.headers = {"Retry-After": str(seconds)}
         super().__init__(
             f"too many {what}",
             expected="fewer a minute",
-            remedy=f"ask again in {self.retry_after_s} s",
+            remedy=f"ask again in {seconds} s",
         )
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """When to ask again."""
-        return {"Retry-After": str(self.retry_after_s)}
 
 
 STATUS: tuple[tuple[type[CoinError], int], ...] = (

@@ -59,6 +59,17 @@ class LeaveError(Exception):
     """What a listener raises whose client has left."""
 
 
+class Leaving:
+    """A listener whose client leaves when it is told to."""
+
+    def __init__(self) -> None:
+        self.gone = threading.Event()
+
+    def __call__(self, _stage: str, _done: int, _of: int) -> None:
+        if self.gone.is_set():
+            raise LeaveError
+
+
 def ask(
     callers: ThreadPoolExecutor,
     shared: SharedPrototyper,
@@ -74,6 +85,16 @@ def ask(
             return shared.draw(shared.plan(ReportSource(text), n=n, seed=seed), on=on)
 
     return callers.submit(draw)
+
+
+@pytest.fixture
+def first(
+    held: Held, shared: SharedPrototyper, callers: ThreadPoolExecutor
+) -> Future[list[Sample]]:
+    """A report that is being drawn, and holds the others up."""
+    asked = ask(callers, shared, "first")
+    assert held.drawing.wait(PATIENCE_S)
+    return asked
 
 
 def until(fact: Callable[[], bool]) -> None:
@@ -95,10 +116,11 @@ def test_it_draws_what_the_model_draws_alone(held: Held, shared: SharedPrototype
 
 
 def test_callers_that_come_while_it_draws_are_drawn_for_together(
-    held: Held, shared: SharedPrototyper, callers: ThreadPoolExecutor
+    held: Held,
+    shared: SharedPrototyper,
+    callers: ThreadPoolExecutor,
+    first: Future[list[Sample]],
 ) -> None:
-    first = ask(callers, shared, "first")
-    assert held.drawing.wait(PATIENCE_S)
     rest = [ask(callers, shared, f"report {n}") for n in range(4)]
     until(lambda: shared.waiting == 4)
     held.open.set()
@@ -149,20 +171,16 @@ def test_what_two_ask_alike_is_drawn_once(
 
 
 def test_a_caller_that_leaves_is_dropped_and_the_others_are_served(
-    held: Held, shared: SharedPrototyper, callers: ThreadPoolExecutor
+    held: Held,
+    shared: SharedPrototyper,
+    callers: ThreadPoolExecutor,
+    first: Future[list[Sample]],
 ) -> None:
-    gone = threading.Event()
-
-    def leaves(_stage: str, _done: int, _of: int) -> None:
-        if gone.is_set():
-            raise LeaveError
-
-    first = ask(callers, shared, "first")
-    assert held.drawing.wait(PATIENCE_S)
+    leaves = Leaving()
     leaving = ask(callers, shared, "leaving", on=leaves)
     staying = ask(callers, shared, "staying")
     until(lambda: shared.waiting == 2)
-    gone.set()
+    leaves.gone.set()
     with pytest.raises(LeaveError):
         leaving.result(PATIENCE_S)
     held.open.set()
@@ -173,15 +191,10 @@ def test_a_caller_that_leaves_is_dropped_and_the_others_are_served(
 def test_a_batch_stops_when_its_last_caller_has_left(
     held: Held, shared: SharedPrototyper, callers: ThreadPoolExecutor
 ) -> None:
-    gone = threading.Event()
-
-    def leaves(_stage: str, _done: int, _of: int) -> None:
-        if gone.is_set():
-            raise LeaveError
-
+    leaves = Leaving()
     leaving = ask(callers, shared, "leaving", on=leaves)
     assert held.drawing.wait(PATIENCE_S)
-    gone.set()
+    leaves.gone.set()
     with pytest.raises(LeaveError):
         leaving.result(PATIENCE_S)
     held.drawing.clear()
@@ -194,23 +207,19 @@ def test_a_batch_stops_when_its_last_caller_has_left(
 
 
 def test_a_batch_goes_on_for_those_who_stay(
-    held: Held, shared: SharedPrototyper, callers: ThreadPoolExecutor
+    held: Held,
+    shared: SharedPrototyper,
+    callers: ThreadPoolExecutor,
+    first: Future[list[Sample]],
 ) -> None:
-    gone = threading.Event()
-
-    def leaves(_stage: str, _done: int, _of: int) -> None:
-        if gone.is_set():
-            raise LeaveError
-
+    leaves = Leaving()
     held.open.set()
     held.open.clear()
-    first = ask(callers, shared, "first")
-    assert held.drawing.wait(PATIENCE_S)
     together = [ask(callers, shared, "leaving", on=leaves), ask(callers, shared, "staying")]
     until(lambda: shared.waiting == 2)
     held.open.set()
     assert first.result(PATIENCE_S)
-    gone.set()
+    leaves.gone.set()
     assert len(together[1].result(PATIENCE_S)) == 2
 
 
@@ -260,10 +269,11 @@ def test_a_single_picture_that_does_not_fit_is_an_error(
 
 
 def test_a_blank_picture_fails_its_own_caller_only(
-    held: Held, shared: SharedPrototyper, callers: ThreadPoolExecutor
+    held: Held,
+    shared: SharedPrototyper,
+    callers: ThreadPoolExecutor,
+    first: Future[list[Sample]],
 ) -> None:
-    first = ask(callers, shared, "first")
-    assert held.drawing.wait(PATIENCE_S)
     blank, good = ask(callers, shared, "blank"), ask(callers, shared, "good")
     until(lambda: shared.waiting == 2)
     held.open.set()
@@ -274,10 +284,10 @@ def test_a_blank_picture_fails_its_own_caller_only(
 
 
 def test_what_the_model_never_learned_is_refused_without_waiting(
-    held: Held, shared: SharedPrototyper, callers: ThreadPoolExecutor
+    held: Held,
+    shared: SharedPrototyper,
+    first: Future[list[Sample]],
 ) -> None:
-    first = ask(callers, shared, "first")
-    assert held.drawing.wait(PATIENCE_S)
     with pytest.raises(UndrawableError):
         shared.draw(shared.plan(ReportSource("unknown")))
     held.open.set()
@@ -285,15 +295,16 @@ def test_what_the_model_never_learned_is_refused_without_waiting(
 
 
 def test_each_caller_hears_its_own_steps_to_their_end(
-    held: Held, shared: SharedPrototyper, callers: ThreadPoolExecutor
+    held: Held,
+    shared: SharedPrototyper,
+    callers: ThreadPoolExecutor,
+    first: Future[list[Sample]],
 ) -> None:
     heard: dict[str, list[tuple[int, int]]] = {"one": [], "other": []}
 
     def listener(name: str) -> Progress:
         return lambda _stage, done, of: heard[name].append((done, of))
 
-    first = ask(callers, shared, "first")
-    assert held.drawing.wait(PATIENCE_S)
     both = [ask(callers, shared, name, n=n, on=listener(name)) for name, n in
             (("one", 2), ("other", 6))]  # fmt: skip
     until(lambda: shared.waiting == 2)

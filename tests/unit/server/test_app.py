@@ -232,6 +232,20 @@ def test_the_log_never_holds_a_report(client: TestClient, caplog: pytest.LogCapt
             assert PRIVATE.split()[0] not in record.getMessage()
 
 
+def test_the_archive_is_left_as_it_was(client: TestClient, archive_dir: Path) -> None:
+    def state() -> dict[Path, tuple[int, int]]:
+        stats = {path: path.stat() for path in archive_dir.rglob("*")}
+        return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in stats.items()}
+
+    before = state()
+    photo = {"image": ("x.png", png(disc(5)), "image/png")}
+    assert client.post("/v1/search/image", files=photo).status_code == 200
+    assert client.post("/v1/search", json={"report": REPORT, "seed": 5150}).status_code == 200
+    assert client.get("/v1/images/1").status_code == 200
+    assert client.get("/v1/cases/A-1").status_code == 200
+    assert state() == before
+
+
 def test_an_unexpected_fault_is_answered_in_shape_and_logged_without_its_text(
     make_app: MakeApp, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -183,11 +183,15 @@ def test_the_loop_answers_while_all_threads_work() -> None:
     in_a_loop(scene)
 
 
-def test_work_for_a_client_that_left_is_never_begun() -> None:
+def test_work_of_a_client_that_left_the_line_is_never_begun() -> None:
     async def scene() -> None:
-        begun = []
-        with pytest.raises(ClientGoneError):
-            await a_queue().run(a_request(gone=True), lambda: begun.append(True))
+        begun, queue, gate = [], a_queue(), threading.Event()
+        async with anyio.create_task_group() as group:
+            group.start_soon(queue.run, a_request(), lambda: gate.wait(PATIENCE_S))
+            await until(lambda: queue.held == 1)
+            with pytest.raises(ClientGoneError):
+                await queue.run(a_request(gone=True), lambda: begun.append(True))
+            gate.set()
         assert not begun
 
     in_a_loop(scene)

@@ -24,13 +24,30 @@ MakeRetriever = Callable[[Path, Prototyper | None], Retriever]
 SOON = ServerLimits(look_every_s=0.05)
 
 
-def publish(root: Path, encoder: OpenClipEncoderSettings, *, rows: int) -> str:
-    """The archive anew, with the first ``rows`` of its pictures; returns the version's name."""
-    table = root.parent / "sources" / "cases.csv"
-    with table.open("w", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *ROWS[:rows]])
-    build(root, table, encoder=encoder, drop=True, workers=1)
-    return (root / "CURRENT").read_text().strip()
+@pytest.fixture
+def root(make_archive: Callable[[Path], Path], tmp_path: Path) -> Path:
+    """An archive that the test may change."""
+    return make_archive(tmp_path)
+
+
+@pytest.fixture
+def publish(root: Path, encoder_settings: OpenClipEncoderSettings) -> Callable[[int], str]:
+    """Builds the archive anew, with so many of its pictures; returns the version's name."""
+
+    def publish(rows: int) -> str:
+        table = root.parent / "sources" / "cases.csv"
+        with table.open("w", newline="") as file:
+            csv.writer(file).writerows([COLUMNS, *ROWS[:rows]])
+        build(root, table, encoder=encoder_settings, drop=True, workers=1)
+        return (root / "CURRENT").read_text().strip()
+
+    return publish
+
+
+@pytest.fixture
+def served(root: Path, make_retriever: MakeRetriever) -> Iterator[TestClient]:
+    with serving(create_app(lambda: make_retriever(root, None), limits=SOON)) as client:
+        yield client
 
 
 def wait_for(client: TestClient, fact: Callable[[Any], bool]) -> Any:
@@ -38,67 +55,53 @@ def wait_for(client: TestClient, fact: Callable[[Any], bool]) -> Any:
     return client.get("/readyz").raise_for_status().json()
 
 
-def case_ids(client: TestClient) -> set[str]:
+def search(client: TestClient) -> list[Any]:
     answer = client.post("/v1/search", json={"report": REPORT, "mode": "text", "k": 50})
-    assert answer.status_code == 200
-    return {case["case_id"] for case in answer.json()["cases"]}
+    cases: list[Any] = answer.raise_for_status().json()["cases"]
+    return cases
+
+
+def case_ids(client: TestClient) -> set[str]:
+    return {case["case_id"] for case in search(client)}
 
 
 def test_a_new_version_answers_as_soon_as_it_is_published(
-    make_archive: Callable[[Path], Path],
-    make_retriever: MakeRetriever,
-    encoder_settings: OpenClipEncoderSettings,
-    tmp_path: Path,
+    served: TestClient, publish: Callable[[int], str]
 ) -> None:
-    root = make_archive(tmp_path)
-    with serving(create_app(lambda: make_retriever(root, None), limits=SOON)) as client:
-        assert "E-5" in case_ids(client)
-        assert client.get("/v1/archive").json()["images"] == len(ROWS)
-        fresh = publish(root, encoder_settings, rows=4)
-        wait_for(client, lambda ready: ready["version"] == fresh)
-        assert case_ids(client) == {"A-1", "B/2", "C-3"}
-        assert client.get("/v1/archive").json()["images"] == 4
-        assert client.get("/v1/cases/E-5").status_code == 404
-        second = publish(root, encoder_settings, rows=2)
-        wait_for(client, lambda ready: ready["version"] == second)
-        assert case_ids(client) == {"A-1"}
-        image = client.post("/v1/search", json={"report": REPORT, "mode": "text"}).json()
-        uri = image["cases"][0]["images"][0]["uri"]
-        assert client.get(uri).status_code == 200
+    assert "E-5" in case_ids(served)
+    assert served.get("/v1/archive").json()["images"] == len(ROWS)
+    for rows, found in ((4, {"A-1", "B/2", "C-3"}), (2, {"A-1"})):
+        fresh = publish(rows)
+        wait_for(served, lambda ready, fresh=fresh: ready["version"] == fresh)
+        assert case_ids(served) == found
+        assert served.get("/v1/archive").json()["images"] == rows
+        assert served.get("/v1/cases/E-5").status_code == 404
+        uri = search(served)[0]["images"][0]["uri"]
+        assert served.get(uri).status_code == 200
 
 
 def test_a_request_that_is_being_answered_keeps_its_version(
-    make_archive: Callable[[Path], Path],
-    make_retriever: MakeRetriever,
-    encoder_settings: OpenClipEncoderSettings,
-    tmp_path: Path,
+    served: TestClient, publish: Callable[[int], str]
 ) -> None:
-    root = make_archive(tmp_path)
-    app = create_app(lambda: make_retriever(root, None), limits=SOON)
-    with serving(app) as client:
-        with app.state.services.loading.lease() as held:
-            fresh = publish(root, encoder_settings, rows=2)
-            wait_for(client, lambda ready: ready["version"] == fresh)
-            assert set(held.archive.catalog.cases(["E-5"])) == {"E-5"}
-            assert held.archive.version != fresh
-        assert case_ids(client) == {"A-1"}
+    app: Any = served.app
+    with app.state.services.loading.lease() as held:
+        fresh = publish(2)
+        wait_for(served, lambda ready: ready["version"] == fresh)
+        assert set(held.archive.catalog.cases(["E-5"])) == {"E-5"}
+        assert held.archive.version != fresh
+    assert case_ids(served) == {"A-1"}
 
 
 def test_a_version_that_cannot_be_served_is_told_and_the_old_one_answers_on(
-    make_archive: Callable[[Path], Path],
-    make_retriever: MakeRetriever,
-    encoder_settings: OpenClipEncoderSettings,
-    tmp_path: Path,
+    served: TestClient, root: Path
 ) -> None:
-    root = make_archive(tmp_path)
-    with serving(create_app(lambda: make_retriever(root, None), limits=SOON)) as client:
-        old = (root / "CURRENT").read_text()
-        (root / "CURRENT").write_text("000999")
-        told = wait_for(client, lambda ready: ready["problems"])
-        assert told["problems"] == ["archive: archive_corrupt"]
-        assert "E-5" in case_ids(client)
-        (root / "CURRENT").write_text(old)
-        wait_for(client, lambda ready: not ready["problems"])
+    old = (root / "CURRENT").read_text()
+    (root / "CURRENT").write_text("000999")
+    told = wait_for(served, lambda ready: ready["problems"])
+    assert told["problems"] == ["archive: archive_corrupt"]
+    assert "E-5" in case_ids(served)
+    (root / "CURRENT").write_text(old)
+    wait_for(served, lambda ready: not ready["problems"])
 
 
 @contextmanager
