@@ -240,8 +240,9 @@ def test_the_archive_is_left_as_it_was(client: TestClient, archive_dir: Path) ->
     before = state()
     photo = {"image": ("x.png", png(disc(5)), "image/png")}
     assert client.post("/v1/search/image", files=photo).status_code == 200
-    assert client.post("/v1/search", json={"report": REPORT, "seed": 5150}).status_code == 200
-    assert client.get("/v1/images/1").status_code == 200
+    answer = client.post("/v1/search", json={"report": REPORT, "seed": 5150})
+    uri = answer.raise_for_status().json()["cases"][0]["images"][0]["uri"]
+    assert client.get(uri).status_code == 200
     assert client.get("/v1/cases/A-1").status_code == 200
     assert state() == before
 
