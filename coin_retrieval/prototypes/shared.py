@@ -19,7 +19,7 @@ from coin_retrieval.prototypes.base import STAGE, Prototyper
 from coin_retrieval.types import Provenance, RgbImage, Sample, Source
 
 _caller: ContextVar[str] = ContextVar("coin_drawing_caller", default="")
-_LOOK_S = 0.05
+_LOOK_S = 0.2
 
 
 @contextmanager
