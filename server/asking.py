@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, UploadFile
 
+from coin_retrieval.archive import Archive
 from coin_retrieval.images import decode_image
 from coin_retrieval.presenting.answer import SearchAnswer
 from coin_retrieval.progress import Progress, silent
@@ -16,10 +18,12 @@ from coin_retrieval.search.plan import SearchPlan
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from server.access.principals import LOCAL, principal_of
-from server.audit.events import of_search, tell
+from server.audit.events import Event, of_search, tell
 from server.queues import Listener
 from server.services import RetrieverHere, Services, ServicesHere
 from server.wire.schemas import search_answer
+
+Read = TypeVar("Read")
 
 
 def address_of(request: Request) -> str:
@@ -104,6 +108,14 @@ class Asking:
         return Asked(
             query, upload, self.request, caller_of(self.request), self.retriever, self.parts
         )
+
+    async def read(self, work: Callable[[Archive], Read], **shown: Any) -> Read:
+        """What ``work`` reads of the archive, in a worker; ``shown`` is told to the audit log."""
+        archive = self.retriever.archive
+        found = await self.parts.queues.pictures.run(self.request, partial(work, archive))
+        if shown:
+            tell(self.request.scope, Event(archive.version, **shown))
+        return found
 
     async def answer(self, query: Query, upload: UploadFile | None = None) -> SearchAnswer:
         """The whole answer, and what it shows told to the audit log."""

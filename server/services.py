@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 
@@ -55,31 +55,23 @@ async def ready_retriever(
         yield retriever
 
 
-async def json_only(request: Request) -> None:
-    """Refuse a body that does not call itself JSON."""
-    _require(request, "application/json")
+def _only(expected: str) -> Any:
+    """Refuses a body that calls itself otherwise."""
+
+    async def require(request: Request) -> None:
+        given = request.headers.get("content-type", "")
+        if given.split(";")[0].strip().lower() != expected:
+            raise MediaTypeError(
+                "the body is of another content type",
+                value=given or None,
+                expected=expected,
+                remedy=f"send the header Content-Type: {expected}",
+            )
+
+    return Depends(require)
 
 
-async def fhir_only(request: Request) -> None:
-    """Refuse a body that does not call itself FHIR in JSON."""
-    _require(request, FHIR_JSON)
-
-
-async def form_only(request: Request) -> None:
-    """Refuse a body that does not call itself multipart form data."""
-    _require(request, "multipart/form-data")
-
-
-def _require(request: Request, expected: str) -> None:
-    given = request.headers.get("content-type", "")
-    if given.split(";")[0].strip().lower() != expected:
-        raise MediaTypeError(
-            "the body is of another content type",
-            value=given or None,
-            expected=expected,
-            remedy=f"send the header Content-Type: {expected}",
-        )
-
-
+JSON_ONLY, FHIR_ONLY = _only("application/json"), _only(FHIR_JSON)
+FORM_ONLY = _only("multipart/form-data")
 ServicesHere = Annotated[Services, Depends(services)]
 RetrieverHere = Annotated[Retriever, Depends(ready_retriever)]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.presenting.views import CaseView
-from server.audit.events import Event, tell
-from server.services import RetrieverHere, ServicesHere
+from server.asking import AskingHere
 from server.wire.schemas import case_view
 
 router = APIRouter(prefix="/v1", tags=["archive"])
@@ -19,15 +16,11 @@ router = APIRouter(prefix="/v1", tags=["archive"])
     "/cases/{case_id:path}",
     summary="A case with all its pictures",
 )
-async def case(
-    case_id: str, request: Request, retriever: RetrieverHere, parts: ServicesHere
-) -> CaseView:
+async def case(case_id: str, asking: AskingHere) -> CaseView:
     """The record of a case and of every picture it has, found or not."""
-    found = await parts.queues.pictures.run(request, partial(_read, retriever.archive, case_id))
-    tell(request.scope, Event(retriever.archive.version, cases=(case_id,)))
-    return found
 
+    def read(archive: Archive) -> CaseView:
+        images = archive.catalog.case_images(case_id)
+        return case_view(archive.catalog.cases([case_id])[case_id], images)
 
-def _read(archive: Archive, case_id: str) -> CaseView:
-    images = archive.catalog.case_images(case_id)
-    return case_view(archive.catalog.cases([case_id])[case_id], images)
+    return await asking.read(read, cases=(case_id,))

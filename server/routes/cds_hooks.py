@@ -14,7 +14,7 @@ from coin_retrieval.search.query import Query as Question
 from server.access.principals import LOCAL
 from server.asking import AskingHere
 from server.cds.models import SERVICE, Card, Cards, Feedback, HookRequest, Link, Services, Source
-from server.services import ServicesHere, json_only
+from server.services import JSON_ONLY, ServicesHere
 from server.wire.errors import UnauthenticatedError
 
 router = APIRouter(prefix="/cds-services", tags=["cds-hooks"])
@@ -52,7 +52,7 @@ async def discover() -> Services:
 @router.post(
     f"/{SERVICE}",
     summary="A card with similar cases",
-    dependencies=[Depends(json_only), Depends(trusted)],
+    dependencies=[JSON_ONLY, Depends(trusted)],
 )
 async def similar(asked: HookRequest, asking: AskingHere) -> Cards:
     """One card of the newest cytology report that was prefetched; none without a usable report.
@@ -73,7 +73,7 @@ async def similar(asked: HookRequest, asking: AskingHere) -> Cards:
 @router.post(
     f"/{SERVICE}/feedback",
     summary="What became of cards",
-    dependencies=[Depends(json_only), Depends(trusted)],
+    dependencies=[JSON_ONLY, Depends(trusted)],
 )
 async def feedback(told: Feedback, request: Request, parts: ServicesHere) -> dict[str, int]:
     """Keep outcomes and coded reasons in the audit log, for calibration; comments are not read."""

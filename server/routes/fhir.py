@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from coin_retrieval.limits import DEFAULT_CASES, MAX_CASES
 from coin_retrieval.presenting.answer import SearchAnswer
 from coin_retrieval.reports.intake.fhir import FhirReading, read_diagnostic_report
 from coin_retrieval.search.query import Query as Question
 from server.asking import AskingHere
-from server.services import FHIR_JSON, fhir_only
+from server.services import FHIR_JSON, FHIR_ONLY
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1", tags=["search"])
 @router.post(
     "/search/fhir",
     summary="Nearest real cases of a FHIR report",
-    dependencies=[Depends(fhir_only)],
+    dependencies=[FHIR_ONLY],
     openapi_extra={
         "requestBody": {
             "required": True,

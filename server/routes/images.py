@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.archive.thumbnails import MEDIA_TYPES, SIDE_PX
@@ -18,9 +17,8 @@ from coin_retrieval.errors import (
 from coin_retrieval.images import decode_image, encode_png, thumbnail
 from coin_retrieval.jpeg import encode_jpeg
 from coin_retrieval.types import ImageId, ImageRecord
-from server.audit.events import Event, tell
+from server.asking import AskingHere
 from server.limits import MAX_SIZE_PX
-from server.services import RetrieverHere, ServicesHere
 from server.wire.pictures import ServedPicture, quoted, tags_known
 
 router = APIRouter(prefix="/v1", tags=["archive"])
@@ -41,9 +39,7 @@ ImageIdHere = Annotated[int, Path(ge=0, lt=2**53)]
 )
 async def image(
     image_id: ImageIdHere,
-    request: Request,
-    retriever: RetrieverHere,
-    parts: ServicesHere,
+    asking: AskingHere,
     size: Annotated[
         int,
         Query(
@@ -59,9 +55,8 @@ async def image(
     Pictures are always encoded anew, so no metadata of a source file leaves the server. 404 when
     the source has gone or is not the file that was indexed; small sizes are still served then.
     """
-    read = partial(_read, retriever.archive, image_id, size, tags_known(request))
-    found = await parts.queues.pictures.run(request, read)
-    tell(request.scope, Event(retriever.archive.version, picture=image_id))
+    known = tags_known(asking.request)
+    found = await asking.read(lambda a: _read(a, image_id, size, known), picture=image_id)
     return found.response()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from coin_retrieval.presenting.views import JobView
 from coin_retrieval.search.query import Query
@@ -12,14 +12,14 @@ from server.access.principals import principal_of
 from server.asking import Asked, caller_of
 from server.audit.events import tell
 from server.jobs import Job
-from server.services import ServicesHere, json_only
+from server.services import JSON_ONLY, ServicesHere
 
 router = APIRouter(prefix="/v1/jobs", tags=["search"])
 
 
 @router.post(
     "", summary="Ask now, fetch the answer later", status_code=202,
-    dependencies=[Depends(json_only)],
+    dependencies=[JSON_ONLY],
 )  # fmt: skip
 async def begin(asked: Query, request: Request, response: Response, parts: ServicesHere) -> JobView:
     """Take the question of POST /v1/search and answer at once with a job to look at.

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Response
 
 from coin_retrieval.errors import NotFoundError
 from coin_retrieval.presenting.answer import DrawingAnswer
 from coin_retrieval.progress import Progress
+from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.prototypes.prototype import Drawing
 from coin_retrieval.prototypes.shared import drawing_for
-from coin_retrieval.search.retriever import Retriever
-from server.asking import caller_of
-from server.services import RetrieverHere, ServicesHere, json_only
+from server.asking import AskingHere, caller_of
+from server.services import JSON_ONLY
 from server.wire.pictures import ServedPicture, quoted, tags_known
 from server.wire.schemas import GenerateRequest, generate_answer
 
@@ -23,19 +21,18 @@ router = APIRouter(prefix="/v1", tags=["prototypes"])
 @router.post(
     "/generate",
     summary="Draw a report",
-    dependencies=[Depends(json_only)],
+    dependencies=[JSON_ONLY],
 )
-async def generate(
-    asked: GenerateRequest, request: Request, retriever: RetrieverHere, parts: ServicesHere
-) -> DrawingAnswer:
+async def generate(asked: GenerateRequest, asking: AskingHere) -> DrawingAnswer:
     """Draw synthetic pictures of a report without searching; never a patient's cells."""
 
     def draw(on: Progress) -> Drawing:
-        return retriever.draw(asked.report, n=asked.n, seed=asked.seed, on=on)
+        return asking.retriever.draw(asked.report, n=asked.n, seed=asked.seed, on=on)
 
-    with drawing_for(caller_of(request)):
+    parts = asking.parts
+    with drawing_for(caller_of(asking.request)):
         drawing = await parts.queues.drawing.run_stoppable(
-            request, draw, patience_s=parts.limits.drawing_s
+            asking.request, draw, patience_s=parts.limits.drawing_s
         )
     return generate_answer(drawing)
 
@@ -48,19 +45,17 @@ async def generate(
         200: {"content": {"image/png": {}}, "description": "PNG, marked synthetic"},
     },
 )
-async def prototype(
-    prototype_id: str, request: Request, retriever: RetrieverHere, parts: ServicesHere
-) -> Response:
+async def prototype(prototype_id: str, asking: AskingHere) -> Response:
     """A prototype that a search or generate answered. Its PNG metadata says how it was made.
 
     Its name is a keyed hash, as is what the metadata has in the report's place.
     """
-    read = partial(_read, retriever, prototype_id, tags_known(request))
-    return (await parts.queues.pictures.run(request, read)).response()
+    cache, known = asking.retriever.cache, tags_known(asking.request)
+    return (await asking.read(lambda _: _read(cache, prototype_id, known))).response()
 
 
-def _read(retriever: Retriever, prototype_id: str, known: frozenset[str]) -> ServedPicture:
-    found = retriever.cache.find(prototype_id)
+def _read(cache: PrototypeCache, prototype_id: str, known: frozenset[str]) -> ServedPicture:
+    found = cache.find(prototype_id)
     try:
         data = None if quoted(prototype_id) in known else found.read_bytes()
     except OSError as error:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Form
 
 from coin_retrieval.presenting.answer import SearchAnswer
 from coin_retrieval.search.query import Query
 from server.asking import AskingHere
-from server.services import form_only, json_only
+from server.services import FORM_ONLY, JSON_ONLY
 from server.wire.questions import PictureQuery
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
 
-@router.post("/search", summary="Nearest real cases of a report", dependencies=[Depends(json_only)])
+@router.post("/search", summary="Nearest real cases of a report", dependencies=[JSON_ONLY])
 async def search(asked: Query, asking: AskingHere) -> SearchAnswer:
     """Draw what the report describes, and find the real cases nearest to the drawings.
 
@@ -30,9 +30,7 @@ async def search(asked: Query, asking: AskingHere) -> SearchAnswer:
     return await asking.answer(asked)
 
 
-@router.post(
-    "/search/image", summary="Nearest real cases of a picture", dependencies=[Depends(form_only)]
-)
+@router.post("/search/image", summary="Nearest real cases of a picture", dependencies=[FORM_ONLY])
 async def search_by_image(
     asked: Annotated[PictureQuery, Form(media_type="multipart/form-data")], asking: AskingHere
 ) -> SearchAnswer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, TypeVar
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,7 +16,7 @@ from server.access.principals import LOCAL, Principal
 from server.access.sessions import Session
 from server.asking import address_of
 from server.layers.access import COOKIE, CSRF_HEADER, require_own, session_cookie
-from server.services import ServicesHere, json_only
+from server.services import JSON_ONLY, ServicesHere
 
 router = APIRouter(prefix="/v1/session", tags=["session"])
 
@@ -58,7 +58,7 @@ async def session(request: Request, parts: ServicesHere) -> SessionView:
 @router.post(
     "",
     summary="Log in by a key",
-    dependencies=[Depends(json_only)],
+    dependencies=[JSON_ONLY],
 )
 async def log_in(
     asked: KeyLogin, request: Request, response: Response, parts: ServicesHere

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Response
 from fastapi.responses import JSONResponse
 
 from coin_retrieval.archive import Archive
@@ -27,9 +27,9 @@ from coin_retrieval.jpeg import encode_jpeg
 from coin_retrieval.presenting.regions import imaging_selection, region_of
 from coin_retrieval.slides import Region, Slide
 from coin_retrieval.types import ImageRecord
-from server.audit.events import Event, tell
+from server.asking import AskingHere
 from server.routes.images import ImageIdHere, record_of
-from server.services import FHIR_JSON, RetrieverHere, ServicesHere
+from server.services import FHIR_JSON
 from server.wire.pictures import ServedPicture, quoted, tags_known
 
 router = APIRouter(prefix="/v1/images/{image_id}", tags=["archive"])
@@ -81,20 +81,16 @@ def _span(number: int, length: int) -> tuple[int, int]:
         200: {"content": {"application/xml": {}}, "description": "the slide's size in pixels"},
     },
 )
-async def deep_zoom(
-    image_id: ImageIdHere, request: Request, retriever: RetrieverHere, parts: ServicesHere
-) -> Response:
+async def deep_zoom(image_id: ImageIdHere, asking: AskingHere) -> Response:
     """The description that DeepZoom viewers (OpenSeadragon) read, of the slide that a tile is from.
 
     The tile's own place stands in the answer of a search (`region`) and in `/v1/cases/…`.
     """
-    archive = retriever.archive
 
-    def read() -> tuple[int, int]:
+    def read(archive: Archive) -> tuple[int, int]:
         return _slide_of(archive, record_of(archive, image_id)).size_px
 
-    width, height = await parts.queues.pictures.run(request, read)
-    tell(request.scope, Event(archive.version, picture=image_id))
+    width, height = await asking.read(read, picture=image_id)
     return Response(
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<Image xmlns="http://schemas.microsoft.com/deepzoom/2008" Format="jpeg" '
@@ -117,16 +113,13 @@ async def deep_zoom_tile(
     image_id: ImageIdHere,
     level: Annotated[int, Path(ge=0, le=40)],
     tile: Annotated[str, Path(pattern=r"^\d{1,6}_\d{1,6}\.jpeg$", examples=["0_0.jpeg"])],
-    request: Request,
-    retriever: RetrieverHere,
-    parts: ServicesHere,
+    asking: AskingHere,
 ) -> Response:
     """A tile of the slide, `COLUMN_ROW.jpeg`; pixels that would cost too much to decode are 404."""
-    archive = retriever.archive
     column, row = (int(number) for number in tile.removesuffix(".jpeg").split("_"))
-    known = tags_known(request)
+    known = tags_known(asking.request)
 
-    def read() -> ServedPicture:
+    def read(archive: Archive) -> ServedPicture:
         record = record_of(archive, image_id)
         etag = f"{record.content_hash}-{level}-{column}-{row}"
         slide = _slide_of(archive, record)
@@ -147,9 +140,7 @@ async def deep_zoom_tile(
             ) from error
         return ServedPicture(encode_jpeg(pixels), "image/jpeg", etag)
 
-    found = await parts.queues.pictures.run(request, read)
-    tell(request.scope, Event(archive.version, picture=image_id))
-    return found.response()
+    return (await asking.read(read, picture=image_id)).response()
 
 
 @router.get(
@@ -160,17 +151,13 @@ async def deep_zoom_tile(
         200: {"content": {FHIR_JSON: {}}, "description": "a FHIR R5 ImagingSelection"},
     },
 )
-async def selection(
-    image_id: ImageIdHere, request: Request, retriever: RetrieverHere, parts: ServicesHere
-) -> Response:
+async def selection(image_id: ImageIdHere, asking: AskingHere) -> Response:
     """Which instance, and which frame or region of it, as a FHIR R5 ImagingSelection."""
-    archive = retriever.archive
 
-    def read() -> dict[str, Any]:
+    def read(archive: Archive) -> dict[str, Any]:
         return imaging_selection(record_of(archive, image_id))
 
-    found = await parts.queues.pictures.run(request, read)
-    tell(request.scope, Event(archive.version, picture=image_id))
+    found = await asking.read(read, picture=image_id)
     return JSONResponse(found, media_type=FHIR_JSON)
 
 

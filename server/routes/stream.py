@@ -11,7 +11,7 @@ import anyio
 from anyio.from_thread import run_sync as in_loop
 from anyio.lowlevel import current_token
 from anyio.streams.memory import MemoryObjectSendStream
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.types import Scope
@@ -25,7 +25,7 @@ from coin_retrieval.types import SearchMode
 from server.asking import Asked, AskingHere
 from server.audit.events import of_search, tell
 from server.layers.audit_trail import write_down
-from server.services import json_only
+from server.services import JSON_ONLY
 from server.wire.problems import problem_of
 from server.wire.schemas import prototype_path
 
@@ -40,7 +40,7 @@ _PING_S = 15
     "/search/stream",
     summary="Nearest real cases of a report, step by step",
     response_class=EventSourceResponse,
-    dependencies=[Depends(json_only)],
+    dependencies=[JSON_ONLY],
     responses={
         200: {"content": {"text/event-stream": {}}, "description": "events, `answer` the last"},
     },

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 
 from coin_retrieval.errors import NotFoundError
 from coin_retrieval.study.models import Answer, ReaderView
 from coin_retrieval.study.store import StudyStore
-from server.services import ServicesHere, json_only
+from server.services import JSON_ONLY, ServicesHere
 from server.wire.pictures import ServedPicture
 
 router = APIRouter(prefix="/v1/study", tags=["study"])
@@ -30,7 +30,7 @@ async def view(request: Request, parts: ServicesHere, token: Token = "") -> Read
 @router.post(
     "/answers",
     summary="Answer a reading",
-    dependencies=[Depends(json_only)],
+    dependencies=[JSON_ONLY],
 )
 async def answer(
     given: Answer, request: Request, parts: ServicesHere, token: Token = ""
