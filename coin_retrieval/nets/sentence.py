@@ -84,9 +84,8 @@ class SentenceBert(BertModel):  # type: ignore[misc]
         used = int(attention_mask.any(dim=0).nonzero().max()) + 1
         input_ids, attention_mask = input_ids[:, :used], attention_mask[:, :used]
         # pictures of one report bring it once each
-        both, places = torch.stack([input_ids, attention_mask], 1).unique(
-            dim=0, return_inverse=True
-        )
+        rows = torch.stack([input_ids, attention_mask], 1)
+        both, places = torch.unique(rows, dim=0, return_inverse=True)
         input_ids, attention_mask = both.unbind(1)
         with reading:
             states = super().forward(input_ids=input_ids, attention_mask=attention_mask)[0]
