@@ -114,13 +114,16 @@ async def _drawn(question: Asked, plan: SearchPlan, scope: Scope) -> AsyncIterat
         yield _event("queue", {"ahead": ahead})
         async with receive:
             while True:
+                event = None
+                # not around the yield: a client that reads slowly would be taken for a late step
                 with anyio.move_on_after(_LOOK_S):
                     try:
-                        yield await receive.receive()
-                        continue
+                        event = await receive.receive()
                     except anyio.EndOfStream:
                         break
-                if queue.ahead < ahead:
+                if event is not None:
+                    yield event
+                elif queue.ahead < ahead:
                     ahead = queue.ahead
                     yield _event("queue", {"ahead": ahead})
     if failed:

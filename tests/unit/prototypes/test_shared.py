@@ -50,9 +50,10 @@ def shared(held: Held) -> Iterator[SharedPrototyper]:
 
 
 @pytest.fixture
-def callers() -> Iterator[ThreadPoolExecutor]:
+def callers(held: Held) -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(16) as pool:
         yield pool
+        held.open.set()
 
 
 class LeaveError(Exception):
@@ -213,8 +214,6 @@ def test_a_batch_goes_on_for_those_who_stay(
     first: Future[list[Sample]],
 ) -> None:
     leaves = Leaving()
-    held.open.set()
-    held.open.clear()
     together = [ask(callers, shared, "leaving", on=leaves), ask(callers, shared, "staying")]
     until(lambda: shared.waiting == 2)
     held.open.set()

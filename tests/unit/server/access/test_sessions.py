@@ -6,7 +6,7 @@ import pytest
 
 from server.access.buckets import Buckets
 from server.access.principals import LOCAL
-from server.access.sessions import MAX_SESSIONS, Sessions
+from server.access.sessions import Sessions
 
 
 class Clock:
@@ -67,10 +67,13 @@ def test_only_the_page_that_logged_in_knows_the_token(sessions: Sessions) -> Non
         assert not begun.is_own(foreign)
 
 
-def test_the_number_of_sessions_is_bounded(sessions: Sessions) -> None:
+def test_the_number_of_sessions_is_bounded(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.access.sessions.MAX_SESSIONS", 20)
     first, _ = sessions.begin(LOCAL)
     last = ""
-    for _ in range(MAX_SESSIONS):
+    for _ in range(20):
         last, _ = sessions.begin(LOCAL)
     assert sessions.find(last)
     assert sessions.find(first) is None
