@@ -1,183 +1,201 @@
-"""The same pictures in files and on servers: do they find the same cases, and how fast?
+"""The same archive in files and on servers: the same cases, how fast, and while it changes.
 
-    python bench/backends.py ARCHIVE --milvus http://127.0.0.1:19530 \\
-        --postgres postgresql://user@127.0.0.1/database --images 12909
+    coin-index export ARCHIVE exported && coin-index build archive.yaml exported
+    python bench/backends.py ARCHIVE --servers archive.yaml [--queries 100] [--answers 10000]
 
-Vectors and records of an archive in a folder, repeated with a little noise until there are so many,
-are written through FAISS + SQLite and Milvus + PostgreSQL (a segment each), and asked for ten cases
-with filters. An own answer differs where another case is listed at a place; cases whose
-similarities differ by less than 1e-6 may stand in either order.
+Both are asked for the ten cases nearest to a case, with no filter or one of several, and pictures
+that repeat each other folded: one question at a time, then eight at once. Cases whose similarities
+differ by less than 1e-6 may stand in either order.
+
+Then two `coin-serve`, each with a mirror of its own, answer while a third process publishes:
+without the third case of every answer, all on servers written anew, and back. An answer is right
+if it is one of the archive in files, with those cases or without them; what holds some of both, or
+anything else, is wrong. `--answers 0` leaves this out.
 """
 
 from __future__ import annotations
 
+import json
+import multiprocessing
+import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from measuring import machine, parser, quantiles, show
+from served_load import Client, Server
 
-from coin_retrieval.archive import Archive
-from coin_retrieval.catalog.base import Catalog
-from coin_retrieval.catalog.postgres import drop_schemas
-from coin_retrieval.catalog.records import image_terms
-from coin_retrieval.config import (
-    CatalogSettings,
-    FaissStoreSettings,
-    MilvusStoreSettings,
-    PostgresCatalogSettings,
-    SqliteCatalogSettings,
-    StoreSettings,
-)
-from coin_retrieval.factory import (
-    make_catalog_writer,
-    make_store_writer,
-    open_archive,
-    open_catalog,
-    open_store,
-)
-from coin_retrieval.ranking.case_search import CaseSearch
-from coin_retrieval.ranking.fusion import FusedQuery
-from coin_retrieval.stores.base import VectorStore
-from coin_retrieval.stores.milvus_writing import drop_other_partitions
-from coin_retrieval.timing import Stopwatch
-from coin_retrieval.types import CaseRecord, ImageId, ImageRecord
+import coin_retrieval
+from coin_retrieval.api.archive import SearchableArchive
+from coin_retrieval.archive.opening import open_layout
+from indexer.history import rollback
+from indexer.removing import compact, remove
 
-_AT_ONCE = 1000
-_TIE = 1e-6
+AT_ONCE = 8
+TIE = 1e-6
+
+Question = dict[str, Any]
+Cases = list[tuple[str, float]]
 
 
 def main() -> None:
     options_of = parser(__doc__)
-    options_of.add_argument("--milvus", required=True)
-    options_of.add_argument("--postgres", required=True)
-    options_of.add_argument("--images", type=int, default=12_909)
+    options_of.add_argument("--servers", required=True, help="the address of the same archive")
     options_of.add_argument("--queries", type=int, default=100)
+    options_of.add_argument("--answers", type=int, default=10_000)
     options = options_of.parse_args()
-    milvus = MilvusStoreSettings(uri=options.milvus, name="bench", timeout_s=300)
-    postgres = PostgresCatalogSettings(url=options.postgres, name="bench")
-    pairs: dict[str, tuple[StoreSettings, CatalogSettings]] = {
-        "FAISS + SQLite": (FaissStoreSettings(), SqliteCatalogSettings()),
-        "Milvus + PostgreSQL": (milvus, postgres),
-    }
-    with open_archive(Path(options.archive)) as archive, tempfile.TemporaryDirectory() as folder:
-        rows, images, cases = _repeated(archive, options.images)
-        queries = _queries(rows, archive, options.queries)
-        figures, answers = {}, {}
-        for name, (store, catalog) in pairs.items():
-            began = time.perf_counter()
-            with _written(store, catalog, Path(folder), rows, images, cases) as (vectors, records):
-                written_s = time.perf_counter() - began
-                answers[name], times = _ask(vectors, records, queries)
-            figures[name] = {
-                "written_per_s": round(len(rows) / written_s),
-                "queries_per_s": round(len(times) / sum(times) * 1000, 1),
-                **{f"{key}_ms": value for key, value in quantiles(times).items()},
-            }
-        first, other = answers.values()
-        differing = sum(not _same(a, b) for a, b in zip(first, other, strict=True))
-    drop_other_partitions(milvus, ())
+    here, there = Path(options.archive), Path(options.servers)
+    with coin_retrieval.open(here) as files, coin_retrieval.open(there) as servers:
+        questions = questions_of(files, options.queries)
+        known, in_files = asked(files, questions)
+        found, on_servers = asked(servers, questions)
+        cases, images = files.retriever.archive.catalog.counts()
+    differing = sum(not same(one, other) for one, other in zip(known, found, strict=True))
+    published: dict[str, Any] = {}
+    if options.answers:
+        gone = sorted({answer[2][0] for answer in known if len(answer) > 2})
+        with tempfile.TemporaryDirectory() as folder:
+            without = shutil.copytree(here, Path(folder) / "without")
+            remove(without, gone)
+            with coin_retrieval.open(without) as files:
+                fewer, _ = asked(files, questions)
+            published = while_publishing(
+                there, Path(folder), questions, [known, fewer], gone, answers=options.answers
+            )
     result = {
-        "images": len(rows),
-        "cases": len(cases),
-        "queries": len(queries),
+        "images": images,
+        "cases": cases,
+        "questions": len(questions),
         "differing": differing,
         "machine": machine(),
+        "while publishing": published,
     }
-    show(result | figures, {"backends": figures}, as_json=options.json)
+    tables = {"one archive": {"FAISS + SQLite": in_files, "Milvus + PostgreSQL": on_servers}}
+    show(result | tables, tables | {"while publishing": {"": published}}, as_json=options.json)
 
 
-def _repeated(
-    archive: Archive, count: int
-) -> tuple[np.ndarray, list[ImageRecord], dict[str, CaseRecord]]:
-    ids = archive.store.ids()
-    own = archive.store.vectors(ids)
-    records = archive.catalog.images(ImageId(i) for i in ids.tolist())
-    there = archive.catalog.cases({image.case_id for image in records.values()})
-    random = np.random.default_rng(0)
-    images, cases, rows = [], {}, []
-    for number in range(count):
-        turn, place = divmod(number, len(ids))
-        image = records[ImageId(int(ids[place]))]
-        case = there[image.case_id]
-        if turn:
-            case = replace(case, case_id=f"{case.case_id} {turn}")
-            image = replace(image, case_id=case.case_id, image_id=ImageId(image.image_id + turn))
-        cases[case.case_id] = case
-        images.append(image)
-        noise = random.standard_normal(own.shape[1]) * 0.02 * bool(turn)
-        row = own[place] + noise
-        rows.append(row / np.linalg.norm(row))
-    return np.array(rows, np.float32), images, cases
-
-
-def _queries(
-    rows: np.ndarray, archive: Archive, count: int
-) -> list[tuple[np.ndarray, dict[str, list[str]]]]:
-    """Vectors near the archive's own, each with no filter or one of several."""
+def questions_of(archive: SearchableArchive, count: int) -> list[Question]:
+    """A case to find more of, with no filter or one of several."""
     filters: list[dict[str, list[str]]] = [{}]
     for field in ("site", "diagnosis", "origin"):
-        filters += [{field: [value]} for value in list(archive.catalog.values(field))[:3]]
-    filters.append({"origin": ["real"], "site": list(archive.catalog.values("site"))[:2]})
-    random = np.random.default_rng(1)
-    chosen = rows[random.permutation(len(rows))[:count]]
-    near = chosen + 0.05 * random.standard_normal(chosen.shape).astype(np.float32)
-    near /= np.linalg.norm(near, axis=1, keepdims=True)
-    return [(row[None], filters[n % len(filters)]) for n, row in enumerate(near)]
+        filters += [{field: [value]} for value in list(archive.values(field))[:3]]
+    filters.append({"origin": ["real"], "site": list(archive.values("site"))[:2]})
+    cases = list(archive.retriever.archive.catalog.case_ids())
+    chosen = np.random.default_rng(1).permutation(len(cases))[:count]
+    return [
+        {"liked": [cases[case]], "where": where, "k": 10}
+        for case, where in zip(chosen, cycle(filters), strict=False)
+    ]
 
 
-@contextmanager
-def _written(
-    store: StoreSettings,
-    catalog: CatalogSettings,
-    folder: Path,
-    rows: np.ndarray,
-    images: list[ImageRecord],
-    cases: dict[str, CaseRecord],
-) -> Iterator[tuple[VectorStore, Catalog]]:
-    vectors = make_store_writer(store, folder, dim=rows.shape[1])
-    records = make_catalog_writer(catalog, folder)
-    for start in range(0, len(rows), _AT_ONCE):
-        some = images[start : start + _AT_ONCE]
-        ids = np.array([image.image_id for image in some], np.int64)
-        terms = [image_terms(cases[image.case_id], image) for image in some]
-        vectors.add(ids, rows[start : start + _AT_ONCE], terms)
-        records.put([cases[name] for name in {image.case_id for image in some}], some)
-    where, listed = vectors.seal(), records.seal()
-    with (
-        open_store(store, folder, where, dim=rows.shape[1]) as read,
-        open_catalog(catalog, folder, listed) as known,
-    ):
-        yield read, known
-    if catalog.backend == "postgres":
-        drop_schemas(catalog, [listed.collection or ""])
+def asked(
+    archive: SearchableArchive, questions: Sequence[Question]
+) -> tuple[list[Cases], dict[str, float]]:
+    """The answers, and how long they took."""
+    took: list[float] = []
 
-
-def _ask(store: VectorStore, catalog: Catalog, queries: Any) -> tuple[list[Any], list[float]]:
-    search = CaseSearch(store, catalog)
-    answers, times = [], []
-    for row, where in queries:
-        watch = Stopwatch()
+    def ask(question: Question) -> Cases:
         began = time.perf_counter()
-        allowed = search.select(where, watch)
-        fused = FusedQuery(row, row, np.ones(1))
-        found = search.find(fused, 10, watch, allowed=allowed, where=where, near_duplicates=True)
-        times.append(1000 * (time.perf_counter() - began))
-        answers.append([(case.case.case_id, case.similarity) for case in found.cases])
-    return answers, times
+        found = archive.search(**question).cases
+        took.append(1000 * (time.perf_counter() - began))
+        return [(case.case_id, case.similarity) for case in found]
+
+    for question in questions[:10]:
+        ask(question)
+    took.clear()
+    answers = [ask(question) for question in questions]
+    alone = list(took)
+    began = time.perf_counter()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(ask, questions))
+    figures = {f"{name}_ms": value for name, value in quantiles(alone).items()}
+    return answers, figures | {
+        "a_second": round(1000 * len(alone) / sum(alone), 1),
+        f"a_second_of_{AT_ONCE}": round(len(questions) / (time.perf_counter() - began), 1),
+    }
 
 
-def _same(one: list[tuple[str, float]], other: list[tuple[str, float]]) -> bool:
+def same(one: Cases, other: Cases) -> bool:
     if [name for name, _ in one] == [name for name, _ in other]:
         return True
-    near = np.allclose([s for _, s in one], [s for _, s in other], atol=_TIE)
-    last = one[-1][1] + _TIE
+    if len(one) != len(other):
+        return False
+    near = np.allclose([s for _, s in one], [s for _, s in other], atol=TIE)
+    last = one[-1][1] + TIE
     return bool(near) and {n for n, s in one if s > last} == {n for n, s in other if s > last}
+
+
+def while_publishing(
+    address: Path,
+    folder: Path,
+    questions: Sequence[Question],
+    right: Sequence[Sequence[Cases]],
+    gone: Sequence[str],
+    *,
+    answers: int,
+) -> dict[str, Any]:
+    """Ask two servers while a third process publishes, and judge every answer."""
+    machines = [_machine(address, folder / name) for name in ("one", "two", "three")]
+    servers = [Server(str(mine), folder / f"cache-{mine.stem}") for mine in machines[:2]]
+    context = multiprocessing.get_context("spawn")
+    stop, versions = context.Event(), context.Queue()
+    publisher = context.Process(target=publish, args=(machines[2], gone, stop, versions))
+    counts = dict.fromkeys(("all cases", "fewer cases", "wrong", "refused"), 0)
+    publisher.start()
+
+    def ask(number: int) -> None:
+        client = Client(servers[number % 2])
+        for turn in range(number, answers, 2 * AT_ONCE):
+            of = turn % len(questions)
+            status, body = client.ask("POST", "/v1/search", questions[of])
+            while status == 503:
+                counts["refused"] += 1
+                status, body = client.ask("POST", "/v1/search", questions[of])
+            found = [(c["case_id"], c["similarity"]) for c in json.loads(body)["cases"]]
+            fits = [same(found, state[of]) for state in right]
+            counts[("all cases", "fewer cases")[fits.index(True)] if any(fits) else "wrong"] += 1
+
+    began = time.perf_counter()
+    try:
+        with ThreadPoolExecutor(2 * AT_ONCE) as pool:
+            list(pool.map(ask, range(2 * AT_ONCE)))
+        took_s = time.perf_counter() - began
+    finally:
+        stop.set()
+        publisher.join()
+        for server in servers:
+            server.stop()
+    return counts | {"versions": versions.get(), "a_second": round(answers / took_s, 1)}
+
+
+def publish(address: Path, gone: Sequence[str], stop: Event, versions: Any) -> None:
+    """Without these cases, written anew, with them again; until it is told to stop."""
+    published = 0
+    while not stop.is_set():
+        full = open_layout(address).current_name()
+        remove(address, gone)
+        stop.wait(5)
+        compact(address)
+        stop.wait(5)
+        rollback(address, full)
+        stop.wait(5)
+        published += 3
+    versions.put(published)
+
+
+def _machine(address: Path, scratch: Path) -> Path:
+    """The address as another machine has it, with a mirror of its own."""
+    said = yaml.safe_load(address.read_text("utf-8")) | {"scratch": str(scratch)}
+    path = scratch.with_suffix(".yaml")
+    path.write_text(yaml.safe_dump(said), "utf-8")
+    return path
 
 
 if __name__ == "__main__":

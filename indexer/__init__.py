@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
     from coin_retrieval.encoding.base import Encoder
     from indexer.building import BuildReport
-    from indexer.choices import BatchSize
+    from indexer.choices import BatchSize, Engine
     from indexer.tiling.settings import Tiling
 
 __all__ = ["add", "build"]
@@ -45,6 +45,7 @@ def build(
     drop: bool = False,
     max_skipped: float = MAX_SKIPPED,
     rehash: bool = False,
+    engine: Engine = "local",
     on: Progress = silent,
 ) -> BuildReport:
     """Index sources as the archive's next version: it then holds exactly these cases.
@@ -70,6 +71,8 @@ def build(
         drop: let cases go that the sources do not name, however many.
         max_skipped: the share of a source's rows that may be unreadable.
         rehash: read files again whose size and time of change are as they were.
+        engine: what embeds: this process, or ``ray``: all GPUs or processors of a machine or of the
+            cluster that RAY_ADDRESS names.
         on: told how far it is.
 
     Raises:
@@ -93,7 +96,7 @@ def build(
     of_encoder, of_store, of_catalog = chosen
     batch = choose_batch_size(batch_size, of_encoder)
     settings = building.BuildSettings(
-        of_encoder, of_store, batch, workers, of_catalog, drop, max_skipped, rehash
+        of_encoder, of_store, batch, workers, of_catalog, drop, max_skipped, rehash, engine
     )
     rows = read_sources(
         paths, archive=root, where=wanted, pseudonym_key=key, columns=columns, tiling=tiling

@@ -24,6 +24,9 @@ from indexer import MAX_SKIPPED
 BatchSize = int | Literal["auto"]
 """Pictures that pass the encoder together."""
 
+Engine = Literal["local", "ray"]
+"""What embeds: this process, or actors of Ray."""
+
 _OF_PROCESSOR, _OF_GPU = 32, 256
 
 
@@ -43,6 +46,7 @@ class BuildSettings:
     drop: bool = False
     max_skipped: float = MAX_SKIPPED
     rehash: bool = False
+    engine: Engine = "local"
 
 
 def choose_batch_size(wanted: BatchSize, encoder: EncoderSettings) -> int:

@@ -20,11 +20,10 @@ from indexer.cases.wanted import CasesWanted
 from indexer.changing import clean_up
 from indexer.choices import BuildSettings
 from indexer.embedding.contents import EmbeddedContents
-from indexer.embedding.embedding import RowEmbedder
+from indexer.embedding.engines import make_embedder
 from indexer.embedding.given import take_given
 from indexer.embedding.indexing import Indexing
 from indexer.embedding.passing import Passed, pass_rows
-from indexer.embedding.pictures import PictureReader
 from indexer.embedding.skipped import skipped_still
 from indexer.rows import SourceRows
 from indexer.run_records import RunClock, RunRecord, said, write_record
@@ -173,15 +172,9 @@ class Run:
         staged: Path,
     ) -> None:
         settings, sourced = self._settings, self._sourced
-        reader = PictureReader(
-            self._layout,
-            contents.__contains__,
-            workers=settings.workers,
-            ahead=settings.batch_size + 2 * settings.workers,
-        )
         pass_rows(
             sourced,
-            RowEmbedder(self._encoder, reader, contents=contents, batch_size=settings.batch_size),
+            make_embedder(settings, self._encoder, self._layout, contents),
             Indexing(
                 before,
                 new,

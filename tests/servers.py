@@ -66,8 +66,8 @@ class Milvus:
         if find_spec("milvus") is None:
             without("Milvus is not installed: pip install milvus==2.3.5")
         self._folder = folder
-        self._port, self._etcd, self._peers = free_port(), free_port(), free_port()
-        self._server: Any = None
+        self._port = free_port()
+        self._server = self._configured(etcd_port=free_port(), peers=free_port())
         # a quarter of a gigabyte that is unpacked once
         programs = Path(tempfile.gettempdir()) / f"milvus-2.3.5-{os.geteuid()}"
         programs.mkdir(exist_ok=True)
@@ -80,21 +80,12 @@ class Milvus:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Start it, with the data that it had before."""
-        from milvus import MilvusServer, MilvusServerConfig
-
-        config = MilvusServerConfig()
-        etcd = self._folder / "etcd.yaml"
-        etcd.write_text(_ETCD.format(folder=self._folder, port=self._etcd, peers=self._peers))
-        config.template_text = config.template_text.replace(
-            "    embed: true", f"    embed: true\n  config:\n    path: {etcd}\n  unused:"
-        )
-        # its own wait does not see that the process has died
-        self._server = MilvusServer(config, wait_for_started=False)
-        self._server.set_base_dir(str(self._folder))
-        config.set("proxy_port", self._port)
-        config.set("etcd_port", self._etcd)
+        """Start it, with the data that it had before; nothing, while it runs."""
+        if listens(self._port):
+            return
         self._server.start()
+        # where it listened is not free for a while after a kill, and the package would look on
+        self._server.config.resolve = lambda: None
         until = time.monotonic() + _START_S
         while not _answers(self.uri):
             if time.monotonic() > until:
@@ -106,9 +97,30 @@ class Milvus:
                 self._server.start()
             time.sleep(0.1)
 
+    def _configured(self, etcd_port: int, peers: int) -> Any:
+        from milvus import MilvusServer, MilvusServerConfig
+
+        config = MilvusServerConfig()
+        etcd = self._folder / "etcd.yaml"
+        etcd.write_text(_ETCD.format(folder=self._folder, port=etcd_port, peers=peers))
+        config.template_text = config.template_text.replace(
+            "    embed: true", f"    embed: true\n  config:\n    path: {etcd}\n  unused:"
+        )
+        # its own wait does not see that the process has died
+        server = MilvusServer(config, wait_for_started=False)
+        server.set_base_dir(str(self._folder))
+        config.set("proxy_port", self._port)
+        config.set("etcd_port", etcd_port)
+        return server
+
+    def kill(self) -> None:
+        """SIGKILL: all of it is one process."""
+        self._server.server_proc.kill()
+        self._server.server_proc.wait()
+
     def stop(self) -> None:
         """End it, and delete its data."""
-        self._server.server_proc.kill()
+        self.kill()
         self._server.stop()
         (self._folder / "bin").unlink()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -142,7 +154,9 @@ class Postgres:
         return int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
 
     def start(self) -> None:
-        """Start it, with the data that it had before."""
+        """Start it, with the data that it had before; nothing, while it runs."""
+        if listens(self._port):
+            return
         options = f"-p {self._port} -k {self._folder} -c listen_addresses=127.0.0.1 -c fsync=off"
         log = self._folder / "log"
         self._run(

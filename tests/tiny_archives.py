@@ -23,6 +23,7 @@ from coin_retrieval.factory import (
     open_store,
 )
 from coin_retrieval.named_settings import read_catalog, read_store
+from coin_retrieval.progress import Progress, silent
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
 from coin_retrieval.types import CaseRecord, Embeddings, ImageIds, ImageRecord
@@ -72,6 +73,7 @@ def build_archive(
     drop: bool = False,
     max_skipped: float = 0.1,
     rehash: bool = False,
+    on: Progress = silent,
 ) -> BuildReport:
     """Build with histograms, unless another encoder is given; store and catalog by short names."""
     remote = open_layout(root).remote
@@ -80,7 +82,12 @@ def build_archive(
     settings = BuildSettings(LABEL, of_store, batch_size, 2, of_catalog, drop, max_skipped, rehash)
     batch = read_sources(sources, archive=root, where=where or {})
     return build(
-        root, batch, encoder=encoder or HistogramEncoder(), settings=settings, where=where or {}
+        root,
+        batch,
+        encoder=encoder or HistogramEncoder(),
+        settings=settings,
+        where=where or {},
+        on=on,
     )
 
 

@@ -39,6 +39,11 @@ class ArchiveLayout:
     remote: Remote | None = field(default=None, compare=False)
 
     @property
+    def address(self) -> Path:
+        """By which others open it."""
+        return self.remote.file if self.remote else self.root
+
+    @property
     def current(self) -> Path:
         """The pointer file."""
         return self.root / "CURRENT"

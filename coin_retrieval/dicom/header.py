@@ -15,7 +15,7 @@ WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _PREAMBLE = 128
 _MARK = b"DICM"
 _READ = (
-    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID",
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
     "ImageType", "BurnedInAnnotation", "PatientID", "ContainerIdentifier", "NumberOfFrames", "Rows",
     "Columns", "TotalPixelMatrixColumns", "TotalPixelMatrixRows", "PixelSpacing",
     "ImagerPixelSpacing", "SharedFunctionalGroupsSequence", "SpecimenDescriptionSequence",
@@ -36,7 +36,6 @@ class DicomHeader:
     instance: str
     study: str
     series: str
-    frame_of_reference: str
     kind: str
     frames: int
     width_px: int
@@ -97,7 +96,6 @@ def _header(found: Dataset) -> DicomHeader:
         instance=str(found.SOPInstanceUID),
         study=str(found.get("StudyInstanceUID") or ""),
         series=str(found.get("SeriesInstanceUID") or ""),
-        frame_of_reference=str(found.get("FrameOfReferenceUID") or ""),
         kind=str(kinds[2]) if len(kinds) > 2 else "",
         frames=int(found.get("NumberOfFrames") or 1),
         width_px=int(found.get("TotalPixelMatrixColumns") or found.get("Columns") or 0),

@@ -106,11 +106,6 @@ class MilvusStore(VectorStore):
         return MilvusStore(self._settings, parts, dim=self.dim)
 
     @property
-    def collection(self) -> str:
-        """What the server calls it."""
-        return self._collection
-
-    @property
     def exact(self) -> bool:
         """Whether unfiltered searches are exact."""
         return not isinstance(self._settings.index, IvfIndex)

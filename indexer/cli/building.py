@@ -113,6 +113,10 @@ def build(
     rehash: RehashOption = False,
     batch_size: BatchOption = AUTO,
     workers: WorkersOption = WORKERS,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="What embeds: this process, or Ray, on all GPUs or processors."),
+    ] = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Index SOURCE… as ARCHIVE's next version: it then holds exactly these cases.
@@ -143,6 +147,7 @@ def build(
             workers=workers,
             max_skipped=max_skipped,
             rehash=rehash,
+            engine=engine,
             on=on,
         ),
     )

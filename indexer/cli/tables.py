@@ -64,7 +64,7 @@ def show_report(report: BuildReport, archive: Path) -> None:
     console.print(
         f"{run.rows:,} rows at {run.rows_per_s:.3g} a second, the encoder busy {busy:.0%} of the "
         f"time; {run.cpu_s:,.0f} s of processor time, {run.peak_memory_mb:,} MB at most; "
-        f"written down in {archive / 'runs'}",
+        f"written down in {report.folder.parents[1] / 'runs'}",
         markup=False,
     )
     if counts.skipped:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import tee
 from time import perf_counter
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.errors import ModelError
 from coin_retrieval.images import Decoded
-from coin_retrieval.types import ImageRecord
-from indexer.embedding.contents import EmbeddedContents
+from coin_retrieval.types import Embeddings, ImageRecord
 from indexer.embedding.pictures import PictureReader, ReadPicture, Unreadable
 from indexer.rows import SourceRow
+from indexer.versions.journal import SizesPx
+
+KnownRows: TypeAlias = Iterable[tuple[SourceRow, ImageRecord | None]]
+"""Rows, each with as what its file was indexed before."""
 
 BATCH_PIXELS = 100_000_000
 """A batch is embedded as soon as its pictures exceed this, however few they are."""
@@ -39,10 +43,22 @@ class SkippedRow:
     meant: bool = False
 
 
+class Batch(NamedTuple):
+    """What was embedded together: SHA-256 (hex), int32 [n 2], float32 [n dim]."""
+
+    hashes: list[str]
+    sizes_px: SizesPx
+    embeddings: Embeddings
+
+
 class RowEmbedder:
-    """Passes rows through the reader and the encoder, a batch at a time, into the journal.
+    """Passes rows through the reader and the encoder, a batch at a time.
 
     ``embedded`` counts the pictures that the encoder saw, ``encoding_s`` is how long that took.
+
+    Args:
+        is_embedded: whether a content (SHA-256, hex) needs no encoder any more.
+        keep: takes each batch, into the journal.
     """
 
     def __init__(
@@ -50,25 +66,22 @@ class RowEmbedder:
         encoder: Encoder,
         reader: PictureReader,
         *,
-        contents: EmbeddedContents,
+        is_embedded: Callable[[str], bool],
+        keep: Callable[[list[str], SizesPx, Embeddings], None],
         batch_size: int,
     ) -> None:
         self.embedded = 0
         self.encoding_s = 0.0
         self._encoder = encoder
         self._reader = reader
-        self._contents = contents
+        self._is_embedded = is_embedded
+        self._keep = keep
         self._batch_size = batch_size
         self._waiting: dict[str, Decoded] = {}
         self._refused: dict[str, str] = {}
 
-    def embed(
-        self, rows: Iterable[tuple[SourceRow, ImageRecord | None]]
-    ) -> Iterator[IndexedRow | SkippedRow]:
+    def embed(self, rows: KnownRows) -> Iterator[IndexedRow | SkippedRow]:
         """What became of each row, in order, once its picture is embedded.
-
-        Args:
-            rows: each with as what its file was indexed before.
 
         Raises:
             ModelError: the encoder fails on every picture of a batch.
@@ -98,8 +111,9 @@ class RowEmbedder:
         """Let a new picture wait for its batch; what is handed back holds no pixels."""
         if isinstance(picture, Unreadable) or picture.decoded is None:
             return picture
-        if picture.content_hash not in self._contents and picture.content_hash not in self._refused:
-            self._waiting.setdefault(picture.content_hash, picture.decoded)
+        digest = picture.content_hash
+        if not self._is_embedded(digest) and digest not in self._refused:
+            self._waiting.setdefault(digest, picture.decoded)
         return replace(picture, decoded=None)
 
     def _is_full(self) -> bool:
@@ -116,7 +130,7 @@ class RowEmbedder:
         hashes = list(embeddings)
         sizes = [self._waiting[h].size_px for h in hashes]
         rows = np.stack(list(embeddings.values()))
-        self._contents.journal.write(hashes, np.array(sizes, np.int32), rows)
+        self._keep(hashes, np.array(sizes, np.int32), rows)
         self._waiting.clear()
         self.embedded += len(hashes)
 

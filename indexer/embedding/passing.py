@@ -16,7 +16,8 @@ from coin_retrieval.progress import Progress, SupportsNotes
 from coin_retrieval.types import ImageRecord
 from indexer.cases.wanted import CasesWanted
 from indexer.embedding.contents import EmbeddedContents
-from indexer.embedding.embedding import IndexedRow, RowEmbedder, SkippedRow
+from indexer.embedding.embedding import IndexedRow, SkippedRow
+from indexer.embedding.engines import Embedder
 from indexer.embedding.indexing import Indexed, Indexing
 from indexer.embedding.skipped import skipped_line
 from indexer.rows import SourceRow, SourceRows
@@ -61,7 +62,7 @@ class Passed:
 
 def pass_rows(
     sourced: SourceRows,
-    embedder: RowEmbedder,
+    embedder: Embedder,
     indexing: Indexing,
     cases: CasesWanted,
     staged: Path,
@@ -100,7 +101,7 @@ def pass_rows(
 
 def _counted(
     outcomes: Iterable[IndexedRow | SkippedRow],
-    embedder: RowEmbedder,
+    embedder: Embedder,
     passed: Passed,
     total: int,
     on: Progress,

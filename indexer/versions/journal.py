@@ -7,7 +7,7 @@ Pictures are known by content, so the next build may have other sources, in any 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -70,6 +70,9 @@ class Journal:
 
     def __contains__(self, content_hash: str) -> bool:
         return content_hash in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
 
     def __len__(self) -> int:
         return len(self._places)

@@ -116,7 +116,6 @@ class TestMilvusIvf(TestMilvusFlat):
     index = IvfIndex(lists=16)
 
 
-@pytest.mark.xdist_group("servers")
 class TestMilvusJoined(TestMilvusFlat):
     """Segments of different sizes, of one an empty one, that the server searches together."""
 

@@ -29,8 +29,9 @@ _MIRRORED = "mirrored.json"
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """The servers of an archive."""
+    """The servers of an archive, and the file that names them."""
 
+    file: Path
     address: ArchiveAddress
     versions: VersionRegistry
     files: ContentFiles
@@ -87,6 +88,7 @@ def open_remote(file: Path) -> ArchiveLayout:
     content = file.read_bytes()
     wanted = read_address(file)
     remote = Remote(
+        file,
         wanted,
         VersionRegistry(_catalog(wanted)),
         ContentFiles(wanted.files, wanted.files_options),

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 from servers import Milvus, ObjectStore, Postgres
-from tiny_archives import LABEL, build_archive, write_pictures, write_table
+from tiny_archives import build_archive, write_pictures, write_table
 
 from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.archive.thumbnails import has_thumbnail
@@ -20,14 +21,13 @@ from coin_retrieval.errors import (
 )
 from coin_retrieval.factory import open_archive
 from coin_retrieval.images import load_image
-from coin_retrieval.testing.histogram_encoder import HistogramEncoder
-from indexer.building import BuildSettings, build
 from indexer.changing import changing
 from indexer.history import history, rollback
 from indexer.removing import compact, remove
-from indexer.rows import read_sources
 
 pytestmark = pytest.mark.xdist_group("servers")
+
+PATIENCE_S = 120
 
 
 @pytest.fixture
@@ -187,55 +187,56 @@ def test_addresses_that_cannot_be_used_are_told(
         open_archive(address(store={"uri": "http://127.0.0.1:9", "timeout_s": 2}))
 
 
-def test_a_database_that_is_killed_during_a_build_is_told_and_the_next_build_goes_on(
-    address: Callable[..., Path], pictures: Path, tmp_path: Path, postgres: Postgres
+@pytest.fixture(params=["postgres", "milvus"])
+def victim(request: pytest.FixtureRequest) -> Iterator[Postgres | Milvus]:
+    """A server that is running again when the test is over."""
+    server: Postgres | Milvus = request.getfixturevalue(request.param)
+    yield server
+    server.start()
+
+
+def test_a_server_that_is_killed_is_told_and_what_was_built_and_served_goes_on_as_before(
+    address: Callable[..., Path], pictures: Path, tmp_path: Path, victim: Postgres | Milvus
 ) -> None:
     here, folder = address(), tmp_path / "folder"
-    build_archive(here, pictures)
     more = write_pictures(tmp_path / "more", 12, first_seed=50)
-    remote = open_layout(here).remote
-    assert remote is not None
-    settings = BuildSettings(LABEL, remote.store, 4, 1, remote.catalog)
-    killed = False
 
-    def kill_once(what: str, done: int, _: int) -> None:
-        nonlocal killed
-        if what == "writing the version" and not done and not killed:
-            killed = True
-            postgres.kill()
+    def kill(what: str, done: int, _: int) -> None:
+        if what == "writing the version" and not done:
+            victim.kill()
 
-    sources = read_sources([pictures, more], archive=here, where={})
-    try:
-        with pytest.raises(ArchiveServerError):
-            build(
-                here,
-                sources,
-                encoder=HistogramEncoder(),
-                settings=settings,
-                where={},
-                on=kill_once,
-            )
-    finally:
-        postgres.start()
-    with open_archive(here) as before:
-        assert (before.version, len(before.store)) == ("000001", 12)
-    report = build_archive(here, pictures, more)
-    assert report.embedded == 0
+    build_archive(here, pictures)
+    with open_archive(here) as served:
+        query = served.store.vectors(served.store.ids()[:1])
+
+        def asked() -> list[int]:
+            mask = served.catalog.mask({"site": ["cervix"]})
+            (hits,) = served.store.search(query, 4, allowed=mask)
+            return [hit.image_id for hit in hits]
+
+        before = asked()
+        with pytest.raises(ArchiveServerError, match="remedy"):
+            build_archive(here, pictures, more, on=kill)
+        with pytest.raises(ArchiveServerError, match="server is away"):
+            asked()
+        victim.start()
+        assert again(asked) == before
+        assert not served.superseded
+    assert build_archive(here, pictures, more).embedded == 0
+    build_archive(folder, pictures)
     build_archive(folder, pictures, more)
-    with open_archive(here) as remote_archive, open_archive(folder) as local:
-        assert verify(remote_archive) == []
-        assert set(remote_archive.store.ids().tolist()) == set(local.store.ids().tolist())
+    with open_archive(here) as remote, open_archive(folder) as local:
+        assert verify(remote) == []
+        ids = local.store.ids()
+        assert set(remote.store.ids().tolist()) == set(ids.tolist())
+        assert np.allclose(remote.store.vectors(ids), local.store.vectors(ids), atol=1e-6)
 
 
-def test_records_are_read_again_when_a_database_that_was_killed_is_back(
-    address: Callable[..., Path], pictures: Path, postgres: Postgres
-) -> None:
-    build_archive(address(), pictures)
-    with open_archive(address()) as archive:
-        postgres.kill()
+def again(asked: Callable[[], list[int]]) -> list[int]:
+    """Milvus misses the one that was killed until its lease has ended: half a minute."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
         try:
-            with pytest.raises(ArchiveServerError, match="database server is away"):
-                archive.catalog.mask({"site": ["cervix"]})
-        finally:
-            postgres.start()
-        assert np.count_nonzero(archive.catalog.mask({"site": ["cervix"]})) == 6
+            return asked()
+        except ArchiveServerError:
+            assert time.monotonic() < until

@@ -27,10 +27,3 @@ def upgrade() -> None:
         schema=schema,
     )
     op.bulk_insert(archive, [{"id": uuid.uuid4().hex, "current": None}])
-
-
-def downgrade() -> None:
-    """Drop them."""
-    schema = context.config.attributes["schema"]
-    op.drop_table("version_files", schema=schema)
-    op.drop_table("archive", schema=schema)
