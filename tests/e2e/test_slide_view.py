@@ -80,6 +80,7 @@ def test_the_slide_is_shown_at_the_place_of_the_tile(page: Page, slides: Server)
     middle = frame["x"] + frame["width"] / 2 - whole["x"]
     assert middle == pytest.approx(whole["width"] / 2, abs=2)
     assert frame["width"] < whole["width"] / 2
+    expect(page.locator("#slide .scale")).to_be_visible()
     expect(page.locator("#slide .scale")).to_contain_text("µm")
     assert not Axe().run(page).response["violations"]
     page.keyboard.press("Escape")

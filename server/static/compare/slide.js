@@ -11,6 +11,8 @@ const AROUND = 6;
 let library = null;
 let viewer = null;
 let shown = null;
+// the picture as it is known by now: its size comes with the whole case
+let latest = null;
 
 function openSeadragon() {
   library ??= new Promise((resolve) => {
@@ -28,7 +30,11 @@ function openSeadragon() {
 
 /** Shows where a picture lies; without the library, where the slide can be had. */
 export async function showSlide(image) {
-  if (shown === image.image_id) return;
+  latest = image;
+  if (shown === image.image_id) {
+    viewer?.forceRedraw();
+    return;
+  }
   closeSlide();
   shown = image.image_id;
   const address = `v1/images/${image.image_id}/slide.dzi`;
@@ -41,7 +47,7 @@ export async function showSlide(image) {
   }
 }
 
-function open(OpenSeadragon, { region, width_px: widthPx }, address) {
+function open(OpenSeadragon, { region }, address) {
   const { x_px: x, y_px: y, width_px: width, height_px: height, mpp_um: mpp } = region;
   const scale = el("span", { className: "scale", hidden: true });
   const mine = viewer = OpenSeadragon({
@@ -61,7 +67,7 @@ function open(OpenSeadragon, { region, width_px: widthPx }, address) {
   // µm a pixel are the picture's own; it may have been read coarser than the slide's finest level
   mine.addHandler("update-viewport", () => {
     const larger = mine.viewport.viewportToImageZoom(mine.viewport.getZoom(true));
-    drawScale(scale, mpp && (mpp * widthPx) / width / larger, $("slide").clientWidth);
+    drawScale(scale, mpp && (mpp * latest.width_px) / width / larger, $("slide").clientWidth);
   });
 }
 
