@@ -9,10 +9,10 @@ import typer
 from coin_retrieval import __version__
 from coin_retrieval.cli.calibrate import calibrate
 from coin_retrieval.cli.doctor import doctor
+from coin_retrieval.cli.drawing.generate import generate
+from coin_retrieval.cli.drawing.prototypes import prototypes_app
 from coin_retrieval.cli.evaluate.retrieval import evaluate_app
-from coin_retrieval.cli.generate import generate
 from coin_retrieval.cli.models import models_app
-from coin_retrieval.cli.prototypes import prototypes_app
 from coin_retrieval.cli.report import report_app
 from coin_retrieval.cli.search import search
 from coin_retrieval.cli.study import study_app

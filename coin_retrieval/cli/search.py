@@ -14,7 +14,7 @@ from coin_retrieval.errors import InputError
 from coin_retrieval.limits import DEFAULT_CASES, MAX_CASES, MAX_PROTOTYPES, MAX_SEED
 
 if TYPE_CHECKING:
-    from coin_retrieval.cli.made_pictures import Making
+    from coin_retrieval.cli.drawing.made_pictures import Making
     from coin_retrieval.presenting.answer import SearchAnswer
     from coin_retrieval.search.query import Query
 
@@ -168,7 +168,7 @@ def search(
     generator: options.GeneratorName = None,
 ) -> None:
     """Find the real cases nearest to what a report describes, or to a picture."""
-    from coin_retrieval.cli.made_pictures import Making
+    from coin_retrieval.cli.drawing.made_pictures import Making
     from coin_retrieval.console.inputs import parse_where, report_text
     from coin_retrieval.console.server_address import asked_where
     from coin_retrieval.search.query import Query
@@ -267,7 +267,7 @@ def _search_here(
     as_json: bool,
 ) -> None:
     """Plan, compare with an answer of ``before``, run, show."""
-    from coin_retrieval.cli.made_pictures import make_picture
+    from coin_retrieval.cli.drawing.made_pictures import make_picture
     from coin_retrieval.cli.opening import open_retriever
     from coin_retrieval.console.bars import showing
     from coin_retrieval.console.session import print_json

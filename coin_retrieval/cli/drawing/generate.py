@@ -66,7 +66,7 @@ def generate(
     environment = read_environment()
     chosen = generator or environment.generator
     if report is None and report_file is None:
-        from coin_retrieval.cli.drawing_sets import cases_to_draw, draw_cases, show_set
+        from coin_retrieval.cli.drawing.sets import cases_to_draw, draw_cases, show_set
         from coin_retrieval.console.session import print_json
 
         if out is None:
