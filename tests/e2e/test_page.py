@@ -197,10 +197,11 @@ def test_what_matters_most_stands_first_and_warns(page: Page) -> None:
 def test_nearest_cases_that_are_not_real_are_not_counted(page: Page) -> None:
     search_report(page, mode="text")
     page.evaluate(
-        "import('./static/visit/support.js').then(({ showSupport }) => showSupport({ close: false,"
-        " counted: 1, unit: 'patient', nearest: 1, not_real: 2,"
+        "import('./static/visit/support.js').then(({ showSupport }) => showSupport({"
+        " closeness: { verdict: 'no' }, support: { counted: 1, unit: 'patient', nearest: 1,"
+        " not_real: 2,"
         " shares: [{ diagnosis: 'NILM', count: 1, share: 1, low: 0.2, high: 1 }],"
-        " heading: '', caution: 'Not a diagnosis.' }))"
+        " heading: '', caution: 'Not a diagnosis.' } }))"
     )
     expect(page.locator("#support-title")).to_contain_text("none of them close")
     expect(page.locator(".share .n")).to_have_text("1 of 1 patient")

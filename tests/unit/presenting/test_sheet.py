@@ -54,6 +54,7 @@ def result(cases: int = 3, prototypes: int = 0, dropped_text: str = "") -> Searc
         ),
         cases=tuple(case(i) for i in range(cases)),
         verdicts=(),
+        variations=(),
         own=(),
         support=None,
         rivals=(),
