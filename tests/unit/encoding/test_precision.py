@@ -79,19 +79,13 @@ def norms_left(model: nn.Module) -> int:
     return sum(isinstance(module, nn.BatchNorm2d) for module in model.modules())
 
 
-def test_batch_norms_are_folded_into_convolutions_and_vectors_stay() -> None:
+@pytest.mark.parametrize(("crosswise", "left"), [(False, 0), (True, 2)])
+def test_batch_norms_are_folded_where_they_run_as_declared_and_vectors_stay(
+    crosswise: bool, left: int
+) -> None:
     pictures = torch.randn(2, 3, 16, 16)
-    model = Convolved(crosswise=False)
+    model = Convolved(crosswise=crosswise)
     before = model(pictures)
     placed, _ = place(model, embed, input_size=(3, 16, 16), dtype="float32", device=CPU)
-    assert norms_left(placed) == 0
-    torch.testing.assert_close(placed(pictures), before, rtol=1e-4, atol=1e-5)
-
-
-def test_batch_norms_that_run_elsewhere_than_they_are_declared_stay() -> None:
-    pictures = torch.randn(2, 3, 16, 16)
-    model = Convolved(crosswise=True)
-    before = model(pictures)
-    placed, _ = place(model, embed, input_size=(3, 16, 16), dtype="float32", device=CPU)
-    assert norms_left(placed) == 2
+    assert norms_left(placed) == left
     torch.testing.assert_close(placed(pictures), before, rtol=1e-4, atol=1e-5)
