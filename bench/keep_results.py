@@ -24,6 +24,9 @@ TABLES = (
     "ablation-blood",
     "ablation-cervix",
     "vision",
+    *(f"vision-away-seed{seed}" for seed in (0, 1000, 2000)),
+    "stains",
+    "crossing",
     *(f"close-match-{part}{kind}" for part in ("blood", "mixed") for kind in ("", "-pictures")),
     "trying",
     "travel",
@@ -35,7 +38,7 @@ TABLES = (
     "agreement-cervix",
     "augmentation",
 )
-PLOTS = ("modes", "classes", "close_match", "augmentation")
+PLOTS = ("modes", "classes", "close_match", "augmentation", "crossing")
 PRINTED = ("calibration-blood", "calibration-cervix", "warm", "cold", "encode")
 
 

@@ -28,6 +28,7 @@ step archive-cervix "$RUN/coin-index" build "$OUT/val-cervix" "$CERVIX" "$FIELDS
 step archive-away "$RUN/coin-index" build "$OUT/val-away" "$AWAY"
 step archive-away-wide "$RUN/coin-index" build "$OUT/val-away-wide" "$AWAY" --encoder "starter?margin=0.15"
 step archive-red "$RUN/coin-index" build "$OUT/val-red" "$RED" --where split=val
+step archive-vision-away "$RUN/coin-index" build "$OUT/vision-away" "$AWAY" --encoder "$MOBILENET"
 step archive-vision "$RUN/coin-index" build "$OUT/vision-blood" "$BLOOD" --where split=val --encoder "$MOBILENET"
 
 # Retrieval: every mode, before and after calibration; what each step brings
@@ -53,6 +54,12 @@ for seed in 0 1000 2000; do
         --seed "$seed" --out "$OUT/retrieval-red-seed$seed"
 done
 step vision "$RUN/coin" evaluate retrieval "$OUT/vision-blood" --modes image,prototype --out "$OUT/vision"
+for seed in 0 1000 2000; do
+    step "vision-away-seed$seed" "$RUN/coin" evaluate retrieval "$OUT/vision-away" "${counted[@]}" \
+        --modes image,prototype --seed "$seed" --out "$OUT/vision-away-seed$seed"
+done
+step stains "$RUN/python" bench/stain_normalising.py "$AWAY" --home "$BLOOD"
+step crossing "$RUN/python" bench/crossing.py "$OUT" --out "$OUT/crossing"
 # Closeness: blood only, and an archive of many sites; each label and site taken out and asked for
 step archive-mixed "$RUN/coin-index" build "$OUT/val-mixed" "$BLOOD" "$RED" "$CERVIX" "$FIELDS" \
     "$DATA/sites/cases.csv" --where split=val

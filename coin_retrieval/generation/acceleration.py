@@ -8,6 +8,7 @@ import torch
 
 from coin_retrieval.config import DiffusersGeneratorSettings, Offload
 from coin_retrieval.errors import SettingsError
+from coin_retrieval.generation.attention_reuse import reuse_attention
 
 _ACTIVATIONS_BYTES = 3 * 10**9
 """What a guided picture of 1024 × 1024 px takes beside SDXL's weights in half precision; estimated,
@@ -31,15 +32,34 @@ def accelerate(pipeline: Any, settings: DiffusersGeneratorSettings, device: torc
         side = max(settings.width_px or 0, settings.height_px or 0)
         if side >= settings.vae_tiles_from_px:
             vae.enable_tiling()
+    if settings.attention_every > 1:
+        reuse_attention(network_of(pipeline), settings.attention_every)
     if compiles(settings, device):
         _compile(pipeline)
 
 
+def network_of(pipeline: Any) -> Any:
+    """What denoises: the U-Net or transformer, ``None`` of other pipelines."""
+    return getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)
+
+
 def compiles(settings: DiffusersGeneratorSettings, device: torch.device) -> bool:
-    """Whether the network is compiled: if asked, or on a GPU in a preset."""
+    """Whether the network is compiled: if asked, or on a GPU in a preset.
+
+    Raises:
+        SettingsError: asked for where attention is reused.
+    """
+    reused = settings.attention_every > 1
+    if reused and settings.compiled:
+        raise SettingsError(
+            "a network that reuses attention cannot be compiled",
+            value={"attention_every": settings.attention_every, "compiled": True},
+            expected="one of the two",
+            remedy="leave attention_every or compiled out",
+        )
     if settings.compiled is not None:
         return settings.compiled
-    return settings.preset is not None and device.type == "cuda"
+    return settings.preset is not None and device.type == "cuda" and not reused
 
 
 def choose_offload(*, free: int, weights: int, largest: int) -> Offload:
@@ -84,7 +104,7 @@ def _place(pipeline: Any, settings: DiffusersGeneratorSettings, device: torch.de
 
 
 def _compile(pipeline: Any) -> None:
-    network = getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)
+    network = network_of(pipeline)
     if network is None or not getattr(network, "_repeated_blocks", None):
         raise SettingsError(
             "this pipeline's network cannot be compiled by its blocks",

@@ -42,6 +42,7 @@ class DiffusionRecipe(BaseModel):
     batch: int = 48
     channels: tuple[int, ...] = (96, 128, 160)
     attention: tuple[bool, ...] = (False, True, False)
+    head_dim: int = Field(default=8, gt=0)
     layers: int = 1
     start_from: Path | None = None
     balance: float = Field(default=0.5, ge=0, le=1)
@@ -153,7 +154,7 @@ def build_unet(
         down_block_types=down,
         up_block_types=up,
         cross_attention_dim=concepts,
-        attention_head_dim=8,
+        attention_head_dim=recipe.head_dim,
         norm_num_groups=16,
         addition_embed_type="text",
         addition_embed_type_num_heads=8,
