@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _QUESTION = (
     *("report", "report_file", "as_written", "specimen", "mode", "k", "where", "all_sites"),
     *("unspecified_sites", "like", "unlike_case", "unlike", "diversity", "near_duplicates"),
-    *("image_mpp", "prototypes", "seed", "rivals"),
+    *("image_mpp", "prototypes", "seed", "variations", "rivals"),
 )
 """Options that are part of what is asked, a picture apart."""
 
@@ -136,6 +136,13 @@ def search(
     seed: Annotated[
         int, typer.Option(min=0, max=MAX_SEED, help="Picture i is drawn from seed + i.")
     ] = 0,
+    variations: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help=f"Synthetic pictures near to --image to search with, up to {MAX_PROTOTYPES}.",
+        ),
+    ] = 0,
     rivals: Annotated[
         bool,
         typer.Option(
@@ -210,6 +217,7 @@ def search(
             unspecified_sites=unspecified_sites,
             prototypes=prototypes,
             seed=seed,
+            variations=variations,
             liked=like or (),
             disliked=unlike_case or (),
             unlike=unlike,

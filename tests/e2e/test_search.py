@@ -211,6 +211,14 @@ def test_liked_cases_alone_and_a_picture_with_a_report_are_searched_with(
 
 
 @pytest.mark.usefixtures("cache")
+def test_pictures_near_to_a_picture_are_drawn_and_searched_with(
+    archive: Path, pictures: Path
+) -> None:
+    asked = ("--image", pictures / "3.png", "--variations", 2, "--seed", 5)
+    assert [one["seed"] for one in answer("search", archive, *asked)["variations"]] == [5, 6]
+
+
+@pytest.mark.usefixtures("cache")
 def test_a_search_for_nothing_is_refused(archive: Path) -> None:
     result = coin("search", archive)
     assert result.exit_code == 2
