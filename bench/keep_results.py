@@ -25,6 +25,7 @@ TABLES = (
     "ablation-cervix",
     "vision",
     *(f"vision-away-seed{seed}" for seed in (0, 1000, 2000)),
+    *(f"retrieval-{part}-turned" for part in ("blood", "cervix", "away", "away-wide")),
     "stains",
     "crossing",
     *(f"close-match-{part}{kind}" for part in ("blood", "mixed") for kind in ("", "-pictures")),

@@ -58,6 +58,17 @@ for seed in 0 1000 2000; do
     step "vision-away-seed$seed" "$RUN/coin" evaluate retrieval "$OUT/vision-away" "${counted[@]}" \
         --modes image,prototype --seed "$seed" --out "$OUT/vision-away-seed$seed"
 done
+# The mean of a picture's four turns, instead of the picture as it lies
+step archive-blood-turned "$RUN/coin-index" build "$OUT/val-blood-turned" "$BLOOD" --where split=val --encoder "starter?orientations=4"
+step archive-cervix-turned "$RUN/coin-index" build "$OUT/val-cervix-turned" "$CERVIX" "$FIELDS" --where split=val --encoder "starter?orientations=4"
+step archive-away-turned "$RUN/coin-index" build "$OUT/val-away-turned" "$AWAY" --encoder "starter?orientations=4"
+step archive-away-wide-turned "$RUN/coin-index" build "$OUT/val-away-wide-turned" "$AWAY" --encoder "starter?margin=0.15&orientations=4"
+for part in blood cervix away away-wide; do
+    only=()
+    [[ $part = away* ]] && only=("${counted[@]}")
+    step "retrieval-$part-turned" "$RUN/coin" evaluate retrieval "$OUT/val-$part-turned" \
+        ${only[@]+"${only[@]}"} --out "$OUT/retrieval-$part-turned"
+done
 step stains "$RUN/python" bench/stain_normalising.py "$AWAY" --home "$BLOOD"
 step crossing "$RUN/python" bench/crossing.py "$OUT" --out "$OUT/crossing"
 # Closeness: blood only, and an archive of many sites; each label and site taken out and asked for

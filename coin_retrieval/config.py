@@ -32,6 +32,8 @@ class OpenClipEncoderSettings(Settings):
 
     ``margin`` widens real pictures by so much of their side at each edge, for archives cropped
     closer than the model's training pictures: an encoder knows a cell by its size, too.
+    ``orientations`` takes the mean embedding of a picture's four turns, or of the mirrored ones
+    too: a cell has no right way up, and the network is asked as many times.
     """
 
     backend: Literal["open_clip"] = "open_clip"
@@ -39,6 +41,7 @@ class OpenClipEncoderSettings(Settings):
     pretrained: str | None = None
     text_tower: Literal["minilm"] | Path | None = None
     margin: float = Field(default=0.0, ge=0, le=2)
+    orientations: Literal[1, 4, 8] = 1
     allow_download: bool = False
     device: str = "auto"
     dtype: Dtype = "auto"
@@ -51,7 +54,8 @@ class TimmEncoderSettings(Settings):
     ``allow_download``. ``model_args`` go to ``timm.create_model``; ``image_size_px``, ``mean`` and
     ``std`` override the model's own preprocessing. ``pooling`` says what of a transformer's last
     layer makes the embedding: its class token, the mean of its patches (registers left out), or
-    both side by side; ``None`` is the model's own head.
+    both side by side; ``None`` is the model's own head. ``orientations``: see
+    :class:`OpenClipEncoderSettings`.
     """
 
     backend: Literal["timm"] = "timm"
@@ -63,6 +67,7 @@ class TimmEncoderSettings(Settings):
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
     pooling: Literal["class", "mean", "class+mean"] | None = None
+    orientations: Literal[1, 4, 8] = 1
     allow_download: bool = False
     device: str = "auto"
     dtype: Dtype = "auto"

@@ -51,7 +51,7 @@ class OpenClipEncoder(Encoder):
         """
         self._settings = settings
         self._files = find_open_clip(settings)
-        self.spec = _spec(self._files, settings.margin)
+        self.spec = _spec(self._files, settings)
         self._loading = threading.RLock()
         self._remembered = lru_cache(_TEXTS_REMEMBERED)(lambda text: self._embed_texts([text]))
 
@@ -97,12 +97,16 @@ class OpenClipEncoder(Encoder):
     def _embed(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
         import torch
 
+        from coin_retrieval.nets.orientations import over_orientations
+
         self.load()
         network = self._network
         with torch.inference_mode():
             batch = network.preprocess(images).to(network.device, network.dtype)
-            features: NDArray[np.float32] = network.model.encode_image(batch).float().cpu().numpy()
-        return features
+            turns = self._settings.orientations
+            features = over_orientations(network.model.encode_image, batch, turns)
+        embedded: NDArray[np.float32] = features.cpu().numpy()
+        return embedded
 
     def encode(self, images: Sequence[RgbImage], *, batch_size: int = 32) -> Embeddings:
         """As :meth:`.Encoder.encode`, with the settings' margin about each picture."""
@@ -148,13 +152,13 @@ class OpenClipEncoder(Encoder):
         return unread_tail(tokenizer, text)
 
 
-def _spec(files: OpenClipFiles, margin: float) -> EncoderSpec:
-    """Another margin is another space; none at all is the files' own."""
-    spec = files.spec
-    if not margin:
-        return spec
-    parts = {"preprocessing": spec.preprocessing, "margin": margin}
-    return replace(spec, preprocessing=content_digest(parts))
+def _spec(files: OpenClipFiles, settings: OpenClipEncoderSettings) -> EncoderSpec:
+    """Another margin or more orientations are another space; without them it is the files' own."""
+    shaping = settings.model_dump(include={"margin", "orientations"}, exclude_defaults=True)
+    if not shaping:
+        return files.spec
+    parts = {"preprocessing": files.spec.preprocessing} | shaping
+    return replace(files.spec, preprocessing=content_digest(parts))
 
 
 def _widened(image: RgbImage, margin: float) -> RgbImage:

@@ -23,6 +23,7 @@ from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.files import digest_file
 from coin_retrieval.nets.compute import pick_device
 from coin_retrieval.nets.model_card import model_name
+from coin_retrieval.nets.orientations import over_orientations
 from coin_retrieval.nets.pretrained import (
     hub_snapshot,
     loading,
@@ -47,7 +48,7 @@ class TimmEncoder(Encoder):
                 size that does not fit it.
             WeightsError: files that are missing, do not fit, or would have to be downloaded.
         """
-        self._device = pick_device(settings.device)
+        self._device, self._turns = pick_device(settings.device), settings.orientations
         with loading():
             loaded = _load(settings)
         config = _data_config(loaded.model, settings)
@@ -83,14 +84,17 @@ class TimmEncoder(Encoder):
     @torch.inference_mode()
     def _embed(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
         batch = self._preprocess(images).to(self._device, self._dtype)
-        features: NDArray[np.float32] = self._model(batch).float().cpu().numpy()
-        return features
+        features = over_orientations(self._model, batch, self._turns)
+        embedded: NDArray[np.float32] = features.cpu().numpy()
+        return embedded
 
 
 def _shaping(settings: TimmEncoderSettings) -> dict[str, Any]:
     """What shapes the space beside the weights."""
-    pooling = {"pooling": settings.pooling} if settings.pooling else {}
-    return {"arguments": settings.model_args} | pooling
+    chosen = {"pooling", "orientations"}
+    return {"arguments": settings.model_args} | settings.model_dump(
+        include=chosen, exclude_defaults=True
+    )
 
 
 @dataclass(frozen=True, slots=True)

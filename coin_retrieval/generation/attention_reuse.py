@@ -37,7 +37,7 @@ def reuse_attention(network: nn.Module, every: int) -> None:
             spatial_attention_timestep_skip_range=_STEADY,
             cross_attention_timestep_skip_range=_STEADY,
             cross_attention_block_identifiers=("transformer_blocks",),
-            current_timestep_callback=lambda: time[0],  # type: ignore[arg-type,return-value]
+            current_timestep_callback=lambda: time[0],
         ),
     )
 

@@ -19,9 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.progress import track
 from torch import Tensor, nn
 
+from coin_retrieval.nets.orientations import dihedral
 from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.perception import SqueezeFeatures, perceptual_distance
-from coin_retrieval.training.pictures.data import PackedCases, dihedral
+from coin_retrieval.training.pictures.data import PackedCases
 from coin_retrieval.training.pictures.sampling import balanced_weights
 from coin_retrieval.training.pictures.sheets import grid, to_uint8
 from coin_retrieval.training.warm_start import take_over

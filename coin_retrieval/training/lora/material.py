@@ -14,9 +14,10 @@ from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import LoraError
 from coin_retrieval.generation.prompts import unread_tail
 from coin_retrieval.generation.tokenizers import token_limit
+from coin_retrieval.nets.orientations import dihedral
 from coin_retrieval.training.loop import device
 from coin_retrieval.training.lora.recipe import LoraRecipe
-from coin_retrieval.training.pictures.data import PackedCases, dihedral
+from coin_retrieval.training.pictures.data import PackedCases
 from coin_retrieval.training.pictures.sampling import balanced_weights
 from coin_retrieval.wordings.captions import compose_report
 

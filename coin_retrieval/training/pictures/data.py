@@ -64,9 +64,3 @@ def _decode(rows: Sequence[CaseRow], side_px: int) -> np.ndarray:
         for index, image in enumerate(track(decoded, "packing pictures", len(rows))):
             pixels[index] = image
     return pixels
-
-
-def dihedral(images: Tensor, which: int) -> Tensor:
-    """One of the square's eight symmetries of [b c h w]: cells have no right way up."""
-    turned = torch.rot90(images, which % 4, (-2, -1))
-    return turned.flip(-1) if which >= 4 else turned

@@ -137,6 +137,18 @@ def test_a_margin_widens_real_pictures_not_drawn_ones_and_is_another_space(
     assert encoder(tiny_open_clip_dir, text_tower="minilm", margin=0.0).spec == plain.spec
 
 
+def test_a_picture_and_its_turn_are_one_point_where_orientations_are_averaged(
+    tiny_open_clip_dir: Path,
+) -> None:
+    (shown,) = pictures([(32, 32)])
+    turned = np.ascontiguousarray(np.rot90(shown))
+    once = encoder(tiny_open_clip_dir, text_tower="minilm")
+    four = encoder(tiny_open_clip_dir, text_tower="minilm", orientations=4)
+    alike = [float((e.encode([shown]) @ e.encode([turned]).T).item()) for e in (once, four)]
+    assert alike[0] < 1 - 1e-4 < alike[1]
+    assert four.spec != once.spec
+
+
 def test_the_text_tower_lies_elsewhere_and_is_the_one_named(tiny_open_clip_dir: Path) -> None:
     texts = ["Koilocytes with perinuclear halos", "an eosinophil"]
     tokenizer = AutoTokenizer.from_pretrained(minilm.directory())

@@ -8,12 +8,13 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from coin_retrieval.case_table import CaseRow
+from coin_retrieval.nets.orientations import dihedral
 from coin_retrieval.training.autoencoder import texture
 from coin_retrieval.training.diffusion import noise_scheduler
 from coin_retrieval.training.distillation import velocity_of_leap
 from coin_retrieval.training.losses import multi_positive
 from coin_retrieval.training.pictures.augment import AugmentSettings, augment
-from coin_retrieval.training.pictures.data import dihedral, load_cases
+from coin_retrieval.training.pictures.data import load_cases
 from coin_retrieval.training.pictures.sampling import balanced_weights
 from coin_retrieval.training.warm_start import take_over
 from coin_retrieval.wordings.concepts import concepts_of
