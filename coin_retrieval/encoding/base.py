@@ -99,7 +99,7 @@ def unit_rows(features: NDArray[np.floating]) -> Embeddings:
         ModelError: a row is zero or not finite.
     """
     rows = np.asarray(features, np.float32)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
     if not np.all(np.isfinite(norms)) or np.any(norms == 0):
         raise ModelError(
             "the encoder gave zero or non-finite features",

@@ -40,11 +40,6 @@ class FusedQuery:
     weights: NDArray[np.float64]
     method: FusionMethod = "mean"
 
-    @property
-    def ranks(self) -> bool:
-        """Whether the rankings of its rows are fused, rather than similarities."""
-        return self.method == "rrf" and len(self.rows) > 1
-
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
@@ -70,7 +65,8 @@ def fuse(
     """One query of a text [1 dim], of prototypes [n dim], of images [n dim], or of several.
 
     Texts and prototypes are corrected as the settings say; an image, variations of it behind it,
-    and marked cases are real pictures already, or lie where those do.
+    and marked cases are real pictures already, or lie where those do. Texts and prototypes may have
+    one leading axis more, of queries that are fused beside each other; so has what comes of them.
 
     Raises:
         SettingsError: the settings' means have another dimension.
@@ -80,7 +76,7 @@ def fuse(
     if text is not None:
         text = corrected(text, "text", settings)
     if prototypes is not None:
-        prototypes = corrected(prototypes, "generated", settings) if len(prototypes) else None
+        prototypes = corrected(prototypes, "generated", settings) if prototypes.shape[-2] else None
     query = _of_report(settings, text, prototypes)
     if image is not None:
         alone = _of_images(image, settings)
@@ -101,7 +97,7 @@ def fuse(
 
 def mean_direction(embeddings: Embeddings) -> Embeddings:
     """The mean of unit rows [n dim], scaled back to norm 1: float32 [1 dim]."""
-    return unit_rows(embeddings.mean(axis=0, keepdims=True))
+    return unit_rows(embeddings.mean(axis=-2, keepdims=True))
 
 
 def blend(text: Embeddings, picture: Embeddings, *, text_weight: float) -> Embeddings:
@@ -142,11 +138,11 @@ def centred(embeddings: Embeddings, modality: str, means: ModalityMeans | None) 
         return embeddings
     own = np.asarray(means.text if modality == "text" else means.generated, np.float32)
     real = np.asarray(means.real, np.float32)
-    if own.shape != embeddings.shape[1:]:
+    if own.shape != embeddings.shape[-1:]:
         raise SettingsError(
             "the fusion means belong to another encoder",
             value=f"{len(own)} entries",
-            expected=f"{embeddings.shape[1]} entries",
+            expected=f"{embeddings.shape[-1]} entries",
             remedy="leave the means out, or estimate them with this archive's encoder",
         )
     return unit_rows(embeddings - own + real)
@@ -222,15 +218,17 @@ def _of_report(
     if text is None or prototypes is None:
         rows = prototypes if text is None else text
         return (
-            FusedQuery(mean_direction(rows), rows, _even(len(rows))) if rows is not None else None
+            FusedQuery(mean_direction(rows), rows, _even(rows.shape[-2]))
+            if rows is not None
+            else None
         )
     weight = settings.text_weight
     direction = blend(text, mean_direction(prototypes), text_weight=weight)
     if settings.method == "max":
         rows = blend(text, prototypes, text_weight=weight)
-        return FusedQuery(direction, rows, _even(len(rows)))
-    weights = np.concatenate([[weight], (1 - weight) * _even(len(prototypes))])
-    return FusedQuery(direction, np.concatenate([text, prototypes]), weights)
+        return FusedQuery(direction, rows, _even(rows.shape[-2]))
+    weights = np.concatenate([[weight], (1 - weight) * _even(prototypes.shape[-2])])
+    return FusedQuery(direction, np.concatenate([text, prototypes], axis=-2), weights)
 
 
 def _of_images(images: Embeddings, settings: FusionSettings) -> FusedQuery:

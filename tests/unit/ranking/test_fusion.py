@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from coin_retrieval.config import FusionSettings, ModalityMeans
+from coin_retrieval.config import FusionMethod, FusionSettings, ModalityMeans
 from coin_retrieval.encoding.base import unit_rows
 from coin_retrieval.errors import InputError, SettingsError
 from coin_retrieval.ranking.fusion import (
@@ -305,3 +305,20 @@ def test_maximum_fusion_is_in_order_of_each_ids_best_similarity(rankings: list[l
     assert {hit.image_id: hit.similarity for hit in merged} == best
     keys = [(-hit.similarity, hit.image_id) for hit in merged]
     assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize("method", ["mean", "max", "rrf"])
+def test_queries_fused_beside_each_other_are_what_each_is_alone(method: FusionMethod) -> None:
+    random = np.random.default_rng(0)
+    texts = unit_rows(random.standard_normal((3, 1, 6)))
+    drawn = unit_rows(random.standard_normal((3, 4, 6)))
+    vectors = random.standard_normal((20, 6)).astype(np.float32)
+    means = ModalityMeans(text=(0.1,) * 6, generated=(0.2,) * 6, real=(0.3,) * 6)
+    settings = FusionSettings(method=method, centring=True, means=means)
+    space = whitening_of(vectors, strength=0.1)
+    beside = fuse(settings, text=texts, prototypes=drawn, space=space)
+    for row, (text, prototypes) in enumerate(zip(texts, drawn, strict=True)):
+        alone = fuse(settings, text=text, prototypes=prototypes, space=space)
+        np.testing.assert_allclose(beside.rows[row], alone.rows, atol=1e-6)
+        np.testing.assert_allclose(beside.direction[row], alone.direction, atol=1e-6)
+        np.testing.assert_allclose(beside.weights, alone.weights)
