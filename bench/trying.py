@@ -11,6 +11,7 @@ denied and past clauses cut out by hand, which is what could be reached.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from reference.trying import OPEN, TryingReport, TryingSet, read_trying  # noqa:
 
 from coin_retrieval.cli.opening import open_retriever  # noqa: E402
 from coin_retrieval.errors import ReportError  # noqa: E402
+from coin_retrieval.language.spelling import Correction  # noqa: E402
 from coin_retrieval.search.query import Query  # noqa: E402
 from coin_retrieval.search.result import SearchResult  # noqa: E402
 from coin_retrieval.search.retriever import Retriever  # noqa: E402
@@ -63,6 +65,8 @@ def answer(retriever: Retriever, one: TryingReport, of: TryingSet, query: Query)
         by_hand = _share(cut, right)
     words = found.plan.words if found else None
     left = [part.words.text for part in words.left_out] if words else [one.report]
+    language = found.plan.language if found else None
+    corrections = language.corrections if language else ()
     told = found.plan.site if found else None
     verdict = found.closeness.verdict.value if found else "refused"
     return Answered(
@@ -71,8 +75,13 @@ def answer(retriever: Retriever, one: TryingReport, of: TryingSet, query: Query)
         precision=_share(found, right) if right else None,
         by_hand=by_hand,
         mistakes=PLACES * _share(found, wrong) if wrong else None,
-        searched=_all(_within(text, [words.searched] if words else []) for text in one.searched),
-        left_out=_all(_within(part.text, left) for part in one.left_out) if one.left_out else None,
+        searched=_all(
+            _within(_read(text, corrections), [words.searched] if words else [])
+            for text in one.searched
+        ),
+        left_out=_all(_within(_read(part.text, corrections), left) for part in one.left_out)
+        if one.left_out
+        else None,
         site=float((told.name if told else "") == one.site),
         close=None if one.close == "either" else float(verdict == one.close),
     )
@@ -88,6 +97,13 @@ def _search(retriever: Retriever, query: Query) -> SearchResult | None:
 def _share(found: SearchResult | None, findings: set[str]) -> float:
     cases = found.cases[:PLACES] if found else ()
     return sum(case.matches[0].image.finding in findings for case in cases) / PLACES
+
+
+def _read(text: str, corrections: Iterable[Correction]) -> str:
+    """A part of a report as the program reads it, its misspelt words corrected."""
+    for one in corrections:
+        text = re.sub(rf"\b{re.escape(one.written)}\b", one.span.text, text)
+    return text
 
 
 def _within(text: str, parts: list[str]) -> bool:

@@ -84,12 +84,16 @@ class SectionLexicon(Words):
 
 
 class Denying(Words):
-    """Cues of negation by what they deny; ``answers`` deny a question or a heading alone."""
+    """Cues of negation by what they deny.
+
+    ``closing`` do where no word follows, ``answers`` deny a question or a heading alone.
+    """
 
     before: Phrases
     beside: Phrases
     after: Phrases
     within: Phrases
+    closing: Phrases
     answers: Phrases
 
 

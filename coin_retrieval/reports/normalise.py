@@ -12,6 +12,10 @@ MAX_CHARACTERS = 20_000
 # a heading's line says what spaces cannot: that the line before it has ended, and that it is one
 _HEADED_LINE = re.compile(r"(?<=[\w)\]%+])[ \t\r]*\n\s*(?=[A-Z][\w ()/,&'-]{1,40}:\s)")
 _HEADING = re.compile(r"^[ \t]*([A-Z][A-Z /&-]{6,40})[ \t\r]*\n(?=\s*\S)", re.M)
+# so do the marks of a list's items, and the line above them
+_MARK = r"[ \t]*(?:[*•·▪◦‣–-]|[=-]>|=)[ \t]+(?=\S)"
+_ITEM = re.compile(r"(?P<last>[\w)\]%+])?[ \t\r]*(?:^|\n)" + _MARK)
+_ABOVE_ITEMS = re.compile(r"^[ \t]*([A-Z][A-Za-z /&-]{2,40})[ \t\r]*\n(?=" + _MARK + ")", re.M)
 _LEAST_LETTERS = 0.5
 _REMEDY = "paste the report's text: findings and conclusion, in words"
 
@@ -19,8 +23,8 @@ _REMEDY = "paste the report's text: findings and conclusion, in words"
 def tidy(text: str | bytes) -> str:
     """A report's text with single spaces between words, NFC.
 
-    A line before one that begins with a label ends with a full stop, a line of capitals with a
-    colon.
+    A line before one that begins with a label or is an item of a list ends with a full stop, a line
+    of capitals with a colon.
 
     Raises:
         ReportError: empty, longer than 20,000 characters, not UTF-8, or not made of words.
@@ -44,7 +48,9 @@ def tidy(text: str | bytes) -> str:
             expected="no control characters",
             remedy=_REMEDY,
         )
-    lines = _HEADING.sub(r"\1:\n", _HEADED_LINE.sub(".\n", text))
+    headed = _ABOVE_ITEMS.sub(r"\1:\n", text)
+    items = _ITEM.sub(lambda mark: f"{mark['last']}.\n" if mark["last"] else "\n", headed)
+    lines = _HEADING.sub(r"\1:\n", _HEADED_LINE.sub(".\n", items))
     tidied = " ".join(unicodedata.normalize("NFC", lines).lstrip("\ufeff").split())
     if not tidied:
         raise ReportError("the report is empty", expected="a sentence or more", remedy=_REMEDY)

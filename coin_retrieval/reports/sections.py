@@ -89,11 +89,17 @@ def _labelled(text: str, tokens: Sequence[Token]) -> list[Section]:
     marks: list[tuple[int, int, SectionKind]] = [(first, first, SectionKind.BODY)]
     sections = [Section(SectionKind.HEADER, 1, first)] if bracket else []
     for place, token in enumerate(tokens):
-        if token.key not in (":", "-") or token.start < first:
+        # "Findings. Normal squamous cells.": a sentence of one word may be a label
+        headed = token.key == "." and (place < 2 or tokens[place - 2].key == ".")
+        if not (token.key in (":", "-") or headed) or token.start < first:
             continue
         label = _label_before(tokens, place)
+        if headed and (label is None or label[1] is SectionKind.BODY):
+            continue
         if label is not None:
             start, part = label
+            if part is SectionKind.HISTORY and _of_the_smear(tokens[start:place], marks):
+                part = SectionKind.BODY
             marks.append((tokens[start].start, token.end, part))
         if label is not None or token.key == "-":
             continue
@@ -115,6 +121,12 @@ def _labelled(text: str, tokens: Sequence[Token]) -> list[Section]:
         if text[start:end].strip(" ;"):
             sections.append(Section(part, start, end))
     return sections
+
+
+def _of_the_smear(label: Sequence[Token], before: Sequence[tuple[int, int, SectionKind]]) -> bool:
+    """Whether "Background" is what lies between the cells: so it is once the smear is told of."""
+    told = {SectionKind.ADEQUACY, SectionKind.FINDINGS}
+    return [t.key for t in label] == ["background"] and any(part in told for *_, part in before)
 
 
 def _label_before(tokens: Sequence[Token], mark: int) -> tuple[int, SectionKind] | None:

@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 _TOKEN = re.compile(
-    r"(?<![^\W_])[+\-–−]ve\b|\d+\.\d+|[^\W_]+|[.!?]|[,;:()\[\]{}]|(?<=\s)[-–—](?=\s)", re.I
+    r"(?<![^\W_])[+\-–−]ve\b|\d+\.\d+|[^\W_]+|[.!?]|[,;:()\[\]{}]|(?<=\s)[-–—](?=[\s,;.)]|$)", re.I
 )
 _PART = re.compile(r"[\[\]()|]|[+-]ve|[^\W_]+|\?\.|[,:?-]")
 _SPELLINGS = (
@@ -44,7 +44,7 @@ class Token:
     """A word or a mark; ``key`` is how it is compared, ``raw`` how it is written.
 
     The key ``.`` ends a sentence, whatever mark it was; ``?`` doubts what follows, and ``?.`` what
-    stands before it too.
+    stands before it too; a dash that ends a statement is ``-ve``.
     """
 
     start: int
@@ -107,7 +107,10 @@ def _mark(text: str, match: re.Match[str], before: Sequence[Token]) -> str:
         abbreviated = bool(before) and before[-1].end == match.start()
         abbreviated = abbreviated and before[-1].key in _ABBREVIATED
         return "" if raw == "." and abbreviated and not follower.isupper() else "."
-    return "-" if raw in "-–—" else raw.translate(_BRACKETS)
+    if raw in "-–—":
+        # "Candida -, Trichomonas -."
+        return "-ve" if end == len(text) or glued else "-"
+    return raw.translate(_BRACKETS)
 
 
 def span_of(text: str, tokens: Sequence[Token], start: int, end: int) -> Span:

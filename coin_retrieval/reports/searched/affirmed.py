@@ -127,7 +127,10 @@ def affirmed(
     for aside in found:
         cuts.leave_out(Run(aside.start, aside.end), aside.because, aside.cue)
     for denial in Denials(
-        tokens, grounds, findings=_places(phrases), names=_places(p for p in phrases if p.by_name)
+        tokens,
+        grounds,
+        findings=_places(phrases),
+        names=_places(p for p in phrases if p.by_name and p.negative),
     ):
         cuts.leave_out(Run(denial.start, denial.end), Because.NEGATED, denial.cue)
     labels = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -55,8 +55,13 @@ def asides(tokens: Sequence[Token], sections: Sequence[int]) -> Iterator[Aside]:
 def _of_others(tokens: Sequence[Token], sections: Sequence[int], sentence: Run) -> Iterator[Aside]:
     """From the clause that names a relative to the semicolon, or to where today begins."""
     for part in strong_clauses(tokens, sections, sentence):
-        cue = _first(_book("other_person"), tokens, part)
-        if cue is None or _first(_book("not_persons"), tokens, part) is not None:
+        of_cells = {
+            place
+            for found in _book("not_persons").find(tokens[slice(*part)])
+            for place in range(part.start + found.start, part.start + found.end)
+        }
+        cue = _first(_book("other_person"), tokens, part, but=of_cells)
+        if cue is None:
             continue
         inner = clauses(tokens, sections, part)
         start = next(c.start for c in inner if c.end > cue.start)
@@ -75,6 +80,10 @@ def _of_the_past(tokens: Sequence[Token], parts: Sequence[Run]) -> Iterator[Asid
         if cue is None:
             continue
         start, end = (cue.start if forward else part.start), part.end
+        bracket = _bracket_about(tokens, part, cue)
+        if bracket is not None:
+            yield Aside(*bracket, Because.HISTORICAL, cue)
+            continue
         if today is not None and today.start >= cue.start:
             end = today.start
         elif today is not None:
@@ -85,6 +94,22 @@ def _of_the_past(tokens: Sequence[Token], parts: Sequence[Run]) -> Iterator[Asid
             end = parts[-1].end
         if end > start:
             yield Aside(start, end, Because.HISTORICAL, cue)
+
+
+def _bracket_about(tokens: Sequence[Token], part: Run, cue: Run) -> Run | None:
+    """The bracket of its own that a cue stands in: "(splenectomised 1999)".
+
+    A year or a treatment alone says of when the words before the bracket are.
+    """
+    opened = [place for place in range(part.start, cue.start) if tokens[place].key in ("(", ")")]
+    if not opened or tokens[opened[-1]].key == ")" or opened[-1] == part.start:
+        return None
+    first = opened[-1]
+    end = next((p for p in range(cue.end, part.end) if tokens[p].key == ")"), part.end - 1) + 1
+    words = [token.key for token in tokens[first:end] if token.is_word]
+    treated = _first(_book("historical.trailing"), tokens, Run(first, end)) is not None
+    own = [key for key in words if not key.isdigit()]
+    return Run(first, end) if own and not treated else None
 
 
 def _past_cue(tokens: Sequence[Token], part: Run) -> tuple[Run | None, bool]:
@@ -166,10 +191,12 @@ def _what_to_do(tokens: Sequence[Token], sections: Sequence[int], sentence: Run)
             yield found
 
 
-def _first(book: PhraseBook[None], tokens: Sequence[Token], within: Run) -> Run | None:
-    """The first phrase of a book in a clause."""
+def _first(
+    book: PhraseBook[None], tokens: Sequence[Token], within: Run, *, but: Collection[int] = ()
+) -> Run | None:
+    """The first phrase of a book in a clause that does not begin at one of some places."""
     for place in range(within.start, within.end):
-        found = book.at(tokens, place)
+        found = book.at(tokens, place) if place not in but else None
         if found is not None and found.end <= within.end:
             return Run(found.start, found.end)
     return None

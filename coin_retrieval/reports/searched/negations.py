@@ -29,6 +29,7 @@ class _Side(Enum):
     BESIDE = "beside"
     AFTER = "after"
     WITHIN = "within"
+    CLOSING = "closing"
     ANSWER = "answer"
     NONE = "none"
 
@@ -104,6 +105,9 @@ class Denials:
         """What a cue denies here: "lacking nucleoli" what follows, "nucleoli lacking" the other."""
         side = found.meanings[0]
         bare = found.end - found.start == 1
+        if side is _Side.CLOSING:
+            last = found.end == len(self._tokens) or not self._tokens[found.end].is_word
+            return _Side.AFTER if last else _Side.NONE
         if side is _Side.AFTER and bare and found.end < len(self._tokens):
             follower = self._tokens[found.end]
             if follower.is_word and follower.key not in _words("after_participles"):
@@ -143,6 +147,7 @@ class Denials:
         # "negative for: HSIL"
         if place < len(tokens) and tokens[place].key == ":" and counts:
             place += 1
+        listed = counts and place > 0 and tokens[place - 1].key == ":"
         while place < len(tokens):
             key = tokens[place].key
             if self._stops(place, start - 1) or (place in self._ends and place > start):
@@ -152,7 +157,8 @@ class Denials:
                 break
             if place in self._of_cues and place > start and key not in _JOINING | {"nor"}:
                 break
-            if key == "," and not depth and not (counts and self._list_goes_on(start, place)):
+            listing = listed or (counts and key == "," and self._list_goes_on(start, place))
+            if key == "," and not depth and not listing:
                 break
             if key == "and" and not depth and self._describes_anew(start, place):
                 break
@@ -165,7 +171,7 @@ class Denials:
         """Whether a list goes on after a comma: over short items up to "or", or of categories."""
         tokens = self._tokens
         if comma + 1 in self._findings and comma - 1 in self._findings:
-            return True
+            return not self._is_present(comma + 1)
         item = 0
         for place in range(comma + 1, len(tokens)):
             key = tokens[place].key
@@ -176,6 +182,16 @@ class Denials:
             if key in _words("verbs") or item > _ITEM_WORDS:
                 return False
             item = 0 if key == "," else item + 1
+        return False
+
+    def _is_present(self, start: int) -> bool:
+        """Whether a category is there by itself: "no Trichomonas, Candida present"."""
+        for place in range(start, len(self._tokens)):
+            key = self._tokens[place].key
+            if self._stops(place, start) or key == "," or key in _JOINING:
+                return False
+            if key == "present":
+                return True
         return False
 
     @property
@@ -255,6 +271,7 @@ def _cues() -> PhraseBook[_Side]:
     for side, patterns in (
         (_Side.NONE, words.none),
         (_Side.AFTER, words.negated.after),
+        (_Side.CLOSING, words.negated.closing),
         (_Side.WITHIN, words.negated.within),
         (_Side.BEFORE, words.negated.before),
         (_Side.BESIDE, words.negated.beside),

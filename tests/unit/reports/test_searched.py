@@ -174,6 +174,31 @@ def test_headings_and_idle_words_go_with_what_they_say(
     assert " ".join(part.words.text for part in found.left_out).startswith(left_out.rstrip("."))
 
 
+@pytest.mark.parametrize(
+    ("report", "kept"),
+    [
+        # the whole name of a category is denied as its abbreviation is
+        ("Koilocytes. No high-grade squamous intraepithelial lesion.", "Koilocytes."),
+        ("Keratin pearls. Adenocarcinoma not seen.", "Keratin pearls."),
+        ("Clue cells. Negative for intraepithelial lesion or malignancy.",
+         "Clue cells. Negative for intraepithelial lesion or malignancy."),
+        ("No Trichomonas vaginalis, Candida present", "Candida present"),
+        ("Yeasts +, trich -, BV -.", "Yeasts +"),
+        ("Target cells, spherocytes 0, grade 0", "Target cells, grade 0"),
+        ("CD45 neg, GATA3 pos.", "GATA3 pos."),
+        ("Large gram negative rods.", "Large gram negative rods."),
+        ("Excluded: blast, lymphocyte. Monocyte.", "Monocyte."),
+        ("Target cells (splenectomised 1999), few.", "Target cells, few."),
+        ("Koilocytes; HSIL (2019)", "Koilocytes"),
+        ("Clue cells\n* yeasts: 0\n- koilocytes", "Clue cells. koilocytes"),
+        ("Adequacy: good. Background: necrotic debris.", "Background: necrotic debris."),
+        ("Findings. Clue cells. Plan. Metronidazole.", "Clue cells."),
+    ],
+)  # fmt: skip
+def test_what_is_denied_or_past_is_told_by_its_place(report: str, kept: str) -> None:
+    assert searched(report).text == kept
+
+
 def _words(text: str, quoted: str) -> set[int]:
     """Where the words of a quotation begin in a tidied report."""
     tidied = " ".join(quoted.split())
