@@ -8,6 +8,7 @@ prompt encoder accepts it as it stands. A generator that draws concepts puts its
 
 from __future__ import annotations
 
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.nets.towers import filled_tower, reading
 
+_REMEMBERED = 256
+"""Texts."""
+
 
 class SentenceBert(BertModel):  # type: ignore[misc]
     """Mean-pooled, normalised last hidden state (Reimers & Gurevych 2019, arXiv 1908.10084).
@@ -33,6 +37,7 @@ class SentenceBert(BertModel):  # type: ignore[misc]
         super().__init__(*args, **options)
         self.reader: ConceptReader | None = None
         self.scope: ConceptReader | None = None
+        self._known: dict[tuple[object, ...], Tensor] = {}
 
     @classmethod
     def of_directory(
@@ -88,8 +93,26 @@ class SentenceBert(BertModel):  # type: ignore[misc]
         both, places = torch.unique(rows, dim=0, return_inverse=True)
         input_ids, attention_mask = both.unbind(1)
         with reading:
-            states = super().forward(input_ids=input_ids, attention_mask=attention_mask)[0]
+            if torch.is_inference_mode_enabled():
+                return self._remembered(input_ids, attention_mask)[places]
+            return self._read(input_ids, attention_mask)[places]
+
+    def _remembered(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """A report is asked about, drawn, and drawn anew: it is read once."""
+        shown = zip(input_ids.tolist(), attention_mask.tolist(), strict=True)
+        texts = [(*compress(ids, mask), self.dtype, self.device) for ids, mask in shown]
+        new = [place for place, text in enumerate(texts) if text not in self._known]
+        if new:
+            read = self._read(input_ids[new], attention_mask[new])
+            self._known.update(zip((texts[place] for place in new), read, strict=True))
+        sentences = torch.stack([self._known[text] for text in texts])
+        while len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
+        return sentences
+
+    def _read(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        states = super().forward(input_ids=input_ids, attention_mask=attention_mask)[0]
         weights = attention_mask[..., None].to(states.dtype)
         mean = (states * weights).sum(1) / weights.sum(1).clamp(min=1)
         sentences: Tensor = F.normalize(mean, dim=-1) * mean.shape[-1] ** 0.5
-        return sentences[places]
+        return sentences

@@ -25,6 +25,9 @@ from coin_retrieval.types import (
     Source,
 )
 
+Drawn = Callable[[Sample], object]
+"""Gets a picture that was drawn."""
+
 MAX_PICTURES = 64
 STAGE = "drawing"
 _MAX_SEED = 2**63 - 1
@@ -89,13 +92,13 @@ class Prototyper(ABC):
         plans: Sequence[Provenance],
         *,
         on: Progress = silent,
-        drawn: Callable[[Sample], object] = lambda sample: None,
+        drawn: Drawn = lambda sample: None,
     ) -> list[Sample]:
         """Draw what :meth:`plan` planned, in order; several sources are drawn in one batch.
 
         Args:
             on: told of every step of stage ``drawing``; what it raises stops the drawing there.
-            drawn: gets each picture as soon as its batch is drawn.
+            drawn: gets each picture as soon as its batch is drawn, in the caller's thread.
 
         Raises:
             InputError: a plan of another prototyper.
@@ -104,6 +107,10 @@ class Prototyper(ABC):
         """
         self._refuse_foreign(plans)
         self._refuse_unknown(plans)
+        return self._drawn(plans, on, drawn)
+
+    def _drawn(self, plans: Sequence[Provenance], on: Progress, drawn: Drawn) -> list[Sample]:
+        """:meth:`draw`, once it is known that the plans can be drawn."""
         batches = self._batches(plans)
         steps = sum(batch[0].steps for batch in batches)
         samples: list[Sample] = []

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic
 
 from coin_retrieval.errors import GenerationError, OutOfMemoryError
-from coin_retrieval.progress import Progress, silent
-from coin_retrieval.prototypes.base import STAGE, Prototyper
+from coin_retrieval.progress import Progress
+from coin_retrieval.prototypes.base import STAGE, Drawn, Prototyper
 from coin_retrieval.types import Provenance, RgbImage, Sample, Source
 
 _caller: ContextVar[str] = ContextVar("coin_drawing_caller", default="")
@@ -35,17 +35,12 @@ def drawing_for(caller: str) -> Iterator[None]:
 class _Asked:
     """What one call of ``draw`` waits for; changed under the owner's lock only."""
 
-    def __init__(
-        self,
-        plans: Sequence[Provenance],
-        on: Progress,
-        give: Callable[[Sample], object],
-        caller: str,
-    ) -> None:
+    def __init__(self, plans: Sequence[Provenance], on: Progress, caller: str) -> None:
         self.plans = list(dict.fromkeys(plans))
         self.left = deque(self.plans)
         self.drawn: dict[Provenance, Sample] = {}
-        self.on, self._give, self.caller = on, give, caller
+        self.on, self.caller = on, caller
+        self._telling = threading.Lock()
         self.error: BaseException | None = None
         self.begun = False
 
@@ -54,24 +49,16 @@ class _Asked:
         """Whether nothing is waited for any more."""
         return self.error is not None or len(self.drawn) == len(self.plans)
 
-    def give(self, drawn: Mapping[Provenance, Sample]) -> None:
-        """Hand over what it asked for of these pictures."""
-        try:
-            for plan in self.plans:
-                if plan in drawn and self.error is None:
-                    self._give(drawn[plan])
-        except BaseException as error:  # noqa: BLE001 - it belongs to the caller, and goes there
-            self.error = error
-
     def tell(self, in_batch: int, step: int) -> None:
         """Pass a step on; a listener that raises has left, and its error is its answer."""
-        if self.error is not None or not self.plans:
-            return
-        steps = self.plans[0].steps
-        try:
-            self.on(STAGE, len(self.drawn) * steps + in_batch * step, len(self.plans) * steps)
-        except BaseException as error:  # noqa: BLE001 - it belongs to the caller, and goes there
-            self.error = error
+        with self._telling:
+            if self.error is not None or not self.plans:
+                return
+            steps = self.plans[0].steps
+            try:
+                self.on(STAGE, len(self.drawn) * steps + in_batch * step, len(self.plans) * steps)
+            except BaseException as error:  # noqa: BLE001 - it belongs to the caller
+                self.error = error
 
 
 class SharedPrototyper(Prototyper):
@@ -115,29 +102,28 @@ class SharedPrototyper(Prototyper):
         with self._changed:
             return sum(not one.begun for line in self._waiting.values() for one in line)
 
-    def draw(
-        self,
-        plans: Sequence[Provenance],
-        *,
-        on: Progress = silent,
-        drawn: Callable[[Sample], object] = lambda sample: None,
-    ) -> list[Sample]:
-        """See :meth:`.Prototyper.draw`; waits for its turn."""
-        self._refuse_foreign(plans)
-        self._refuse_unknown(plans)
-        asked = _Asked(plans, on, drawn, _caller.get())
+    def _drawn(self, plans: Sequence[Provenance], on: Progress, drawn: Drawn) -> list[Sample]:
+        """Waits for its turn, and hands over what was drawn while others are drawn on."""
+        asked = _Asked(plans, on, _caller.get())
         with self._changed:
             self._waiting.setdefault(asked.caller, deque()).append(asked)
             self._begin()
             self._changed.notify_all()
+        given, over = 0, False
         try:
-            while not asked.over:
+            while not over:
                 if not asked.begun:
                     # so that a listener can leave the line, too
                     asked.tell(0, 0)
                 with self._changed:
-                    if not asked.over:
+                    if not asked.over and len(asked.drawn) == given:
                         self._changed.wait(_LOOK_S)
+                    fresh, over = list(asked.drawn.values())[given:], asked.over
+                for sample in fresh:
+                    drawn(sample)
+                given += len(fresh)
+                if fresh:
+                    asked.tell(0, 0)
         except BaseException as error:
             # an interrupted caller leaves as one whose listener raised
             asked.error = error
@@ -249,16 +235,10 @@ class SharedPrototyper(Prototyper):
             # also to those who asked for the same while it was being drawn
             waiting = [one for line in self._waiting.values() for one in line]
             askers = dict.fromkeys([*(o for ones in batch.values() for o in ones), *waiting])
-        for one in askers:
-            one.give(drawn)
-        with self._changed:
             for one in askers:
-                own = drawn.keys() & set(one.plans)
-                one.drawn |= {plan: drawn[plan] for plan in own}
-                one.left = deque(plan for plan in one.left if plan not in own)
+                one.drawn |= {plan: drawn[plan] for plan in one.plans if plan in drawn}
+                one.left = deque(plan for plan in one.left if plan not in drawn)
             self._changed.notify_all()
-        for one in dict.fromkeys(one for ones in batch.values() for one in ones):
-            one.tell(0, 0)
 
     def _fail(self, askers: Sequence[_Asked], error: BaseException) -> None:
         with self._changed:

@@ -48,6 +48,19 @@ def test_a_tower_computes_what_transformers_computes() -> None:
         assert torch.equal(tower(torch.float32).tower(input_ids=ids).last_hidden_state, expected)
 
 
+def test_a_text_is_read_once_however_often_it_is_asked_about() -> None:
+    reader, both = tower(torch.float32), [[101, 3526, 102, 0], [101, 3526, 3526, 102]]
+    reads: list[int] = []
+    counted = reader.encoder.register_forward_hook(lambda *_: reads.append(1))
+    with torch.inference_mode(), counted:
+        alone = reader(torch.tensor([[101, 3526, 102]])).pooler_output
+        again = reader(torch.tensor(both)).pooler_output
+        reader(torch.tensor(both))
+    assert len(reads) == 2
+    assert torch.equal(again[0], alone[0])
+    assert not torch.equal(again[1], alone[0])
+
+
 def test_encoder_and_generator_may_read_at_once() -> None:
     encoder = make_encoder(starter_encoder_settings())
     generator = make_generator(starter_generator_settings())

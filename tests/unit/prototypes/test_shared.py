@@ -133,15 +133,28 @@ def test_callers_that_come_while_it_draws_are_drawn_for_together(
 
 
 def test_each_picture_is_given_to_its_caller_as_its_batch_is_drawn(
-    held: Held, shared: SharedPrototyper
+    held: Held, shared: SharedPrototyper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held.open.set()
     shared.batch_size = held.batch_size = 2
     plans = shared.plan(ReportSource("cells"), n=5)
-    given: list[tuple[Provenance, int]] = []
-    shared.draw(plans, drawn=lambda sample: given.append((sample.provenance, len(held.batches))))
-    assert [plan for plan, _ in given] == list(plans)
-    assert given[0][1] < given[-1][1] == 3
+    given: list[Provenance] = []
+    draw, some = held._draw, threading.Event()
+
+    def after_the_first(
+        plans: Sequence[Provenance], on_step: Callable[[int], None]
+    ) -> list[RgbImage]:
+        assert not held.batches or some.wait(PATIENCE_S)
+        return draw(plans, on_step)
+
+    def give(sample: Sample) -> None:
+        given.append(sample.provenance)
+        some.set()
+
+    monkeypatch.setattr(held, "_draw", after_the_first)
+    shared.draw(plans, drawn=give)
+    assert given == list(plans)
+    assert len(held.batches) == 3
 
 
 def test_where_a_picture_takes_long_each_caller_gets_one_after_the_other(
