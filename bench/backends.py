@@ -20,6 +20,7 @@ import multiprocessing
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
@@ -148,6 +149,7 @@ def while_publishing(
     stop, versions = context.Event(), context.Queue()
     publisher = context.Process(target=publish, args=(machines[2], gone, stop, versions))
     counts = dict.fromkeys(("all cases", "fewer cases", "wrong", "refused"), 0)
+    failed: Counter[str] = Counter()
     publisher.start()
 
     def ask(number: int) -> None:
@@ -158,7 +160,11 @@ def while_publishing(
             while status == 503:
                 counts["refused"] += 1
                 status, body = client.ask("POST", "/v1/search", questions[of])
-            found = [(c["case_id"], c["similarity"]) for c in json.loads(body)["cases"]]
+            told = json.loads(body)
+            if status != 200:
+                failed[f"{status} {told['kind']}: {told['problem']}"] += 1
+                continue
+            found = [(c["case_id"], c["similarity"]) for c in told["cases"]]
             fits = [same(found, state[of]) for state in right]
             counts[("all cases", "fewer cases")[fits.index(True)] if any(fits) else "wrong"] += 1
 
@@ -172,7 +178,7 @@ def while_publishing(
         publisher.join()
         for server in servers:
             server.stop()
-    return counts | {"versions": versions.get(), "a_second": round(answers / took_s, 1)}
+    return counts | failed | {"versions": versions.get(), "a_second": round(answers / took_s, 1)}
 
 
 def publish(address: Path, gone: Sequence[str], stop: Event, versions: Any) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
 import resource
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -141,3 +143,37 @@ def test_a_cache_that_cannot_be_written_is_told(
         assert "cache" in told[0]
         assert answer.status_code == 200
         assert "cache cannot be written" in str(answer.json()["notices"])
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Nobody may write there, not even root, whom permissions do not stop."""
+    if os.geteuid():
+        folder.chmod(0o555)
+        yield
+        folder.chmod(0o755)
+        return
+    mount = ["mount", "--bind", folder, folder]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("nothing may be mounted here")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_a_read_only_cache_answers_with_what_it_holds_and_else_by_text(
+    archive_dir: Path, make_retriever: MakeRetriever, generator: Prototyper
+) -> None:
+    retriever = make_retriever(archive_dir, generator)
+    with serving(create_app(lambda: retriever)) as client:
+        kept = client.post("/v1/search", json={"report": REPORT}).json()
+        with read_only(retriever.cache.root):
+            told = client.get("/readyz").json()["problems"]
+            again = client.post("/v1/search", json={"report": REPORT}).json()
+            new = client.post("/v1/search", json={"report": REPORT, "seed": 71}).json()
+    assert "cache" in told[0]
+    assert again["prototypes"] == kept["prototypes"] != []
+    assert new["query"]["mode"] == "text"
+    assert "cache cannot be written" in str(new["notices"])

@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from unit.server.ground import PATIENCE_S, REPORT, GatedGenerator, MakeApp, listening_at, until
 
 from coin_retrieval.presenting.answer import SearchAnswer
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.shared import SharedPrototyper
 from server.audit.chain import AuditLog, audit_files, records
+from server.routes import stream
 
 
 def events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
@@ -125,3 +128,29 @@ def test_both_answers_are_written_down_before_they_are_sent(
     assert [one["cases"] for one in written] == [
         [case["case_id"] for case in answer["cases"]] for answer in shown
     ]
+
+
+class ReadSlowly:
+    """An application, to clients that take their time over each part of an answer."""
+
+    def __init__(self, app: ASGIApp, wait_s: float) -> None:
+        self._app, self._wait_s = app, wait_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def slowly(message: Message) -> None:
+            await anyio.sleep(self._wait_s)
+            await send(message)
+
+        await self._app(scope, receive, slowly if scope["type"] == "http" else send)
+
+
+def test_who_reads_slowly_gets_it_all(
+    make_app: MakeApp, generator: Prototyper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "_LOOK_S", 0.01)
+    app = ReadSlowly(make_app(generator), 0.05)
+    with listening_at(app) as address, httpx2.Client(base_url=address, timeout=60) as client:
+        told = asked(client, seed=4400)
+    assert [name for name, _ in told][:2] == ["plan", "cases"]
+    assert told[-1][0] == "answer"
+    assert len(told[-1][1]["prototypes"]) == 2
