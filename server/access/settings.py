@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
 
 from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
 
 from coin_retrieval.config import Settings
-from server.http.options import with_options
 
 
 class AccessSettings(Settings):
     """Accounts of one server; with neither keys nor an issuer it has none."""
 
-    keys: Path | None = Field(default=None, description="the file of API keys")
-    oidc_issuer: AnyHttpUrl | None = Field(
-        default=None, description="an OpenID Connect provider whose tokens are believed"
+    keys: Path | None = Field(
+        default=None, description="API keys of those who may ask: coin-serve keys add."
     )
-    oidc_audience: str = Field(default="", description="`aud` of access tokens for this server")
-    oidc_client: str = Field(default="", description="client id of the page's own login")
+    oidc_issuer: AnyHttpUrl | None = Field(
+        default=None, description="An OpenID Connect provider whose tokens are believed."
+    )
+    oidc_audience: str = Field(
+        default="", description="The audience of access tokens for this server."
+    )
+    oidc_client: str = Field(
+        default="", description="Client id of the page's login at the provider."
+    )
     oidc_secret: SecretStr | None = Field(default=None, description="of a confidential client")
     oidc_roles: str = Field(default="roles", description="the claim that lists roles")
     oidc_scope: str = "openid profile"
@@ -32,10 +36,6 @@ class AccessSettings(Settings):
     requests_per_minute: int = Field(default=3000, ge=1, description="of one principal")
     questions_per_minute: int = Field(default=60, ge=1, description="searches and drawings")
     logins_per_minute: int = Field(default=10, ge=1, description="of one address that fails")
-
-    def but(self, **named: Any) -> Self:
-        """These settings with what is named and not ``None``."""
-        return with_options(self, named)
 
     @property
     def asked(self) -> bool:

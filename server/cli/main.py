@@ -12,6 +12,7 @@ from rich.console import Console
 
 from coin_retrieval.console.environment import CoinEnvironment, read_environment
 from coin_retrieval.console.errors import CoinGroup, run, show_error
+from coin_retrieval.console.fields import asks
 from coin_retrieval.errors import CoinError
 from coin_retrieval.setting_forms import ENCODER_FORMS, GENERATOR_FORMS
 from server.access.settings import AccessSettings
@@ -19,6 +20,7 @@ from server.cli.audit import KEY_NAME, audit_app
 from server.cli.keys import keys_app
 from server.http.logs import LogFormat
 from server.http.network import NetworkSettings
+from server.http.options import with_options
 from server.limits import ServerLimits
 
 if TYPE_CHECKING:
@@ -46,6 +48,10 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
 
 
+ACCOUNTS = ("keys", "oidc_issuer", "oidc_audience", "oidc_client")
+"""What is said of accounts on the command line; the rest stands in the environment."""
+
+
 class ServeEnvironment(CoinEnvironment):
     """COIN_HOST, COIN_PORT, COIN_LIMITS__…, COIN_ACCESS__… and COIN_NETWORK__…; options win.
 
@@ -63,15 +69,12 @@ class ServeEnvironment(CoinEnvironment):
 
 
 @app.command()
+@asks("network", NetworkSettings, unset=True, panel="Network")
+@asks("access", AccessSettings, ACCOUNTS, unset=True, panel="Accounts")
 def serve(
     archive: Annotated[Path, typer.Argument(help="An archive that coin-index built.")],
-    host: Annotated[
-        str | None, typer.Option(help="Address to listen on; default COIN_HOST, else 127.0.0.1.")
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(min=0, max=65535, help="Default COIN_PORT, else 8000; 0 takes a free one."),
-    ] = None,
+    network: dict[str, Any],
+    access: dict[str, Any],
     encoder: Annotated[
         str | None, typer.Option(help=f"{ENCODER_FORMS}; default: what built the archive.")
     ] = None,
@@ -80,18 +83,6 @@ def serve(
     ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Where prototypes are kept; default below COIN_CACHE_DIR.")
-    ] = None,
-    keys: Annotated[
-        Path | None, typer.Option(help="API keys of those who may ask: coin-serve keys add.")
-    ] = None,
-    oidc_issuer: Annotated[
-        str | None, typer.Option(help="An OpenID Connect provider whose tokens are believed.")
-    ] = None,
-    oidc_audience: Annotated[
-        str | None, typer.Option(help="The audience of access tokens for this server.")
-    ] = None,
-    oidc_client: Annotated[
-        str | None, typer.Option(help="Client id of the page's login at the provider.")
     ] = None,
     audit: Annotated[
         Path | None, typer.Option(help="A folder for the log of who asked and saw what.")
@@ -106,43 +97,17 @@ def serve(
         str | None, typer.Option(help="A reader study that coin study create wrote; at /study.")
     ] = None,
     log_format: Annotated[LogFormat, typer.Option(help="Of the lines on stderr.")] = LogFormat.TEXT,
-    trusted_hosts: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A name under which it may be asked, besides this machine's; repeatable."
-        ),
-    ] = None,
-    trusted_proxies: Annotated[
-        list[str] | None,
-        typer.Option(help="A proxy whose X-Forwarded-… headers are believed; repeatable."),
-    ] = None,
-    root_path: Annotated[
-        str | None, typer.Option(help="The prefix under which a proxy publishes it, e.g. /coin.")
-    ] = None,
-    tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain (PEM).")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Private key (PEM).")] = None,
 ) -> None:
     """Answer questions about an archive over HTTP, with a page at / and a reference at /docs.
 
     Without --keys or --oidc-issuer it has no accounts, and listens on this machine only.
     """
     environment = read_environment(ServeEnvironment)
-    access = environment.access.but(
-        keys=keys,
-        oidc_issuer=oidc_issuer,
-        oidc_audience=oidc_audience,
-        oidc_client=oidc_client,
-    )
-    network = environment.network.but(
-        host=host or environment.host,
-        port=environment.port if port is None else port,
-        trusted_hosts=trusted_hosts,
-        trusted_proxies=trusted_proxies,
-        root_path=root_path,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-    )
-    network.check(accounts=access.asked)
+    accounts = with_options(environment.access, access)
+    listening = {"host": environment.host, "port": environment.port}
+    listening |= {name: value for name, value in network.items() if value is not None}
+    where = with_options(environment.network, listening)
+    where.check(accounts=accounts.asked)
     named_encoder = encoder or environment.encoder
     cache_dir = cache or environment.prototype_dir
     from coin_retrieval.factory import (
@@ -183,8 +148,8 @@ def serve(
         log = AuditLog(audit, key=key, keep_days=limits.audit_days)
     failure = serve_until_stopped(
         load,
-        network=network,
-        access=access,
+        network=where,
+        access=accounts,
         limits=limits,
         audit=log,
         cds=cds,

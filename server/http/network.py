@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Any, Self
 
 from pydantic import Field
 
 from coin_retrieval.config import Settings
 from coin_retrieval.errors import SettingsError
-from server.http.options import with_options
 from server.layers.own_origin import LOOPBACK
 
 
 class NetworkSettings(Settings):
     """Addresses, names and certificates of one server."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=0, le=65535)
-    trusted_hosts: tuple[str, ...] = ()
-    trusted_proxies: tuple[str, ...] = ()
-    root_path: str = Field(default="", pattern=r"^(/[\w.~-]+)*$")
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-
-    def but(self, **named: Any) -> Self:
-        """These settings with what is named and not ``None``."""
-        return with_options(self, named)
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on; default COIN_HOST, else 127.0.0.1.",
+    )
+    port: int = Field(
+        default=8000,
+        ge=0,
+        le=65535,
+        description="Default COIN_PORT, else 8000; 0 takes a free one.",
+    )
+    trusted_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="A name under which it may be asked, besides this machine's; repeatable.",
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(), description="A proxy whose X-Forwarded-… headers are believed; repeatable."
+    )
+    root_path: str = Field(
+        default="",
+        pattern=r"^(/[\w.~-]+)*$",
+        description="The prefix under which a proxy publishes it, e.g. /coin.",
+    )
+    tls_cert: Path | None = Field(default=None, description="Certificate chain (PEM).")
+    tls_key: Path | None = Field(default=None, description="Private key (PEM).")
 
     @property
     def hosts(self) -> tuple[str, ...]:
