@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from coin_retrieval.containers.urls import beside
 from coin_retrieval.errors import CaseTableError
 from coin_retrieval.table_files import columns_of, form_of, read_rows
 from coin_retrieval.types import RgbImage
@@ -134,7 +135,7 @@ def _parse(raw: Mapping[str, str], path: Path, number: int) -> CaseRow:
         ) from error
     named: dict[str, Any] = {key: raw.get(key, "") for key in _TEXTS}
     return CaseRow(
-        image_path=path.parent / raw["image_path"],
+        image_path=beside(path, raw["image_path"]),
         case_id=raw["case_id"],
         mpp_um=_positive(raw.get("mpp_um", ""), path, number),
         origin=raw.get("origin") or "real",

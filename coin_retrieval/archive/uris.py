@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from coin_retrieval.containers.urls import SCHEMES, UrlPath
 from coin_retrieval.errors import UnsupportedError
 
 
@@ -15,7 +16,7 @@ def absolute(path: Path) -> Path:
 
 
 def to_uri(path: Path, part: str = "") -> str:
-    """``file://`` and the absolute path; behind ``#`` the part of the file that is meant."""
+    """A file, or an object in a bucket, as a URI; behind ``#`` the part of it that is meant."""
     uri = absolute(path).as_uri()
     return f"{uri}#{part}" if part else uri
 
@@ -24,9 +25,14 @@ def to_path(uri: str) -> Path:
     """The file that a URI names, or names a part of, whether or not it exists.
 
     Raises:
-        UnsupportedError: not a ``file:`` URI.
+        UnsupportedError: no URI of a file or of an object in a bucket.
     """
     parts = urlsplit(uri)
+    path = os.fsdecode(unquote_to_bytes(parts.path))
+    if parts.scheme in SCHEMES:
+        return UrlPath(f"{parts.scheme}:", parts.netloc, path.lstrip("/"))
     if parts.scheme != "file":
-        raise UnsupportedError("pictures are read from files", value=uri, expected="file:///…")
-    return Path(os.fsdecode(unquote_to_bytes(parts.path)))
+        raise UnsupportedError(
+            "pictures are read from files", value=uri, expected="file:///… or s3://…"
+        )
+    return Path(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +13,7 @@ from coin_retrieval.archive.archive import Archive
 from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.archive.manifest import seal, sealed_files
 from coin_retrieval.archive.thumbnails import is_whole_thumbnail
+from coin_retrieval.containers.urls import is_readable
 from coin_retrieval.types import ImageId, ImageRecord
 
 _BLOCK = 4096
@@ -91,7 +91,7 @@ def _pictures(archive: Archive) -> Iterator[Finding]:
         if not is_whole_thumbnail(archive.thumbnail_path(image)):
             yield Finding("error", f"image {image.image_id}", "the thumbnail is missing or spoilt")
         path = archive.image_path(image)
-        if not (path.is_file() and os.access(path, os.R_OK)):
+        if not is_readable(path):
             yield Finding(
                 "warning", f"image {image.image_id}", f"the picture is not readable: {path}"
             )

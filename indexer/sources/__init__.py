@@ -8,6 +8,7 @@ from typing import Protocol
 
 from coin_retrieval.archive.manifest import SourceEntry
 from coin_retrieval.case_table import CaseRow
+from coin_retrieval.containers.urls import UrlPath, located
 from coin_retrieval.errors import InputError
 from coin_retrieval.table_files import SUFFIXES
 from indexer.sources.clip_retrieval import ClipRetrievalSource
@@ -48,6 +49,8 @@ def open_source(
 ) -> Source:
     """A folder, a file that holds pictures, or a manifest; ``archive``'s own are never read.
 
+    Folders and manifests may lie in a bucket: ``s3://bucket/prefix``.
+
     Args:
         columns: what manifests call a column, by our name for it.
         tiling: how slides are cut.
@@ -56,12 +59,15 @@ def open_source(
     Raises:
         InputError: none of them.
     """
+    path = located(path)
+    if isinstance(path, UrlPath):
+        _require_reached(path)
     expander = Expander(tiling or Tiling(), columns, keyed=keyed)
-    if ClipRetrievalSource.is_one(path):
+    if not isinstance(path, UrlPath) and ClipRetrievalSource.is_one(path):
         return ClipRetrievalSource(path, columns)
     if path.is_dir():
         return FolderSource(path, leave_out=archive, expander=expander)
-    if path.is_file() and expander.holds(path):
+    if not isinstance(path, UrlPath) and path.is_file() and expander.holds(path):
         return FileSource(path, expander=expander)
     if path.suffix.lower() in SUFFIXES and path.is_file():
         return TableSource(path, columns, expander=expander)
@@ -72,6 +78,25 @@ def open_source(
         "that holds several pictures (.tar, .dcm, .arrow, .svs and other slides)",
         remedy="check the path; single pictures go into a folder",
     )
+
+
+def _require_reached(path: UrlPath) -> None:
+    """A bucket that is away must not be taken for one that lacks what is asked.
+
+    Raises:
+        InputError: it cannot be asked.
+    """
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(
+            f"the source cannot be reached ({error.strerror})",
+            value=path.url,
+            expected="a bucket that may be read",
+            remedy="start its server, or mend the address, the network or the permissions",
+        ) from error
 
 
 __all__ = ["FileSource", "FolderSource", "Source", "TableSource", "open_source"]

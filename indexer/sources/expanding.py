@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from coin_retrieval import images
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.containers.tar import SUFFIXES as TAR_SUFFIXES
+from coin_retrieval.containers.urls import UrlPath
 from coin_retrieval.dicom.header import is_dicom
 from coin_retrieval.errors import ImageError, MissingDependencyError
+from coin_retrieval.slides.opening import SUFFIXES as SLIDE_SUFFIXES
 from coin_retrieval.slides.opening import is_slide
 from indexer.sources.dicom import DicomRows
 from indexer.sources.slide import SlideRows
@@ -18,6 +21,8 @@ from indexer.sources.webdataset import webdataset_rows
 from indexer.tiling.settings import Tiling
 
 _DICOM_SUFFIXES = frozenset({"", ".dcm", ".dicom"})
+_NOT_FROM_URLS = frozenset({".dcm", ".dicom", ".arrow", *SLIDE_SUFFIXES})
+_COPY_IT = "a file that holds several pictures is not read from a bucket: copy it to a folder"
 
 
 class Expander:
@@ -45,7 +50,9 @@ class Expander:
         return path.suffix.lower() in images.SUFFIXES or self.holds(path)
 
     def holds(self, path: Path) -> bool:
-        """Whether this file may hold several pictures."""
+        """Whether this file may hold several pictures; behind a URL, as its name says."""
+        if isinstance(path, UrlPath):
+            return _is_tar(path) or path.suffix.lower() in _NOT_FROM_URLS
         return _is_tar(path) or _may_be_dicom(path) or is_slide(path) or holds_pictures(path)
 
     def rows(self, row: CaseRow, *, named_by_file: bool = False) -> Iterator[CaseRow]:
@@ -58,6 +65,8 @@ class Expander:
         try:
             if row.part:
                 yield row
+            elif isinstance(path, UrlPath):
+                yield replace(row, left_out=_COPY_IT) if self.holds(path) else row
             elif _is_tar(path):
                 yield from webdataset_rows(row, self.notes)
             elif _may_be_dicom(path):

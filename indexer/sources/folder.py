@@ -10,6 +10,7 @@ from pathlib import Path
 from coin_retrieval.archive.manifest import SourceEntry
 from coin_retrieval.archive.uris import absolute
 from coin_retrieval.case_table import CaseRow
+from coin_retrieval.containers.urls import UrlPath, located
 from coin_retrieval.errors import InputError
 from indexer.sources.expanding import Expander
 from indexer.sources.readable import readable
@@ -58,8 +59,8 @@ class FolderSource:
 
     def _pictures(self) -> Iterator[list[Path]]:
         """The pictures of each folder."""
-        for folder, below, names in os.walk(self._path, onerror=_refuse):
-            here = Path(folder)
+        for folder, below, names in _walk(self._path):
+            here = located(Path(folder))
             below[:] = sorted(
                 name
                 for name in below
@@ -75,6 +76,16 @@ class FolderSource:
                 else:
                     self._others[path.suffix.lower() or "without a suffix"] += 1
             yield paths
+
+
+def _walk(path: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    if not isinstance(path, UrlPath):
+        yield from os.walk(path, onerror=_refuse)
+        return
+    try:
+        yield from path.walk_names()
+    except OSError as error:
+        _refuse(error)
 
 
 def _refuse(error: OSError) -> None:
