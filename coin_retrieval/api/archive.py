@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from coin_retrieval.api.arguments import (
@@ -18,6 +20,7 @@ from coin_retrieval.api.arguments import (
 )
 from coin_retrieval.api.measuring import Measured, Queries, calibration_markdown, reports_of
 from coin_retrieval.api.result import Result
+from coin_retrieval.containers import asked_picture
 from coin_retrieval.factory import make_retriever, open_archive
 from coin_retrieval.files import Closing, as_path
 from coin_retrieval.images import ImageLike, as_rgb
@@ -220,4 +223,7 @@ class SearchableArchive(Closing):
     ) -> tuple[Query, RgbImage | None]:
         asked = report.model_dump() if isinstance(report, Query) else {"report": report}
         query = Query.of(**asked | plain(options))
+        if isinstance(image, str | PathLike):
+            picture, mpp_um = asked_picture(Path(image))
+            return query.at_scale(mpp_um), picture
         return query, None if image is None else as_rgb(image)

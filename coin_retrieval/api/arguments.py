@@ -36,6 +36,7 @@ class QueryOptions(TypedDict, total=False):
     disliked: Iterable[str]
     unlike: str
     diversity: float
+    image_mpp_um: float | None
     near_duplicates: bool
     rivals: bool
     explain: bool

@@ -59,7 +59,7 @@ def search(
         typer.Option(
             min=0.01,
             max=20,
-            help="Micrometres a pixel of --image: tells where its field is not that of the cases.",
+            help="Micrometres a pixel of --image: it is searched with at the archive's scale.",
         ),
     ] = None,
     translate: Annotated[
@@ -281,7 +281,8 @@ def _search_here(
     from coin_retrieval.console.session import print_json
     from coin_retrieval.presenting.answering import to_answer
 
-    picture = make_picture(making, image, seed=query.seed, save=save)
+    picture, mpp_um = make_picture(making, image, seed=query.seed, save=save)
+    query = query.at_scale(mpp_um)
     retriever = open_retriever(archive, encoder=encoder, generator=generator)
     plan = retriever.plan(query, picture)
     if before is not None:

@@ -7,9 +7,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from coin_retrieval.containers.base import Container, LazyPicture
-from coin_retrieval.containers.parts import fields
+from coin_retrieval.containers.parts import fields, named
+from coin_retrieval.dicom.header import is_dicom, read_header
 from coin_retrieval.errors import ImageError
-from coin_retrieval.images import read_bytes
+from coin_retrieval.images import load_image, read_bytes
+from coin_retrieval.types import RgbImage
 
 KEPT_OPEN = 16
 _LOCK = threading.Lock()
@@ -28,6 +30,27 @@ def picture_at(path: Path, part: str = "") -> LazyPicture:
         return container_at(path, part).picture(part)
     except OSError as error:
         raise ImageError(f"the file cannot be read ({error.strerror or error})") from error
+
+
+def asked_picture(path: Path) -> tuple[RgbImage, float | None]:
+    """A file to search with, and micrometres a pixel where it says so: of DICOM, one frame.
+
+    Raises:
+        ImageError: it cannot be read, holds several pictures, or a name may be part of its pixels.
+        MissingDependencyError: pydicom is not installed.
+    """
+    if not is_dicom(path):
+        return load_image(path), None
+    header = read_header(path)
+    if header.whole_slide or header.frames != 1 or header.burned_in:
+        raise ImageError(
+            "not a DICOM file to search with",
+            value=f"{path.name}, {header.frames:,} frames"
+            + (", BurnedInAnnotation YES" if header.burned_in else ""),
+            expected="one picture without annotations in it",
+            remedy="export the region as a picture, and tell its scale",
+        )
+    return picture_at(path, named(frame=1)).decode(), header.mpp_um
 
 
 def container_at(path: Path, part: str) -> Container:

@@ -89,7 +89,8 @@ class Asker:
         variations: tuple[Sample, ...] = ()
         if plan.image is not None:
             with watch.stage("encode"):
-                image = looked = self._embedder.images([plan.image])
+                shown = plan.scale.shown(plan.image) if plan.scale else plan.image
+                image = looked = self._embedder.images([shown])
             if plan.variations:
                 variations, varied = self._embedder.variations(plan.variations, watch, on)
                 looked = np.concatenate([image, varied])

@@ -14,6 +14,7 @@ from coin_retrieval.config import FusionSettings
 from coin_retrieval.language.understanding import Understanding
 from coin_retrieval.reports.searched.affirmed import LeftOut
 from coin_retrieval.reports.words import Span
+from coin_retrieval.search.judging.scale import LikeScale, field_um
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.site import SitePlan
 from coin_retrieval.types import (
@@ -80,10 +81,10 @@ class SearchPlan:
     ``specimens`` are those that the report tells apart, empty where it is of one, and ``specimen``
     the one that is searched; empty: all of the report.
     ``mode`` is how the query is searched; ``words`` how the report becomes vectors, ``unlike`` the
-    same for what is not looked for. ``image`` is a picture to search with, ``variations`` are to be
-    drawn from it. ``fusion`` has weights
-    and corrections; ``calibrated`` says whether the archive's calibration chose them, and
-    ``uncalibrated_because`` why not. ``closeness`` is the threshold of a close match, ``None``
+    same for what is not looked for. ``image`` is a picture to search with, ``scale`` its field
+    beside the archive's, where both are known, ``variations`` are to be drawn from it. ``fusion``
+    has weights and corrections; ``calibrated`` says whether the archive's calibration chose them,
+    and ``uncalibrated_because`` why not. ``closeness`` is the threshold of a close match, ``None``
     where nobody measured one for such a query. ``language`` tells how far the report's words are
     known and which were corrected. ``site`` is the report's, ``where`` the filter with
     it. ``notices`` are for the reader.
@@ -98,6 +99,7 @@ class SearchPlan:
     words: WordsPlan | None
     unlike: WordsPlan | None
     image: RgbImage | None
+    scale: LikeScale | None
     variations: tuple[Provenance, ...]
     language: Understanding | None
     site: SitePlan | None
@@ -120,6 +122,15 @@ class SearchPlan:
         plans = [words.drawing for words in (self.words, self.unlike) if words]
         return tuple(picture for plan in plans if plan for picture in plan.pictures)
 
+    @property
+    def shown_um(self) -> float | None:
+        """The field of the picture that is searched with, in µm across, where it is known."""
+        if self.scale is not None:
+            return self.scale.shown_um
+        if self.image is None or self.query.image_mpp_um is None:
+            return None
+        return field_um(self.image, self.query.image_mpp_um)
+
     def public(self) -> PublicPlan:
         """The plan with digests instead of words: all that logs, audits and links may hold."""
         query = self.query
@@ -140,6 +151,7 @@ class SearchPlan:
             else (),
             unlike=_digest_of(self.unlike.report.text) if self.unlike else None,
             image=None if self.image is None else _digest_of(self.image),
+            magnified=self.scale.magnified if self.scale else None,
             variations=tuple(picture.digest for picture in self.variations),
             where={
                 field: sorted(_digest_of(value) for value in values)
@@ -194,6 +206,11 @@ class PublicPlan(BaseModel):
     left_out: tuple[str, ...] = Field(description="why each of its other parts is not searched")
     unlike: str | None = Field(description="digest of what is not looked for")
     image: str | None = Field(description="digest of the picture's pixels")
+    magnified: float | None = Field(
+        default=None,
+        description="how many times larger the picture was searched with, so that it shows a field "
+        "like the archive's; below 1, smaller; null: a scale is not known",
+    )
     variations: tuple[str, ...] = Field(
         default=(), description="digests of how pictures are drawn from it"
     )

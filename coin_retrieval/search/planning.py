@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.archive.measured.calibration import Calibration, CloseMatch
@@ -21,12 +21,22 @@ from coin_retrieval.reports.searched.affirmed import Affirmed
 from coin_retrieval.reports.specimens import Specimen, specimens
 from coin_retrieval.search.calibration_use import CalibrationUse, calibration_use
 from coin_retrieval.search.judging.closeness import report_threshold
+from coin_retrieval.search.judging.scale import LikeScale, common_field_um, field_um
 from coin_retrieval.search.plan import ArchiveIdentity, DrawingPlan, SearchPlan, WordsPlan
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.site import SITE, filter_of, plan_site
-from coin_retrieval.types import PictureSource, Provenance, Report, RgbImage, SearchMode
+from coin_retrieval.types import (
+    ImageId,
+    PictureSource,
+    Provenance,
+    Report,
+    RgbImage,
+    SearchMode,
+)
 
 ALL_SPECIMENS = "all"
+_LOOKED_AT = 500
+"""Pictures, to tell what field they show."""
 
 
 class Planner:
@@ -45,12 +55,12 @@ class Planner:
         fusion: FusionSettings | None = None,
     ) -> None:
         self._manifest = archive.manifest
-        self._catalog = archive.catalog
         self.archive = ArchiveIdentity(archive.version, archive.digest)
         self._catalog = archive.catalog
         self._encoder = encoder
         self._drawer = drawer
         self._fusion = fusion
+        self._common_field_um = lru_cache(maxsize=256)(self._field_um)
 
     @property
     def reads_text(self) -> bool:
@@ -109,7 +119,7 @@ class Planner:
         """How this query, with this picture beside it, will be searched.
 
         Raises:
-            ReportError, InputError: the query cannot be used.
+            ReportError, InputError, FilterError: the query cannot be used.
             UnsupportedError: the mode needs a power that the encoder or the set-up lacks.
         """
         alone = not query.report and (image is not None or bool(query.liked))
@@ -125,6 +135,8 @@ class Planner:
             reading, searched = read_for_search(language.text, whole=query.as_written)
             words = self._words(reading.report, searched, mode, query)
             site = plan_site(reading, query, self._sites)
+        where = filter_of(query, site)
+        scale = self._scale(query, image, where)
         return SearchPlan(
             query=query,
             archive=self.archive,
@@ -135,15 +147,20 @@ class Planner:
             words=words,
             unlike=self._unlike(query) if query.unlike else None,
             image=image,
+            scale=scale,
             variations=self._variations(query, image),
             language=language,
             site=site,
-            where=filter_of(query, site),
+            where=where,
             fusion=self.fusion,
             calibrated=self.calibration is not None,
             uncalibrated_because=self._use.why_not,
             closeness=self.closeness(mode) if is_plain(query, image) else None,
-            notices=(*(language.notices if language else ()), *self._use.notices),
+            notices=(
+                *(language.notices if language else ()),
+                *self._use.notices,
+                *(scale.notices() if scale else ()),
+            ),
         )
 
     @property
@@ -158,6 +175,21 @@ class Planner:
         words = self._words(reading.report, searched, SearchMode.TEXT, plan.query)
         closeness = self.closeness(SearchMode.TEXT) if is_plain(plan.query, plan.image) else None
         return replace(plan, mode=SearchMode.TEXT, words=words, closeness=closeness)
+
+    def _scale(
+        self, query: Query, image: RgbImage | None, where: Mapping[str, Sequence[str]]
+    ) -> LikeScale | None:
+        if image is None or query.image_mpp_um is None:
+            return None
+        archive_um = self._common_field_um(tuple((f, tuple(v)) for f, v in where.items()))
+        asked_um = field_um(image, query.image_mpp_um)
+        return None if archive_um is None else LikeScale(asked_um, archive_um)
+
+    def _field_um(self, where: tuple[tuple[str, tuple[str, ...]], ...]) -> float | None:
+        """The field of the pictures that such a filter leaves, of a sample."""
+        ids = self._catalog.select(dict(where))
+        some = ids[:: max(1, len(ids) // _LOOKED_AT)]
+        return common_field_um(self._catalog.images(map(ImageId, some.tolist())).values())
 
     def _variations(self, query: Query, image: RgbImage | None) -> tuple[Provenance, ...]:
         if not query.variations:

@@ -138,8 +138,9 @@ class Query(BaseModel):
         default=None,
         gt=0,
         le=20,
-        description="micrometres a pixel of the picture given beside it, if known: the answer then "
-        "tells where it shows a much larger or smaller field than the cases found",
+        description="micrometres a pixel of the picture given beside it, if known: where the "
+        "archive's pictures tell theirs, it is searched with at their scale, up to twice as large "
+        "or as small, and the answer says so",
     )
     near_duplicates: Flag = Field(
         default=False,
@@ -172,6 +173,12 @@ class Query(BaseModel):
             return cls.model_validate(fields)
         except ValidationError as error:
             raise unusable(error) from error
+
+    def at_scale(self, mpp_um: float | None) -> Self:
+        """The query, with the scale that its picture's file tells, if it names none itself."""
+        if mpp_um is None or self.image_mpp_um is not None:
+            return self
+        return type(self).of(**self.model_dump() | {"image_mpp_um": mpp_um})
 
 
 def unusable(error: ValidationError) -> InputError:

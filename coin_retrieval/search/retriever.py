@@ -204,7 +204,7 @@ class Retriever:
                 *plan.notices,
                 *asked.refused,
                 *found.bounds,
-                *scale_notices(plan.image, query.image_mpp_um, [*cases, *found.own]),
+                *scale_notices(plan.shown_um, [*cases, *found.own]),
             ),
             timings_ms=watch.read_ms(),
         )

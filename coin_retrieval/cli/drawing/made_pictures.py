@@ -44,17 +44,19 @@ class Making:
 
 def make_picture(
     making: Making, image: Path | None, *, seed: int, save: Path | None
-) -> RgbImage | None:
-    """The picture to search with; what was made is told, and kept in ``save``.
+) -> tuple[RgbImage | None, float | None]:
+    """The picture to search with, and micrometres a pixel where its file says so.
+
+    What was made is told, and kept in ``save``.
 
     Raises:
         InputError, ImageError, ModelError: as :mod:`coin_retrieval.api.made_pictures` says.
     """
-    from coin_retrieval.images import load_image
+    from coin_retrieval.containers import asked_picture
 
-    picture = load_image(image) if image is not None else None
+    picture, mpp_um = (None, None) if image is None else asked_picture(image)
     if making.translate is None and making.layout is None:
-        return picture
+        return picture, mpp_um
     from rich.console import Console
 
     from coin_retrieval.api.made_pictures import draw_layout, translate
@@ -70,7 +72,7 @@ def make_picture(
     Console(stderr=True).print(f"Searched with a SYNTHETIC picture: {told}.")
     if save is not None and picture is not None:
         _keep(picture, save / "searched_with.png")
-    return picture
+    return picture, None
 
 
 def _keep(picture: RgbImage, file: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tiny_archives import build_archive
 
 from coin_retrieval.case_table import CaseRow
-from coin_retrieval.containers import picture_at
+from coin_retrieval.containers import asked_picture, picture_at
 from coin_retrieval.errors import ImageError
 from coin_retrieval.factory import open_archive
 from indexer.rows import SourceRows, read_sources
@@ -219,3 +219,19 @@ def test_a_folder_of_instances_is_one_archive(tmp_path: Path) -> None:
     build_archive(tmp_path / "archive", tmp_path)
     with open_archive(tmp_path / "archive") as archive:
         assert len(archive.catalog.case_images("1.2.3")) == 3
+
+
+def test_one_frame_may_be_searched_with_and_tells_its_scale(tmp_path: Path) -> None:
+    frames = noise(1, 20, 24, 3)
+    picture, mpp_um = asked_picture(write_instance(tmp_path / "a.dcm", frames))
+    assert np.array_equal(picture, frames[0])
+    assert mpp_um == 0.5
+
+
+@pytest.mark.parametrize(("frames", "said"), [(2, {}), (1, {"BurnedInAnnotation": "YES"})])
+def test_several_frames_or_names_in_pixels_are_not_searched_with(
+    frames: int, said: dict[str, str], tmp_path: Path
+) -> None:
+    path = write_instance(tmp_path / "a.dcm", noise(frames, 20, 24, 3), **said)
+    with pytest.raises(ImageError, match="export the region"):
+        asked_picture(path)
