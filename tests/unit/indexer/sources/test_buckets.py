@@ -143,5 +143,5 @@ def test_without_the_library_of_buckets_it_says_which(
 ) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(_registry, "s3")
-    with pytest.raises(MissingDependencyError, match="s3fs"):
+    with pytest.raises(MissingDependencyError, match=r"coin-retrieval\[s3\]"):
         read_sources([Path("s3://bucket/slides")], archive=root, where={})
