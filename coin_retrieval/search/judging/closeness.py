@@ -13,6 +13,7 @@ from coin_retrieval.archive.measured.calibration import CloseMatch
 from coin_retrieval.archive.measured.closeness import TextCloseness
 from coin_retrieval.encoding.sentences import SentenceEncoder
 from coin_retrieval.errors import MissingDependencyError, ModelError
+from coin_retrieval.reports.plain import judged_words
 from coin_retrieval.search.judging.text_closeness import TextJudge
 from coin_retrieval.search.plan import WordsPlan
 from coin_retrieval.search.site import SitePlan
@@ -148,10 +149,11 @@ class ReportJudge:
             site: what the archive has of the report's site.
         """
         sentence = None
+        text = judged_words(words.report, words.searched, words.kept)
         if self.texts is not None:
             with suppress(ModelError, MissingDependencyError):
-                sentence = self.sentences.embed([words.searched])
-        return self.verdict(site, words.searched, sentence)
+                sentence = self.sentences.embed([text])
+        return self.verdict(site, text, sentence)
 
     def verdict(self, site: SitePlan | None, text: str, sentence: Embeddings | None) -> Closeness:
         """The same of a text that is embedded already [1 384]; ``None``: by the site alone."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
+from reference.trying import OPEN, read_trying
 
 from coin_retrieval.archive.measured.closeness import TextCloseness
 from coin_retrieval.calibrating.text_closeness import Holdings, text_closeness
@@ -98,6 +99,18 @@ def test_a_label_that_is_taken_out_is_missed_and_the_others_are_not(
     found = verdict(left, sentences, report)
     assert (found.verdict, found.reasons[0].named) == (Verdict.NO, "eosinophil")
     assert verdict(left, sentences, "Kidney-shaped nucleus, monocyte").verdict is Verdict.YES
+
+
+def test_a_report_longer_than_any_known_one_goes_by_what_it_concludes(
+    sentences: SentenceEncoder,
+) -> None:
+    long = next(one.report for one in read_trying(OPEN).reports if one.id == "open-long-02")
+    concluded = "High-grade squamous intraepithelial lesion, severe dysplasia"
+    other = long.replace(concluded, "Malignant mesothelioma, epithelioid")
+    assert other != long
+    block = block_of([*BLOOD, *CERVIX], sentences)
+    assert verdict(block, sentences, long).verdict is Verdict.YES
+    assert verdict(block, sentences, other).verdict is Verdict.NO
 
 
 def test_a_site_that_is_lacking_weighs_most(sentences: SentenceEncoder) -> None:
