@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from itertools import takewhile
 from typing import NamedTuple
 
-from coin_retrieval.reports.lexicons import book_of, load_contexts
-from coin_retrieval.reports.words import PhraseBook, Token, fold
+from coin_retrieval.reports.lexicons import load_contexts, phrase_book, word_keys
+from coin_retrieval.reports.words import PhraseBook, Token
+
+_book = partial(phrase_book, load_contexts)
+_keys = partial(word_keys, load_contexts)
 
 _LONGEST = 80
 """Words of a scope at most: no sentence is so long, but a list without full stops can be."""
@@ -91,13 +94,13 @@ class Contexts:
     ) -> None:
         found = list(_cue_book().find(tokens))
         cues = [(f.start, f.end, cue) for f in found for cue in f.meanings if cue is not None]
-        ends = {f.start for f in _end_book().find(tokens)}
-        affirming = {f.start for f in _affirming_book().find(tokens)}
+        ends = {f.start for f in _book("ends").find(tokens)}
+        affirming = {f.start for f in _book("affirming").find(tokens)}
         marked = {place for start, end, _ in cues for place in range(start, end)}
         # once a comma, not once a cue and comma: a report may be full of both
         commas = [place for place, token in enumerate(tokens) if token.key == ","]
         lists = {n for n in commas if _LIST_WORDS & _keys_after(tokens, n, _BREAKS)}
-        claims = {n for n in commas if _claim_keys() & _keys_after(tokens, n, _BREAKS | {","})}
+        claims = {n for n in commas if _keys("claims") & _keys_after(tokens, n, _BREAKS | {","})}
         ground = _Ground(tokens, sections, marked, ends, affirming, walls, lists, claims)
         owner_end = {place: end for start, end in owned for place in range(start, end)}
         self.scopes: list[Scope] = []
@@ -186,7 +189,7 @@ def _backward(ground: _Ground, cue: int, assertion: Assertion) -> int:
             if assertion is not Assertion.NEGATED and not _joined(tokens[place:cue]):
                 return place + 1
             part = _keys_before(tokens, place)
-            if (_claim_keys() | _presence_keys()) & set(part):
+            if (_keys("claims") | _keys("presence")) & set(part):
                 return place + 1
     return first
 
@@ -232,23 +235,3 @@ def _cue_book() -> PhraseBook[Cue | None]:
     for pattern in words.none:
         book.add(pattern, None)
     return book
-
-
-@cache
-def _end_book() -> PhraseBook[None]:
-    return book_of(load_contexts().ends)
-
-
-@cache
-def _claim_keys() -> frozenset[str]:
-    return frozenset(map(fold, load_contexts().claims))
-
-
-@cache
-def _presence_keys() -> frozenset[str]:
-    return frozenset(map(fold, load_contexts().presence))
-
-
-@cache
-def _affirming_book() -> PhraseBook[None]:
-    return book_of(load_contexts().affirming)

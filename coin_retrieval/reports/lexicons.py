@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coin_retrieval.errors import SettingsError
 from coin_retrieval.files import read_yaml
-from coin_retrieval.reports.words import PhraseBook
+from coin_retrieval.reports.words import PhraseBook, fold
 
 FOLDER = Path(__file__).with_name("lexicon")
 
@@ -207,3 +208,15 @@ def book_of(patterns: Phrases) -> PhraseBook[None]:
     for pattern in patterns:
         book.add(pattern, None)
     return book
+
+
+@cache
+def phrase_book(load: Callable[[], Words], name: str) -> PhraseBook[None]:
+    """The phrases of one field of a lexicon, such as ``historical.whole``."""
+    return book_of(attrgetter(name)(load()))
+
+
+@cache
+def word_keys(load: Callable[[], Words], name: str) -> frozenset[str]:
+    """The single words of a field, as they are compared."""
+    return frozenset(map(fold, attrgetter(name)(load())))

@@ -11,12 +11,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 
-from coin_retrieval.reports.lexicons import book_of, load_sections
+from coin_retrieval.reports.lexicons import load_sections, phrase_book, word_keys
 from coin_retrieval.reports.searched.asides import speaks_of_the_past
 from coin_retrieval.reports.sites import names_a_specimen
-from coin_retrieval.reports.words import PhraseBook, Token, fold, tokenize
+from coin_retrieval.reports.words import PhraseBook, Token, tokenize
+
+_book = partial(phrase_book, load_sections)
+_keys = partial(word_keys, load_sections)
 
 _BRACKET = re.compile(r"\(([^()]{1,80})\)\s*")
 _SENTENCE_END = re.compile(r"(?<=[.!])\s+(?=[A-Z(])|;\s+")
@@ -132,7 +135,7 @@ def _of_the_smear(label: Sequence[Token], before: Sequence[tuple[int, int, Secti
 def _label_before(tokens: Sequence[Token], mark: int) -> tuple[int, SectionKind] | None:
     """Where a label before a mark begins, with the words around it that only say which one."""
     end = mark
-    while end > 1 and tokens[end - 1].key in _label_words():
+    while end > 1 and tokens[end - 1].key in _keys("label_words"):
         end -= 1
     for last in dict.fromkeys((mark, end)):
         for place in range(max(0, last - 5), last):
@@ -149,7 +152,7 @@ def _label_before(tokens: Sequence[Token], mark: int) -> tuple[int, SectionKind]
 
 def _with_label_words(tokens: Sequence[Token], place: int, opening: int) -> int:
     start = place
-    while start > opening and tokens[start - 1].key in _label_words():
+    while start > opening and tokens[start - 1].key in _keys("label_words"):
         start -= 1
     while tokens[start].key in _JOINTS:
         start += 1
@@ -219,7 +222,7 @@ def _text(text: str, section: Section) -> str:
 
 
 def _is_advice(sentence: str) -> bool:
-    return next(iter(_advice().find(tokenize(sentence))), None) is not None
+    return next(iter(_book("advice_words").find(tokenize(sentence))), None) is not None
 
 
 @cache
@@ -230,13 +233,3 @@ def _labels() -> PhraseBook[SectionKind]:
         for pattern in getattr(words, part.value, ()):
             book.add(pattern, part)
     return book
-
-
-@cache
-def _label_words() -> frozenset[str]:
-    return frozenset(map(fold, load_sections().label_words))
-
-
-@cache
-def _advice() -> PhraseBook[None]:
-    return book_of(load_sections().advice_words)

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 from coin_retrieval.reports.contexts import Assertion, Contexts
-from coin_retrieval.reports.lexicons import book_of, load_sites
-from coin_retrieval.reports.words import Occurrence, PhraseBook, Span, Token, fold, span_of
+from coin_retrieval.reports.lexicons import load_sites, phrase_book, word_keys
+from coin_retrieval.reports.words import Occurrence, PhraseBook, Span, Token, span_of
+
+_book = partial(phrase_book, load_sites)
+_keys = partial(word_keys, load_sites)
 
 _HEADER, _NEAR, _ELSEWHERE = 2, 1, 0
 _VAGUE = frozenset({"aspiration", "smear", "cell block", "washing", "brushing"})
@@ -136,12 +139,12 @@ def _namings(tokens: Sequence[Token]) -> Iterator[Occurrence[_Naming]]:
     """Where sites are named; not "kidney-shaped", nor "breast feeding"."""
     for found in _site_book().find(tokens):
         follower = tokens[found.end].key if found.end < len(tokens) else ""
-        if found.meanings[0].site and follower not in _not_behind():
+        if found.meanings[0].site and follower not in _keys("not_behind"):
             yield found
 
 
 def _is_origin(tokens: Sequence[Token], found: Occurrence[_Naming]) -> bool:
-    origins = _origin_keys()
+    origins = _keys("origins")
     for token in tokens[found.end : found.end + _WORDS_TO_ORIGIN]:
         if not token.is_word:
             break
@@ -154,7 +157,7 @@ def _is_metastatic(tokens: Sequence[Token], found: Occurrence[_Naming]) -> bool:
     first = max(0, found.start - _WORDS_TO_ORIGIN)
     return any(
         before is not None and before.end == found.start
-        for before in (_origin_book().at(tokens, n) for n in range(first, found.start))
+        for before in (_book("origin_before").at(tokens, n) for n in range(first, found.start))
     )
 
 
@@ -183,11 +186,6 @@ def _site_book() -> PhraseBook[_Naming]:
 
 
 @cache
-def _not_behind() -> frozenset[str]:
-    return frozenset(map(fold, load_sites().not_behind))
-
-
-@cache
 def procedure_book() -> PhraseBook[str]:
     """How cells are taken."""
     book: PhraseBook[str] = PhraseBook()
@@ -195,13 +193,3 @@ def procedure_book() -> PhraseBook[str]:
         for pattern in patterns:
             book.add(pattern, name)
     return book
-
-
-@cache
-def _origin_book() -> PhraseBook[None]:
-    return book_of(load_sites().origin_before)
-
-
-@cache
-def _origin_keys() -> frozenset[str]:
-    return frozenset(map(fold, load_sites().origins))

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import partial
 from itertools import groupby
 
 from coin_retrieval.reports.categories import CategoryPhrase
-from coin_retrieval.reports.lexicons import load_affirmed
+from coin_retrieval.reports.lexicons import load_affirmed, word_keys
 from coin_retrieval.reports.searched.asides import Because, asides
 from coin_retrieval.reports.searched.clauses import Run
 from coin_retrieval.reports.searched.negations import Denials
 from coin_retrieval.reports.sections import Layout, SectionKind
 from coin_retrieval.reports.sites import names_a_specimen
-from coin_retrieval.reports.words import Span, Token, fold, span_of
+from coin_retrieval.reports.words import Span, Token, span_of
+
+_keys = partial(word_keys, load_affirmed)
 
 __all__ = ["Affirmed", "Because", "LeftOut", "Piece", "affirmed", "as_written"]
 
@@ -229,7 +231,7 @@ def _kept(
         while last > first and last < len(tokens) and tokens[last - 1].key in _CLOSING:
             last -= 1
         first, last = _without_idle_ends(tokens, first, last)
-        if any(token.is_word and token.key not in _idle() for token in tokens[first:last]):
+        if any(token.is_word and token.key not in _keys("idle") for token in tokens[first:last]):
             yield Run(first, last)
         start = end + 1
 
@@ -238,13 +240,13 @@ def _without_idle_ends(tokens: Sequence[Token], first: int, last: int) -> tuple[
     """A run without words that lost their meaning: "There is" of "There is no atypia"."""
     if last < len(tokens):
         end = last
-        while end > first and tokens[end - 1].key in _idle():
+        while end > first and tokens[end - 1].key in _keys("idle"):
             end -= 1
         if end == first or not tokens[end - 1].is_word or tokens[end].key in _JOINTS:
             last = end
     if first > 0:
         start = first
-        while start < last and tokens[start].key in _idle():
+        while start < last and tokens[start].key in _keys("idle"):
             start += 1
         if start == last or not tokens[start].is_word or tokens[first].key in _JOINTS:
             first = start
@@ -284,8 +286,3 @@ def _joined(parts: Sequence[tuple[Span, bool, str]]) -> tuple[Piece, ...]:
             joint = " " if ended else ". " if {".", ";"} & set(before) else ", "
         pieces.append(Piece(span, concludes, joint))
     return tuple(pieces)
-
-
-@cache
-def _idle() -> frozenset[str]:
-    return frozenset(map(fold, load_affirmed().idle))

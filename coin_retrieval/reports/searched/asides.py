@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from typing import Any
+from functools import partial
 
-from coin_retrieval.reports.lexicons import Phrases, book_of, load_affirmed
+from coin_retrieval.reports.lexicons import load_affirmed, phrase_book, word_keys
 from coin_retrieval.reports.searched.clauses import Run, clauses, sentences, strong_clauses
 from coin_retrieval.reports.words import PhraseBook, Token, fold
+
+_book = partial(phrase_book, load_affirmed)
+_keys = partial(word_keys, load_affirmed)
 
 
 class Because(StrEnum):
@@ -75,7 +77,10 @@ def _of_the_past(tokens: Sequence[Token], parts: Sequence[Run]) -> Iterator[Asid
         cue, forward = _past_cue(tokens, part)
         today = _first(_book("present"), tokens, part)
         if cue is None and follows and today is None:
-            cue, forward = _first(_book("historical.trailing"), tokens, part), False
+            cue, forward = (
+                _first(_book("historical.trailing"), tokens, part),
+                False,
+            )
         follows = cue is not None
         if cue is None:
             continue
@@ -200,21 +205,3 @@ def _first(
         if found is not None and found.end <= within.end:
             return Run(found.start, found.end)
     return None
-
-
-@cache
-def _book(name: str) -> PhraseBook[None]:
-    return book_of(_phrases(name))
-
-
-@cache
-def _keys(name: str) -> frozenset[str]:
-    return frozenset(map(fold, _phrases(name)))
-
-
-def _phrases(name: str) -> Phrases:
-    words: Any = load_affirmed()
-    for part in name.split("."):
-        words = getattr(words, part)
-    phrases: Phrases = words
-    return phrases

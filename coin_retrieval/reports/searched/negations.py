@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 
-from coin_retrieval.reports.lexicons import book_of, load_affirmed
+from coin_retrieval.reports.lexicons import book_of, load_affirmed, phrase_book, word_keys
 from coin_retrieval.reports.searched.clauses import STRONG, Run, is_within_a_word
-from coin_retrieval.reports.words import Occurrence, PhraseBook, Token, fold
+from coin_retrieval.reports.words import Occurrence, PhraseBook, Token
+
+_book = partial(phrase_book, load_affirmed)
+_keys = partial(word_keys, load_affirmed)
 
 _LIST_WORDS = frozenset({"or", "nor"})
 _JOINING = _LIST_WORDS | {"and"}
@@ -65,7 +68,7 @@ class Denials:
         self._sections = sections
         self._findings = findings
         self._names = names
-        self._ends = {found.start for found in _ends().find(tokens)}
+        self._ends = {found.start for found in _book("ends").find(tokens)}
         self._cues = [
             (found.start, found.end, self._side(found))
             for found in _cues().find(tokens)
@@ -110,7 +113,9 @@ class Denials:
             return _Side.AFTER if last else _Side.NONE
         if side is _Side.AFTER and bare and found.end < len(self._tokens):
             follower = self._tokens[found.end]
-            if follower.is_word and follower.key not in _words("after_participles"):
+            if follower.is_word and follower.key not in word_keys(
+                load_affirmed, "after_participles"
+            ):
                 return _Side.BEFORE
         return side
 
@@ -179,7 +184,7 @@ class Denials:
                 return False
             if key in _LIST_WORDS:
                 return True
-            if key in _words("verbs") or item > _ITEM_WORDS:
+            if key in _keys("verbs") or item > _ITEM_WORDS:
                 return False
             item = 0 if key == "," else item + 1
         return False
@@ -207,7 +212,7 @@ class Denials:
             key = tokens[place].key
             if self._stops(place, joint) or key == ",":
                 return False
-            if key in _words("descriptions") or key in _words("verbs"):
+            if key in _keys("descriptions") or key in word_keys(load_affirmed, "verbs"):
                 return True
         return False
 
@@ -218,9 +223,9 @@ class Denials:
         while place > 0:
             before = place - 1
             key = tokens[before].key
-            if self._stops(before, cue) or key in _words("backward_ends"):
+            if self._stops(before, cue) or key in _keys("backward_ends"):
                 break
-            if key in _words("relatives"):
+            if key in _keys("relatives"):
                 return before
             depth += (key == ")") - (key == "(")
             if depth < 0:
@@ -238,7 +243,7 @@ class Denials:
             key = self._tokens[place].key
             if self._stops(place, joint) or key == ",":
                 return False
-            if key in _words("verbs") - {"with"}:
+            if key in _keys("verbs") - {"with"}:
                 return True
         return False
 
@@ -251,14 +256,14 @@ class Denials:
             key = tokens[place].key
             if self._stops(place, comma) or key == ",":
                 return True
-            if key in _words("verbs") or comma - place > _ITEM_WORDS:
+            if key in _keys("verbs") or comma - place > _ITEM_WORDS:
                 return False
         return True
 
     def _describes(self, places: Collection[int]) -> bool:
         """Whether nothing but a part of a cell is denied: that describes the cell."""
         keys = [self._tokens[place].key for place in places if self._tokens[place].is_word]
-        parts, qualities = _absence()
+        parts, qualities = (_keys(f"absence.{name}") for name in ("parts", "qualities"))
         return any(key in parts for key in keys) and all(
             key in parts or key in qualities for key in keys
         )
@@ -285,19 +290,3 @@ def _cues() -> PhraseBook[_Side]:
 @cache
 def _answers() -> list[list[str]]:
     return [[*words] for words, _ in book_of(load_affirmed().negated.answers).wordings()]
-
-
-@cache
-def _ends() -> PhraseBook[None]:
-    return book_of(load_affirmed().ends)
-
-
-@cache
-def _words(name: str) -> frozenset[str]:
-    return frozenset(map(fold, getattr(load_affirmed(), name)))
-
-
-@cache
-def _absence() -> tuple[frozenset[str], frozenset[str]]:
-    absence = load_affirmed().absence
-    return frozenset(map(fold, absence.parts)), frozenset(map(fold, absence.qualities))
