@@ -15,6 +15,7 @@ from functools import cache, partial
 
 from coin_retrieval.reports.lexicons import book_of, load_affirmed, phrase_book, word_keys
 from coin_retrieval.reports.searched.clauses import STRONG, Run, is_within_a_word
+from coin_retrieval.reports.sites import names_a_specimen
 from coin_retrieval.reports.words import Occurrence, PhraseBook, Token
 
 _book = partial(phrase_book, load_affirmed)
@@ -94,13 +95,17 @@ class Denials:
             if side is _Side.ANSWER:
                 continue
             first, last = start, end
-            if side in (_Side.AFTER, _Side.WITHIN):
+            if side in (_Side.AFTER, _Side.WITHIN, _Side.CLOSING):
                 first = self._backward(start)
             last = self._forward(end, counts=side is _Side.BEFORE)
             if side is _Side.BESIDE:
                 last = self._next_words(end, last)
             if side in (_Side.BEFORE, _Side.BESIDE) and last == end:
                 continue
+            if side is _Side.CLOSING and (
+                first == start or names_a_specimen(self._tokens[first:start])
+            ):
+                continue  # "Negative", "LBC neg": a result, which denies nothing by name
             if not self._describes((*range(first, start), *range(end, last))):
                 yield Denial(first, last, cue)
 
@@ -110,7 +115,7 @@ class Denials:
         bare = found.end - found.start == 1
         if side is _Side.CLOSING:
             last = found.end == len(self._tokens) or not self._tokens[found.end].is_word
-            return _Side.AFTER if last else _Side.NONE
+            return side if last else _Side.NONE
         if side is _Side.AFTER and bare and found.end < len(self._tokens):
             follower = self._tokens[found.end]
             if follower.is_word and follower.key not in word_keys(
