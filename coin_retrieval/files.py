@@ -58,15 +58,17 @@ def replacing(path: Path, *, flush: bool = False) -> Iterator[Path]:
     Raises:
         OSError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}{PARTIAL}")
     try:
         yield aside
         if flush:
             flush_to_disk(aside)
         aside.replace(path)
-    finally:
+    except BaseException:
         aside.unlink(missing_ok=True)
+        raise
     if flush:
         flush_to_disk(path.parent)
 

@@ -11,6 +11,23 @@ import simplejpeg
 
 from coin_retrieval.types import RgbImage
 
+_TURNABLE = (b"Exif\0", b"tiff:Orientation")
+"""What a file holds that may say how it is to be turned."""
+
+
+def plain_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a JPEG file of three colours that is looked at as it is.
+
+    ``None`` for any other, also for one that would have to be read closer to tell.
+    """
+    if not data.startswith(b"\xff\xd8") or any(mark in data for mark in _TURNABLE):
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+    except ValueError:
+        return None
+    return (width, height) if colours in ("YCbCr", "RGB") else None
+
 
 def decode_jpeg(data: bytes, *, scale: int = 1) -> RgbImage | None:
     """Pixels of a JPEG file of three colours, its sides divided by ``scale`` (1, 2, 4 or 8).

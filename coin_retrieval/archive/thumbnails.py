@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence, Set
+from itertools import islice
 from pathlib import Path
 
 from coin_retrieval.archive.layout import ArchiveLayout
@@ -19,6 +20,7 @@ MEDIA_TYPES = {".jpg": "image/jpeg", ".webp": "image/webp"}
 
 _HEAD = 12
 _TAIL = 16
+_SWEPT_AT_ONCE = 1000
 
 
 def has_thumbnail(path: Path) -> bool:
@@ -64,11 +66,11 @@ def sweep_thumbnails(layout: ArchiveLayout, kept: Callable[[Sequence[str]], Set[
     A picture that was taken out of an archive must not stay behind in it.
 
     Args:
-        kept: which of some contents are in a version; asked folder by folder.
+        kept: which of some contents are in a version.
     """
     removed = 0
-    for folder in layout.thumbnails.glob("*"):
-        paths = list(folder.glob("*"))
+    found = layout.thumbnails.glob("*/*")
+    while paths := list(islice(found, _SWEPT_AT_ONCE)):
         named = [path.stem for path in paths if path.suffix in MEDIA_TYPES]
         keep = kept(named) if named else frozenset()
         for path in paths:

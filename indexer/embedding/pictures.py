@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 
 from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.archive.thumbnails import has_thumbnail, write_thumbnail
@@ -64,6 +65,8 @@ class PictureReader:
         self._ahead = ahead
         self._bytes = SharedRoom(READ_BYTES)
         self._pixels = SharedRoom(DECODED_PIXELS)
+        self._counting = Lock()
+        self._held_pixels = 0
 
     def read_all(
         self, rows: Iterable[tuple[CaseRow, ImageRecord | None]]
@@ -76,18 +79,31 @@ class PictureReader:
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="picture")
         waiting: deque[Future[ReadPicture | Unreadable]] = deque()
         coming = iter(rows)
+        self._held_pixels = 0
         try:
             while True:
-                while len(waiting) < self._ahead and _held_pixels(waiting) < HELD_PIXELS:
+                while len(waiting) < self._ahead and self._held_pixels < HELD_PIXELS:
                     row = next(coming, None)
                     if row is None:
                         break
-                    waiting.append(pool.submit(self.read, *row))
+                    waiting.append(pool.submit(self._read_held, *row))
                 if not waiting:
                     return
-                yield waiting.popleft().result()
+                picture = waiting.popleft().result()
+                self._hold(picture, -1)
+                yield picture
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+    def _read_held(self, row: CaseRow, known: ImageRecord | None) -> ReadPicture | Unreadable:
+        picture = self.read(row, known)
+        self._hold(picture, 1)
+        return picture
+
+    def _hold(self, picture: ReadPicture | Unreadable, sign: int) -> None:
+        if isinstance(picture, ReadPicture) and picture.decoded is not None:
+            with self._counting:
+                self._held_pixels += sign * (picture.decoded.image.size // 3)
 
     def read(self, row: CaseRow, known: ImageRecord | None = None) -> ReadPicture | Unreadable:
         """Read a row's picture, decode it if anything needs its pixels, and leave its thumbnail.
@@ -166,14 +182,3 @@ def _refuse_odd_files(row: CaseRow) -> tuple[int, int]:
             "too large a file", value=f"{found.st_size} bytes", expected=f"at most {MAX_BYTES}"
         )
     return found.st_size, found.st_mtime_ns
-
-
-def _held_pixels(waiting: Iterable[Future[ReadPicture | Unreadable]]) -> int:
-    held = 0
-    for future in waiting:
-        # done() first: an unfinished one would be waited for
-        if future.done():
-            picture = future.result()
-            if isinstance(picture, ReadPicture) and picture.decoded is not None:
-                held += picture.decoded.image.size // 3
-    return held

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import timm
 import torch
-from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from coin_retrieval.config import TimmEncoderSettings
+from coin_retrieval.encoding.preprocessing import BatchPreprocessing
 from coin_retrieval.encoding.timm import TimmEncoder
 from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.images import load_image
@@ -158,7 +158,7 @@ def test_mobilenet_gives_the_features_that_its_classifier_reads(mobilenet: dict[
         (3, 224, 224), is_training=False, mean=(0.5,) * 3, std=(0.5,) * 3, interpolation="bicubic"
     )
     with torch.inference_mode():
-        batch = torch.stack([transform(Image.fromarray(picture)) for picture in shown])
+        batch = BatchPreprocessing(transform)(shown)
         expected = model.forward_head(model.forward_features(batch), pre_logits=True)
     np.testing.assert_allclose(ours.features(shown), expected, rtol=1e-3, atol=1e-3)
 
