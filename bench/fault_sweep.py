@@ -1,6 +1,6 @@
 """Every write fails once: does any leave an archive that is not whole?
 
-    python bench/fault_sweep.py [--every 1] [--change rollback]
+    python bench/fault_sweep.py [--every 1] [--begin 1] [--change rollback]
 
 For build, add, remove, purge, compact and rollback of a small archive, the n-th call that writes
 fails with ENOSPC or EIO, or the process is killed there, for every n. Then the archive must be the
@@ -33,6 +33,7 @@ Change = Callable[[Path], object]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="only every n-th call")
+    parser.add_argument("--begin", type=int, default=1, help="with the call of this number")
     parser.add_argument("--change", help="only this change")
     options = parser.parse_args()
     shim = os.environ.get("COIN_FAULT_SHIM")
@@ -50,10 +51,12 @@ def main() -> None:
             again = [sys.executable, *sys.argv]
             sys.exit(subprocess.run(again, env=environment, check=False).returncode)  # noqa: S603
     with tempfile.TemporaryDirectory() as folder:
-        sys.exit(_sweep(Path(folder), ctypes.CDLL(shim), options.every, options.change))
+        tried = (options.begin, options.every)
+        sys.exit(_sweep(Path(folder), ctypes.CDLL(shim), tried, options.change))
 
 
-def _sweep(folder: Path, shim: ctypes.CDLL, every: int, only: str | None) -> int:
+def _sweep(folder: Path, shim: ctypes.CDLL, tried: tuple[int, int], only: str | None) -> int:
+    begin, every = tried
     print(f"{'change':<10}{'calls':>7}{'tried':>7}{'before':>8}{'after':>7}{'told':>6}{'wrong':>7}")
     wrong_in_all = 0
     started = time.process_time()
@@ -67,7 +70,7 @@ def _sweep(folder: Path, shim: ctypes.CDLL, every: int, only: str | None) -> int
         after = _content(whole)
         found: Counter[str] = Counter()
         wrong: list[str] = []
-        trials = [(n, f) for n in range(1, calls + 1, every) for f in FAULTS]
+        trials = [(n, f) for n in range(begin, calls + 1, every) for f in FAULTS]
         for n, fault in trials:
             root = folder / "tried"
             _copied(base, root)

@@ -38,6 +38,7 @@ class QueryOptions(TypedDict, total=False):
     diversity: float
     image_mpp_um: float | None
     near_duplicates: bool
+    width: float | None
     rivals: bool
     explain: bool
 

@@ -13,7 +13,7 @@ from coin_retrieval.types import Embeddings
 K = 10
 QUERIES = 256
 
-_STEP = 2**0.5
+_STEP = 2**0.25
 _WIDEST = 32.0
 
 

@@ -11,7 +11,7 @@ import typer
 from coin_retrieval.cli import options
 from coin_retrieval.console.errors import JsonOption
 from coin_retrieval.errors import InputError
-from coin_retrieval.limits import DEFAULT_CASES, MAX_CASES, MAX_PROTOTYPES, MAX_SEED
+from coin_retrieval.limits import DEFAULT_CASES, MAX_CASES, MAX_PROTOTYPES, MAX_SEED, MAX_WIDTH
 
 if TYPE_CHECKING:
     from coin_retrieval.cli.drawing.made_pictures import Making
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _QUESTION = (
     *("report", "report_file", "as_written", "specimen", "mode", "k", "where", "all_sites"),
     *("unspecified_sites", "like", "unlike_case", "unlike", "diversity", "near_duplicates"),
-    *("image_mpp", "prototypes", "seed", "variations", "rivals"),
+    *("width", "image_mpp", "prototypes", "seed", "variations", "rivals"),
 )
 """Options that are part of what is asked, a picture apart."""
 
@@ -127,6 +127,14 @@ def search(
             help="List cases whose picture repeats another case's, instead of folding them.",
         ),
     ] = False,
+    width: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            max=MAX_WIDTH,
+            help="Look through the archive's index so many times as widely as it was tuned.",
+        ),
+    ] = None,
     prototypes: Annotated[
         int | None,
         typer.Option(
@@ -223,6 +231,7 @@ def search(
             unlike=unlike,
             diversity=diversity,
             near_duplicates=near_duplicates,
+            width=width,
             image_mpp_um=image_mpp,
             rivals=rivals,
             explain=explain,

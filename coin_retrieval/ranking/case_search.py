@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,7 @@ _POOL = 5
 """So many times the cases wanted are there to choose different ones from."""
 _POOL_CASES = 300
 """But no more than so many."""
+_Ask = Callable[[Embeddings, int], list[list[Hit]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ class CaseSearch:
         where: Where | None = None,
         diversity: float = 0.0,
         near_duplicates: bool = False,
+        width: float | None = None,
         own: Sequence[str] = (),
     ) -> Found:
         """The ``k`` nearest cases, best first; fewer where ``allowed`` images have fewer.
@@ -138,6 +141,7 @@ class CaseSearch:
             diversity: above 0, the cases listed are chosen from five times as many, up to 300, by
                 maximal marginal relevance.
             near_duplicates: ``False`` folds a picture that repeats another case's under that case.
+            width: how many times as widely as it is set an approximate index is searched.
             own: the query's own cases, which are found apart.
 
         Raises:
@@ -147,7 +151,8 @@ class CaseSearch:
         shown = max(k, PLACES)
         pool = max(shown, min(k * _POOL, _POOL_CASES)) if diversity else shown
         wanted = pool + len(own)
-        near = self._nearest(fused, wanted, watch, allowed, where, fold=not near_duplicates)
+        ask = partial(self._store.search, allowed=allowed, where=where, width=width)
+        near = self._nearest(fused, wanted, watch, ask, fold=not near_duplicates)
         near = replace(near, cases=tuple(case for case in near.cases if case not in own))
         with watch.stage("search"):
             chosen = self._choose(near, k, diversity, ranked=fused.method == "rrf")
@@ -200,8 +205,7 @@ class CaseSearch:
         fused: FusedQuery,
         count: int,
         watch: Stopwatch,
-        allowed: RowMask | None,
-        where: Where | None,
+        ask: _Ask,
         *,
         fold: bool,
     ) -> _Near:
@@ -210,7 +214,7 @@ class CaseSearch:
         images: dict[ImageId, ImageRecord] = {}
         while True:
             with watch.stage("search"):
-                hits, exhausted, rankings = self._rank(fused, wanted, allowed, where)
+                hits, exhausted, rankings = self._rank(fused, wanted, ask)
             with watch.stage("catalog"):
                 images |= self._records(h.image_id for h in hits if h.image_id not in images)
             with watch.stage("search"):
@@ -254,13 +258,13 @@ class CaseSearch:
         return tuple(near.cases[place] for place in places)
 
     def _rank(
-        self, fused: FusedQuery, wanted: int, allowed: RowMask | None, where: Where | None
+        self, fused: FusedQuery, wanted: int, ask: _Ask
     ) -> tuple[list[Hit], bool, tuple[Ranks, ...]]:
         """Hits, best first, whether there are no others, and the rankings that were fused."""
         if fused.method == "mean" or len(fused.rows) == 1:
-            hits = self._store.search(fused.direction, wanted, allowed=allowed, where=where)[0]
+            hits = ask(fused.direction, wanted)[0]
             return hits, len(hits) < wanted, ()
-        rankings = self._store.search(fused.rows, wanted, allowed=allowed, where=where)
+        rankings = ask(fused.rows, wanted)
         exhausted = all(len(ranking) < wanted for ranking in rankings)
         if fused.method == "max":
             # beyond so many, an id may be listed by a row that is not its nearest

@@ -168,6 +168,7 @@ class SearchPlan:
             liked=query.liked,
             disliked=query.disliked,
             diversity=query.diversity,
+            width=query.width,
             near_duplicates=query.near_duplicates,
             fusion=_public_fusion(self.fusion),
             calibrated=self.calibrated,
@@ -226,6 +227,9 @@ class PublicPlan(BaseModel):
     liked: tuple[str, ...] = Field(description="marked cases, by their pseudonyms")
     disliked: tuple[str, ...]
     diversity: float
+    width: float | None = Field(
+        default=None, description="times as widely as tuned that its index is looked through"
+    )
     near_duplicates: bool
     fusion: dict[str, Any] = Field(description="weights and corrections; means as a digest")
     calibrated: bool = Field(description="whether the archive's calibration chose mode and fusion")

@@ -15,6 +15,7 @@ from coin_retrieval.limits import (
     MAX_MARKS,
     MAX_PROTOTYPES,
     MAX_SEED,
+    MAX_WIDTH,
 )
 from coin_retrieval.types import SearchMode
 
@@ -133,6 +134,14 @@ class Query(BaseModel):
         le=1,
         description="0 lists the nearest cases; above it, cases that differ are preferred "
         "(maximal marginal relevance); support is of the nearest ones either way",
+    )
+    width: Share | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_WIDTH,
+        description="how many times as widely as the archive was tuned its index is looked "
+        "through: slower, and nearer to finding all. An index that compares all pictures already "
+        "does",
     )
     image_mpp_um: Share | None = Field(
         default=None,

@@ -229,6 +229,7 @@ class Retriever:
             where=plan.where,
             diversity=query.diversity,
             near_duplicates=query.near_duplicates,
+            width=query.width,
             # the cases that the query itself comes from: that they are near proves nothing
             own=tuple(dict.fromkeys((*query.liked, *holders))),
         )
@@ -257,7 +258,9 @@ class Retriever:
         own = [case.case.case_id for case in found.own]
 
         def nearest(k: int, allowed: RowMask) -> Sequence[CaseMatch]:
-            return self._cases.find(asked.fused, k, watch, allowed=allowed, own=own).cases
+            width = asked.plan.query.width
+            found = self._cases.find(asked.fused, k, watch, allowed=allowed, width=width, own=own)
+            return found.cases
 
         rivals = rivals_of(support, self.archive.catalog, where, nearest)
         return tuple(

@@ -252,8 +252,6 @@ def check_rows(rows: Embeddings, dim: int) -> None:
 
 def to_hits(ids: ImageIds, similarities: np.ndarray) -> list[Hit]:
     """Parallel arrays of one query to hits; ids below 0 (padding) are left out."""
-    return [
-        Hit(ImageId(int(i)), float(np.clip(s, -1.0, 1.0)))
-        for i, s in zip(ids, similarities, strict=True)
-        if i >= 0
-    ]
+    there = ids >= 0
+    cosines = np.clip(similarities[there], -1.0, 1.0)
+    return [Hit(ImageId(i), s) for i, s in zip(ids[there].tolist(), cosines.tolist(), strict=True)]

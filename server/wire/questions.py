@@ -28,7 +28,7 @@ def _from_json(where: Any) -> Any:
 
 _VALUE: TypeAdapter[bool | int | float | None] = TypeAdapter(bool | int | float | None)
 _NO_TEXT = {
-    *("k", "prototypes", "seed", "variations", "diversity", "image_mpp_um"),
+    *("k", "prototypes", "seed", "variations", "diversity", "width", "image_mpp_um"),
     *(name for name, field in Query.model_fields.items() if field.annotation is bool),
 }
 
