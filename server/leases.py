@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from coin_retrieval.search.retriever import Retriever
 
@@ -18,19 +16,20 @@ class Leased:
         self._users = 0
         self._retired = False
 
-    @contextmanager
-    def lease(self) -> Iterator[Retriever]:
-        """Its archive stays open until this ends."""
+    def take(self) -> bool:
+        """Whether it may still be asked; then its archive stays open until it is given back."""
         with self._lock:
-            self._users += 1
-        try:
-            yield self.retriever
-        finally:
-            with self._lock:
-                self._users -= 1
-                close = self._retired and not self._users
-            if close:
-                self.retriever.archive.close()
+            open_still = not self._retired or self._users > 0
+            self._users += open_still
+            return open_still
+
+    def give_back(self) -> None:
+        """Nobody asks it any more on behalf of who took it."""
+        with self._lock:
+            self._users -= 1
+            close = self._retired and not self._users
+        if close:
+            self.retriever.archive.close()
 
     def retire(self) -> None:
         """Close the archive as soon as no request uses it."""

@@ -76,12 +76,19 @@ class Loading:
         Raises:
             NotReadyError: it is not there yet, or will never be.
         """
-        with self._ready().lease() as retriever:
-            yield retriever
+        leased = self._ready()
+        while not leased.take():
+            # it was replaced, and closed, since it was looked up
+            leased = self._ready()
+        try:
+            yield leased.retriever
+        finally:
+            leased.give_back()
 
     def _ready(self) -> Leased:
-        if self._leased is not None:
-            return self._leased
+        leased = self._leased
+        if leased is not None:
+            return leased
         if self._failed:
             raise NotReadyError(
                 "the archive or the models could not be loaded",
@@ -98,8 +105,9 @@ class Loading:
     def close(self) -> None:
         """Stop looking; release the archive's files, if they were opened."""
         self._closing.set()
-        if self._leased is not None:
-            self._leased.retire()
+        leased, self._leased = self._leased, None
+        if leased is not None:
+            leased.retire()
 
     def _run(self) -> None:
         try:
@@ -114,7 +122,8 @@ class Loading:
         self._leased = Leased(retriever)
         log.info("ready after %.1f s", self.seconds_taken)
         while not self._closing.wait(self._look_every_s):
-            self._look(self._leased)
+            if self._leased is not None:
+                self._look(self._leased)
 
     def _look(self, leased: Leased) -> None:
         """Switch to the published version, if it is another one and can be served."""

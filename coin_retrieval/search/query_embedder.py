@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
 
@@ -44,7 +45,8 @@ class EmbeddedWords:
 class QueryEmbedder:
     """Embeds texts, their prototypes and pictures. Safe for several threads.
 
-    The models are not: each has a lock, held only while it computes.
+    The encoder is not: it has a lock, held only while it computes. Pictures are embedded in one
+    thread, whoever asks: what a network needs meanwhile is kept by each thread that it ran in.
 
     Args:
         drawer: ``None`` embeds texts and pictures only.
@@ -55,6 +57,7 @@ class QueryEmbedder:
     ) -> None:
         self._encoder = encoder
         self._lock = Lock()
+        self._looking = ThreadPoolExecutor(1, thread_name_prefix="coin-encoding")
         self._cache = cache
         self._drawer = drawer
 
@@ -116,9 +119,13 @@ class QueryEmbedder:
 
     def images(self, images: Sequence[RgbImage]) -> Embeddings:
         """Embeddings of pictures, float32 [n dim]."""
-        with self._lock:
-            return self._encoder.encode(images)
+        return self._looking.submit(self._look, self._encoder.encode, images).result()
 
     def _drawings(self, images: Sequence[RgbImage]) -> Embeddings:
+        return self._looking.submit(self._look, self._encoder.encode_drawn, images).result()
+
+    def _look(
+        self, encode: Callable[[Sequence[RgbImage]], Embeddings], images: Sequence[RgbImage]
+    ) -> Embeddings:
         with self._lock:
-            return self._encoder.encode_drawn(images)
+            return encode(images)

@@ -17,9 +17,11 @@ from unit.server.ground import COLUMNS, REPORT, ROWS, serving, until
 
 from coin_retrieval.config import OpenClipEncoderSettings
 from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from indexer import build
 from server.app import create_app
+from server.leases import Leased
 from server.limits import ServerLimits
 
 MakeRetriever = Callable[[Path, Prototyper | None], Retriever]
@@ -104,6 +106,19 @@ def test_a_version_that_cannot_be_served_is_told_and_the_old_one_answers_on(
     assert "E-5" in case_ids(served)
     (root / "CURRENT").write_text(old)
     wait_for(served, lambda ready: not ready["problems"])
+
+
+def test_a_version_that_was_closed_is_given_to_nobody(
+    archive_dir: Path, make_retriever: MakeRetriever
+) -> None:
+    leased = Leased(make_retriever(archive_dir, None))
+    assert leased.take()
+    leased.retire()
+    assert leased.take(), "it is open as long as somebody asks it"
+    leased.give_back()
+    assert leased.retriever.search(Query(report=REPORT, k=1)).cases
+    leased.give_back()
+    assert not leased.take()
 
 
 @contextmanager
