@@ -23,6 +23,7 @@ def plan_of(
         words=_words(report, mode, dropped_text),
         unlike=None,
         image=None,
+        scale=None,
         variations=(),
         language=None,
         site=None,
