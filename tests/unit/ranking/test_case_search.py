@@ -13,6 +13,8 @@ from tiny_archives import catalog_of, store_of
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.encoding.base import unit_rows
 from coin_retrieval.errors import ArchiveCorruptError, FilterError
+from coin_retrieval.factory import make_store_writer, open_store
+from coin_retrieval.named_settings import read_store
 from coin_retrieval.ranking import case_search, near_duplicates
 from coin_retrieval.ranking.case_search import CaseSearch
 from coin_retrieval.ranking.fusion import FusedQuery
@@ -144,6 +146,29 @@ def test_rank_fusion_prefers_what_both_vectors_rank_high(shelf: Shelf) -> None:
     found = shelf.find([first.tolist(), second.tolist()], 3, method="rrf")
     owners = {shelf.records[0].case_id, shelf.records[40].case_id}
     assert owners <= {case.case.case_id for case in found[:2]}
+
+
+def test_a_wider_search_finds_what_the_index_alone_loses(tmp_path: Path) -> None:
+    count, k = 2000, 10
+    ids = np.arange(1, count + 1)
+    rows = unit_rows(np.random.default_rng(5).normal(size=(count + 1, DIM)))
+    settings = read_store("ivf?lists=40&probes=1&train_from=1")
+    writer = make_store_writer(settings, tmp_path, dim=DIM)
+    writer.add(ids, rows[:-1])
+    store = open_store(settings, tmp_path, writer.seal(), dim=DIM)
+    records = [
+        ImageRecord(ImageId(i), f"C{i}", f"file:///{i}.png", f"{i:064x}", 8, 8)
+        for i in range(1, count + 1)
+    ]
+    catalog = catalog_of(tmp_path, [CaseRecord(r.case_id, "cervix") for r in records], records)
+    search = CaseSearch(store, catalog)
+    asked = FusedQuery(rows[-1:], rows[-1:], np.ones(1), "mean")
+    true = {f"C{i}" for i in ids[np.argsort(-(rows[:-1] @ rows[-1]))[:k]]}
+    found = {
+        width: {case.case.case_id for case in search.find(asked, k, Stopwatch(), width=width).cases}
+        for width in (None, 40)
+    }
+    assert found[40] == true != found[None]
 
 
 def test_an_embedding_without_a_record_is_told(tmp_path: Path) -> None:

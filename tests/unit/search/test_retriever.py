@@ -338,6 +338,7 @@ PICTURE = np.zeros((8, 8, 3), np.uint8)
         {"prototypes": MAX_PROTOTYPES + 1},
         {"diversity": 1.1},
         {"diversity": float("nan")},
+        {"width": 0.5},
         {"liked": [f"C{i}" for i in range(MAX_MARKS + 1)]},
         {"colour": "blue"},
         {"mode": "best"},
