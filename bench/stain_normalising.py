@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from translation import recoloured
 
 from coin_retrieval.case_table import CaseRow, read_case_table
+from coin_retrieval.encoding.base import SupportsText
 from coin_retrieval.factory import make_encoder, make_generator, parse_encoder, parse_generator
 from coin_retrieval.images import fit_square, load_image
 from coin_retrieval.metrics.bootstrap import macro_interval
-from coin_retrieval.types import RgbImage
+from coin_retrieval.types import ReportSource, RgbImage
 from coin_retrieval.wordings.labelled_reports import labelled_reports
 
 SIDE_PX, HOME, PLACES, LEAST = 128, 300, 10, 10
@@ -56,19 +57,22 @@ def main() -> None:
     given = parser.parse_args()
     rows = list(read_case_table(given.manifest))
     counts = Counter(row.finding for row in rows)
+    generator = make_generator(parse_generator(given.generator))
     reports = [r for r in labelled_reports(None) if counts[r.label] >= LEAST][:: given.every]
+    reports = [report for report in reports if generator.knows(ReportSource(report.report))]
     asked, labels = [report.label for report in reports], [row.finding for row in rows]
     seen = [place for place, label in enumerate(labels) if counts[label] >= LEAST]
     encoder = make_encoder(parse_encoder(given.encoder))
-    drawn = drawn_by(make_generator(parse_generator(given.generator)), reports, given.prototypes)
+    drawn = drawn_by(generator, reports, given.prototypes)
     here = squares(rows)
     home = [row for row in read_case_table(given.home) if row.attributes.get("split") == "train"]
-    home = squares(home[:: max(1, len(home) // HOME)][:HOME])
-
+    there = squares(home[:: max(1, len(home) // HOME)][:HOME])
+    if not isinstance(encoder, SupportsText):
+        parser.error("the encoder reads no text")
     words = encoder.encode_text([report.report for report in reports])
     ways = {
         "as they are": (here, drawn),
-        "its pictures moved to home's colours": (recoloured(here, home), drawn),
+        "its pictures moved to home's colours": (recoloured(here, there), drawn),
         "drawings moved to its colours": (here, recoloured(drawn, here)),
     }
     found: dict[str, list[NDArray[np.float64]]] = {}

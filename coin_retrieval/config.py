@@ -9,12 +9,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from coin_retrieval.types import Dtype
 
 SERVER_NAME = r"^[a-z](_?[a-z0-9]){0,29}$"
 """What an archive may be called where it lies on servers: a part of longer names there."""
+
+
+Orientations = Annotated[
+    Literal[1, 4, 8],
+    BeforeValidator(lambda given: {"1": 1, "4": 4, "8": 8}.get(given, given)),
+]
+"""As settings in one word have it, too: a string."""
 
 
 class Settings(BaseModel):
@@ -41,7 +48,7 @@ class OpenClipEncoderSettings(Settings):
     pretrained: str | None = None
     text_tower: Literal["minilm"] | Path | None = None
     margin: float = Field(default=0.0, ge=0, le=2)
-    orientations: Literal[1, 4, 8] = 1
+    orientations: Orientations = 1
     allow_download: bool = False
     device: str = "auto"
     dtype: Dtype = "auto"
@@ -67,7 +74,7 @@ class TimmEncoderSettings(Settings):
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
     pooling: Literal["class", "mean", "class+mean"] | None = None
-    orientations: Literal[1, 4, 8] = 1
+    orientations: Orientations = 1
     allow_download: bool = False
     device: str = "auto"
     dtype: Dtype = "auto"

@@ -32,6 +32,7 @@ from coin_retrieval.calibrating.index_recall import measure_recall
 from coin_retrieval.calibrating.labelled_pictures import labelled_pictures
 from coin_retrieval.calibrating.query_bank import (
     EmbeddedQuery,
+    askable,
     embed_queries,
     modality_means,
     modes_to_try,
@@ -104,7 +105,7 @@ def calibrate(
     """
     modes = modes_to_try(retriever)
     labelled = labelled_pictures(retriever.archive, where=where, by=by)
-    asked = labelled.answerable(reports)
+    asked = askable(retriever, labelled.answerable(reports))
     classes, units = [report.label for report in asked], independent_units(asked)
     fold_of = stratified_folds(classes, units, folds=folds, seed=seed)
     bank = embed_queries(retriever, asked, modes=modes, prototypes=prototypes, seed=seed, on=on)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from coin_retrieval.config import ModalityMeans
-from coin_retrieval.errors import UndrawableError, UnsupportedError
+from coin_retrieval.errors import InputError, UndrawableError, UnsupportedError
 from coin_retrieval.progress import Progress, counted, silent
 from coin_retrieval.prototypes.gate import FURTHER
 from coin_retrieval.reports.plain import affirms
@@ -57,6 +58,35 @@ def modes_to_try(retriever: Retriever) -> list[SearchMode]:
     return modes
 
 
+def askable(retriever: Retriever, queries: Sequence[LabelledReport]) -> list[LabelledReport]:
+    """The reports that a search can use: where the encoder reads no text, those that can be drawn.
+
+    Raises:
+        InputError: there is none.
+    """
+    drawer = retriever.drawer
+    if retriever.planner.reads_text or drawer is None:
+        return list(queries)
+    kept = []
+    for query in queries:
+        plan = retriever.plan(_asked(query, mode=SearchMode.PROTOTYPE))
+        if plan.words is None or drawer.knows(plan.words.searched):
+            kept.append(query)
+    if not kept:
+        raise InputError(
+            "the generator never learned to draw any of these reports",
+            value=drawer.name,
+            expected="findings that its training pictures show: the encoder reads no text",
+            remedy="name a generator that knows them",
+        )
+    return kept
+
+
+def _asked(query: LabelledReport, **named: Any) -> Query:
+    """A report that affirms nothing is searched as it is written, as its reader would be told."""
+    return Query.of(report=query.report, as_written=not affirms(query.report), **named)
+
+
 def embed_queries(
     retriever: Retriever,
     queries: Sequence[LabelledReport],
@@ -69,15 +99,13 @@ def embed_queries(
 ) -> list[EmbeddedQuery]:
     """Read, draw and embed what ``modes`` need; a step is a report.
 
-    A report that affirms nothing is searched as it is written, as its reader would be told to do.
-
     Args:
         gate: whether drawings that show something else are left out.
 
     Raises:
         ReportError, InputError: a report, or the number of prototypes, cannot be used.
         UnsupportedError: a mode needs a power that the encoder or the set-up lacks.
-        GenerationError: a prototype came out blank or non-finite.
+        GenerationError: a prototype came out blank or non-finite, or is none of :func:`askable`.
     """
     wanted = set(modes)
     mode = SearchMode.FUSED if wanted != {SearchMode.TEXT} else SearchMode.TEXT
@@ -85,14 +113,7 @@ def embed_queries(
         mode = SearchMode.PROTOTYPE
     bank = []
     for query in counted(queries, "embedding", on):
-        asked = Query.of(
-            report=query.report,
-            as_written=not affirms(query.report),
-            mode=mode,
-            prototypes=prototypes,
-            seed=seed,
-            gate=gate,
-        )
+        asked = _asked(query, mode=mode, prototypes=prototypes, seed=seed, gate=gate)
         plan = retriever.plan(asked)
         try:
             made = retriever.embed(plan)

@@ -40,6 +40,7 @@ def test_the_starter_is_the_embedded_default() -> None:
 def test_the_starters_fields_can_be_set_too() -> None:
     assert parse_generator("starter?steps=2&dtype=float32").steps == 2
     assert parse_encoder("starter?device=cpu").device == "cpu"
+    assert parse_encoder("starter?orientations=4").orientations == 4
 
 
 @pytest.mark.parametrize(

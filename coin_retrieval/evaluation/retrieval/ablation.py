@@ -12,7 +12,12 @@ from coin_retrieval.calibrating.candidates import Candidate
 from coin_retrieval.calibrating.case_ranking import case_vectors
 from coin_retrieval.calibrating.figures import MeasuredOn, measured_on
 from coin_retrieval.calibrating.labelled_pictures import labelled_pictures
-from coin_retrieval.calibrating.query_bank import embed_queries, modality_means, modes_to_try
+from coin_retrieval.calibrating.query_bank import (
+    askable,
+    embed_queries,
+    modality_means,
+    modes_to_try,
+)
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.config import FusionSettings, ModalityMeans
 from coin_retrieval.metrics.bootstrap import macro_interval
@@ -127,7 +132,7 @@ def ablate(
     """
     modes = modes_to_try(retriever)
     labelled = labelled_pictures(retriever.archive, where=where, by=by)
-    asked = labelled.answerable(reports)
+    asked = askable(retriever, labelled.answerable(reports))
     bank, ungated = (
         embed_queries(
             retriever, asked, modes=modes, prototypes=prototypes, seed=seed, gate=gate, on=on

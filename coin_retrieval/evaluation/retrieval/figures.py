@@ -76,10 +76,12 @@ class RetrievalFigures(MeasuredOn):
     """What an evaluation found; ``where`` and ``by`` say on what.
 
     ``calibrated``: searched as the archive's calibration says. On the queries that it was made with
-    figures are then too good; ``coin calibrate`` gives those that are not.
+    figures are then too good; ``coin calibrate`` gives those that are not. ``undrawn`` reports were
+    not asked: the encoder reads no text, and the generator never learned to draw them.
     """
 
     prototypes: int
     calibrated: bool = False
+    undrawn: int = 0
     modes: list[ModeFigures] = Field(default_factory=list)
     differences: list[Difference] = Field(default_factory=list)

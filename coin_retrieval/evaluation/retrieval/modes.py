@@ -9,6 +9,7 @@ import numpy as np
 
 from coin_retrieval.calibrating.figures import measured_on
 from coin_retrieval.calibrating.labelled_pictures import labelled_pictures
+from coin_retrieval.calibrating.query_bank import askable
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.evaluation.retrieval.figures import ModeFigures, RetrievalFigures
 from coin_retrieval.evaluation.retrieval.rankings import (
@@ -70,6 +71,7 @@ def evaluate(
         **measured_on(retriever, k=k, by=by, where=where, seed=seed),
         prototypes=drawn,
         calibrated=retriever.planner.calibration is not None,
+        undrawn=evaluation.undrawn,
         modes=[evaluation.figures(ranking) for ranking in rankings],
         differences=differences(rankings, k=k),
     )
@@ -94,6 +96,7 @@ class RetrievalEvaluation:
         self._where, self._k = where or {}, k
         self._depth = max(k, DEEPEST_ACCURACY)
         self._pictures = labelled_pictures(retriever.archive, where=where, by=by)
+        self.undrawn = 0
         self._images = {image.image_id: image for image in self._pictures.images}
 
     def reports(
@@ -107,8 +110,9 @@ class RetrievalEvaluation:
     ) -> list[Ranking]:
         """Search with every report that can be answered, in each mode; a step is a report.
 
-        It is read, embedded and drawn once for all of them. One that affirms nothing is searched as
-        it is written.
+        Where the encoder reads no text, those that the generator never learned to draw are counted
+        in ``undrawn`` instead. A report is read, embedded and drawn once for all modes. One that
+        affirms nothing is searched as it is written.
 
         Raises:
             InputError: there is none.
@@ -116,7 +120,9 @@ class RetrievalEvaluation:
         """
         if not modes:
             return []
-        asked = self._pictures.answerable(queries)
+        known = self._pictures.answerable(queries)
+        asked = askable(self._retriever, known)
+        self.undrawn = len(known) - len(asked)
         found: dict[SearchMode, list[list[str]]] = {mode: [] for mode in modes}
         for report in counted(asked, "asking", on):
             query = Query(

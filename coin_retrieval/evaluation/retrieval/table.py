@@ -13,6 +13,11 @@ def to_markdown(figures: RetrievalFigures) -> str:
     tables = [_by_class(figures), _by_mode(figures)]
     if figures.differences:
         tables.append(_differences(figures))
+    if figures.undrawn:
+        tables.append(
+            f"{figures.undrawn} further reports were not asked: the archive's encoder reads no "
+            "text, and the generator never learned to draw them.\n"
+        )
     return "\n".join(tables)
 
 

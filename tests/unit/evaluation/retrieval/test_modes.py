@@ -17,12 +17,14 @@ from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.errors import InputError
 from coin_retrieval.evaluation.retrieval.modes import RetrievalEvaluation, evaluate
 from coin_retrieval.evaluation.retrieval.rankings import Ranking, differences
+from coin_retrieval.evaluation.retrieval.table import to_markdown
 from coin_retrieval.factory import make_encoder, make_generator, open_archive
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
+from coin_retrieval.testing.noise_prototyper import NoisePrototyper
 from coin_retrieval.types import SearchMode
 from coin_retrieval.wordings.labelled_reports import LabelledReport
 
@@ -100,6 +102,19 @@ def test_a_class_with_few_cases_has_a_low_ceiling_but_may_rank_perfectly(
 def test_accuracy_looks_at_five_places_however_small_k_is(by_colour: Retriever) -> None:
     ranking = RetrievalEvaluation(by_colour, where={}, k=1).pictures()
     assert {len(found) for found in ranking.found} == {5}
+
+
+def test_reports_that_can_neither_be_read_nor_drawn_are_counted_not_asked(
+    table: Path, tmp_path: Path
+) -> None:
+    retriever = next(_retriever(table, tmp_path, HistogramEncoder(), NoisePrototyper()))
+    known = LabelledReport("an eosinophil", "eosinophil")
+    unknown = LabelledReport("unknown", "platelet")
+    figures = evaluate(retriever, [known, unknown], modes=["prototype"], prototypes=1)
+    assert (figures.modes[0].queries, figures.undrawn) == (1, 1)
+    assert "1 further reports were not asked" in to_markdown(figures)
+    with pytest.raises(InputError, match="never learned to draw any"):
+        evaluate(retriever, [unknown], modes=["prototype"], prototypes=1)
 
 
 def test_pictures_without_a_label_are_no_queries(by_colour: Retriever) -> None:
