@@ -23,6 +23,9 @@ Orientations = Annotated[
 ]
 """As settings in one word have it, too: a string."""
 
+StainMap = tuple[float, float, float, float, float, float]
+"""By what optical densities of red, green and blue are scaled, then by what they are shifted."""
+
 
 class Settings(BaseModel):
     """Base: frozen, unknown fields are errors."""
@@ -40,7 +43,8 @@ class OpenClipEncoderSettings(Settings):
     ``margin`` widens real pictures by so much of their side at each edge, for archives cropped
     closer than the model's training pictures: an encoder knows a cell by its size, too.
     ``orientations`` takes the mean embedding of a picture's four turns, or of the mirrored ones
-    too: a cell has no right way up, and the network is asked as many times.
+    too: a cell has no right way up, and the network is asked as many times. ``stain_map`` moves the
+    colours of real pictures, as ``coin-index build --normalise-stain`` finds it.
     """
 
     backend: Literal["open_clip"] = "open_clip"
@@ -49,6 +53,7 @@ class OpenClipEncoderSettings(Settings):
     text_tower: Literal["minilm"] | Path | None = None
     margin: float = Field(default=0.0, ge=0, le=2)
     orientations: Orientations = 1
+    stain_map: StainMap | None = None
     allow_download: bool = False
     device: str = "auto"
     dtype: Dtype = "auto"
@@ -61,8 +66,8 @@ class TimmEncoderSettings(Settings):
     ``allow_download``. ``model_args`` go to ``timm.create_model``; ``image_size_px``, ``mean`` and
     ``std`` override the model's own preprocessing. ``pooling`` says what of a transformer's last
     layer makes the embedding: its class token, the mean of its patches (registers left out), or
-    both side by side; ``None`` is the model's own head. ``orientations``: see
-    :class:`OpenClipEncoderSettings`.
+    both side by side; ``None`` is the model's own head. ``orientations`` and
+    ``stain_map``: see :class:`OpenClipEncoderSettings`.
     """
 
     backend: Literal["timm"] = "timm"
@@ -75,6 +80,7 @@ class TimmEncoderSettings(Settings):
     std: tuple[float, float, float] | None = None
     pooling: Literal["class", "mean", "class+mean"] | None = None
     orientations: Orientations = 1
+    stain_map: StainMap | None = None
     allow_download: bool = False
     device: str = "auto"
     dtype: Dtype = "auto"

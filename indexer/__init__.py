@@ -46,6 +46,7 @@ def build(
     max_skipped: float = MAX_SKIPPED,
     rehash: bool = False,
     engine: Engine = "local",
+    stain: bool = False,
     on: Progress = silent,
 ) -> BuildReport:
     """Index sources as the archive's next version: it then holds exactly these cases.
@@ -73,6 +74,7 @@ def build(
         rehash: read files again whose size and time of change are as they were.
         engine: what embeds: this process, or ``ray``: all GPUs or processors of a machine or of the
             cluster that RAY_ADDRESS names.
+        stain: move the pictures' colours to those that the starter knows of their site.
         on: told how far it is.
 
     Raises:
@@ -88,18 +90,21 @@ def build(
     from indexer.changing import refuse_foreign_folder
     from indexer.choices import choose_batch_size, choose_settings
     from indexer.rows import read_sources
+    from indexer.stains import normalise_stain
 
     root, paths, wanted, key = _read(archive, sources, where, pseudonym_key)
     chosen = choose_settings(
         root, encoder=encoder, store=store, catalog=catalog, first_encoder=first_encoder
     )
     of_encoder, of_store, of_catalog = chosen
+    rows = read_sources(
+        paths, archive=root, where=wanted, pseudonym_key=key, columns=columns, tiling=tiling
+    )
+    if stain:
+        of_encoder, rows = normalise_stain(of_encoder, rows)
     batch = choose_batch_size(batch_size, of_encoder)
     settings = building.BuildSettings(
         of_encoder, of_store, batch, workers, of_catalog, drop, max_skipped, rehash, engine
-    )
-    rows = read_sources(
-        paths, archive=root, where=wanted, pseudonym_key=key, columns=columns, tiling=tiling
     )
     refuse_foreign_folder(open_layout(root).root)
     loaded = _loaded(of_encoder, on)

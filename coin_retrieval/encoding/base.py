@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from coin_retrieval.errors import ImageError, ModelError
 from coin_retrieval.types import Embeddings, EncoderSpec, Features, RgbImage
 
+BATCH = 32
+
 
 class Encoder(ABC):
     """Embeds images. Backends implement :meth:`_embed` and set :attr:`spec`.
@@ -30,7 +32,7 @@ class Encoder(ABC):
             WeightsError: weights that do not fit.
         """
 
-    def encode(self, images: Sequence[RgbImage], *, batch_size: int = 32) -> Embeddings:
+    def encode(self, images: Sequence[RgbImage], *, batch_size: int = BATCH) -> Embeddings:
         """Embed images of any size.
 
         Args:
@@ -44,11 +46,15 @@ class Encoder(ABC):
             ImageError: an array that is not uint8 [h w 3].
             ModelError: the network gave non-finite values.
         """
-        return unit_rows(self._raw(images, batch_size))
+        return unit_rows(self._raw([self._shown(image) for image in images], batch_size))
 
     def encode_drawn(self, images: Sequence[RgbImage]) -> Embeddings:
         """As :meth:`encode`, for pictures by a generator: they show what it was trained on."""
-        return self.encode(images)
+        return unit_rows(self._raw(images, BATCH))
+
+    def _shown(self, image: RgbImage) -> RgbImage:
+        """A real picture as the network shall see it."""
+        return image
 
     def _raw(self, images: Sequence[RgbImage], batch_size: int) -> Features:
         for image in images:

@@ -16,6 +16,7 @@ from coin_retrieval.config import OpenClipEncoderSettings
 from coin_retrieval.encoding.base import Encoder, unit_rows
 from coin_retrieval.encoding.open_clip_files import OpenClipFiles, find_open_clip
 from coin_retrieval.encoding.open_clip_text import make_tokenizer
+from coin_retrieval.encoding.stains import moved
 from coin_retrieval.nets.pretrained import loading
 from coin_retrieval.types import Embeddings, EncoderSpec, RgbImage, content_digest
 
@@ -108,15 +109,8 @@ class OpenClipEncoder(Encoder):
         embedded: NDArray[np.float32] = features.cpu().numpy()
         return embedded
 
-    def encode(self, images: Sequence[RgbImage], *, batch_size: int = 32) -> Embeddings:
-        """As :meth:`.Encoder.encode`, with the settings' margin about each picture."""
-        return super().encode(
-            [_widened(image, self._settings.margin) for image in images], batch_size=batch_size
-        )
-
-    def encode_drawn(self, images: Sequence[RgbImage]) -> Embeddings:
-        """Without a margin; see :meth:`.Encoder.encode_drawn`."""
-        return super().encode(images)
+    def _shown(self, image: RgbImage) -> RgbImage:
+        return _widened(moved(image, self._settings.stain_map), self._settings.margin)
 
     def encode_text(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts; see :class:`.SupportsText`.
@@ -153,8 +147,10 @@ class OpenClipEncoder(Encoder):
 
 
 def _spec(files: OpenClipFiles, settings: OpenClipEncoderSettings) -> EncoderSpec:
-    """Another margin or more orientations are another space; without them it is the files' own."""
-    shaping = settings.model_dump(include={"margin", "orientations"}, exclude_defaults=True)
+    """What is shown otherwise is another space; without such settings it is the files' own."""
+    shaping = settings.model_dump(
+        include={"margin", "orientations", "stain_map"}, exclude_defaults=True
+    )
     if not shaping:
         return files.spec
     parts = {"preprocessing": files.spec.preprocessing} | shaping

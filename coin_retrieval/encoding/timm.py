@@ -19,6 +19,7 @@ from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.encoding.pooling import PooledTokens
 from coin_retrieval.encoding.precision import place
 from coin_retrieval.encoding.preprocessing import BatchPreprocessing
+from coin_retrieval.encoding.stains import moved
 from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.files import digest_file
 from coin_retrieval.nets.compute import pick_device
@@ -49,6 +50,7 @@ class TimmEncoder(Encoder):
             WeightsError: files that are missing, do not fit, or would have to be downloaded.
         """
         self._device, self._turns = pick_device(settings.device), settings.orientations
+        self._stain_map = settings.stain_map
         with loading():
             loaded = _load(settings)
         config = _data_config(loaded.model, settings)
@@ -81,6 +83,9 @@ class TimmEncoder(Encoder):
         """
         return self._raw(images, batch_size)
 
+    def _shown(self, image: RgbImage) -> RgbImage:
+        return moved(image, self._stain_map)
+
     @torch.inference_mode()
     def _embed(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
         batch = self._preprocess(images).to(self._device, self._dtype)
@@ -91,7 +96,7 @@ class TimmEncoder(Encoder):
 
 def _shaping(settings: TimmEncoderSettings) -> dict[str, Any]:
     """What shapes the space beside the weights."""
-    chosen = {"pooling", "orientations"}
+    chosen = {"pooling", "orientations", "stain_map"}
     return {"arguments": settings.model_args} | settings.model_dump(
         include=chosen, exclude_defaults=True
     )

@@ -63,6 +63,14 @@ def build(
         Literal["local", "ray"],
         typer.Option(help="What embeds: this process, or Ray, on all GPUs or processors."),
     ] = "local",
+    stain: Annotated[
+        bool,
+        typer.Option(
+            "--normalise-stain",
+            help="Move the pictures' colours to those that the starter knows of their site: for "
+            "another laboratory's stain or camera.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     *,
     reading: dict[str, Any],
@@ -86,6 +94,7 @@ def build(
             catalog=catalog,
             drop=drop,
             engine=engine,
+            stain=stain,
             on=on,
             **reading,
         ),
