@@ -28,6 +28,8 @@ PLACES = {
     ),
     "blood elsewhere": tuple(f"retrieval-away-seed{seed}" for seed in (0, 1000, 2000)),
     "elsewhere, widened": tuple(f"retrieval-away-wide-seed{seed}" for seed in (0, 1000, 2000)),
+    "elsewhere, stain normalised": tuple(f"retrieval-away-stain-seed{s}" for s in (0, 1000, 2000)),
+    "elsewhere, all three": tuple(f"retrieval-away-all-seed{seed}" for seed in (0, 1000, 2000)),
 }
 ALONE = {
     "blood at home": ("vision",),
@@ -129,7 +131,7 @@ def page(figures: Path) -> str:
 def plot(figures: Path, out: Path) -> None:
     """Each place's modes with their intervals, every seed a point."""
     mpl.use("Agg")
-    fig, axes = plt.subplots(1, len(PLACES), figsize=(11, 3.2), sharey=True, layout="constrained")
+    fig, axes = plt.subplots(1, len(PLACES), figsize=(14, 3.2), sharey=True, layout="constrained")
     for axis, (place, names) in zip(axes, PLACES.items(), strict=True):
         runs = read(figures, names)
         for x, mode in enumerate(MODES):
@@ -138,7 +140,7 @@ def plot(figures: Path, out: Path) -> None:
             axis.plot([x, x], [low, high], color=f"C{x}", lw=4, alpha=0.35)
             axis.plot([x] * len(asked.values), asked.values, "o", color=f"C{x}", ms=5)
         axis.set_xticks(range(len(MODES)), MODES, rotation=30)
-        axis.set_title(place, fontsize=10)
+        axis.set_title(place, fontsize=8)
         axis.grid(axis="y", alpha=0.3)
     axes[0].set_ylabel("macro P@10")
     fig.savefig(out / "crossing.png", dpi=110)

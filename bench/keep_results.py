@@ -26,6 +26,8 @@ TABLES = (
     "vision",
     *(f"vision-away-seed{seed}" for seed in (0, 1000, 2000)),
     *(f"retrieval-{part}-turned" for part in ("blood", "cervix", "away", "away-wide")),
+    *(f"retrieval-{p}-seed{s}" for p in ("away-stain", "away-all") for s in (0, 1000, 2000)),
+    *(f"retrieval-{part}-stain" for part in ("blood", "cervix", "red")),
     "stains",
     "crossing",
     *(f"close-match-{part}{kind}" for part in ("blood", "mixed") for kind in ("", "-pictures")),

@@ -69,6 +69,23 @@ for part in blood cervix away away-wide; do
     step "retrieval-$part-turned" "$RUN/coin" evaluate retrieval "$OUT/val-$part-turned" \
         ${only[@]+"${only[@]}"} --out "$OUT/retrieval-$part-turned"
 done
+# Colours moved to those that the starter knows: elsewhere, alone and with all that helps there; at home
+step archive-away-stain "$RUN/coin-index" build "$OUT/val-away-stain" "$AWAY" --normalise-stain
+step archive-away-all "$RUN/coin-index" build "$OUT/val-away-all" "$AWAY" --normalise-stain \
+    --encoder "starter?margin=0.15&orientations=4"
+step archive-blood-stain "$RUN/coin-index" build "$OUT/val-blood-stain" "$BLOOD" --where split=val --normalise-stain
+step archive-cervix-stain "$RUN/coin-index" build "$OUT/val-cervix-stain" "$CERVIX" "$FIELDS" --where split=val --normalise-stain
+step archive-red-stain "$RUN/coin-index" build "$OUT/val-red-stain" "$RED" --where split=val --normalise-stain
+for seed in 0 1000 2000; do
+    for part in away-stain away-all; do
+        step "retrieval-$part-seed$seed" "$RUN/coin" evaluate retrieval "$OUT/val-$part" "${counted[@]}" \
+            --seed "$seed" --out "$OUT/retrieval-$part-seed$seed"
+    done
+done
+for part in blood cervix red; do
+    step "retrieval-$part-stain" "$RUN/coin" evaluate retrieval "$OUT/val-$part-stain" --modes image,text \
+        --out "$OUT/retrieval-$part-stain"
+done
 step stains "$RUN/python" bench/stain_normalising.py "$AWAY" --home "$BLOOD"
 step crossing "$RUN/python" bench/crossing.py "$OUT" --out "$OUT/crossing"
 # Closeness: blood only, and an archive of many sites; each label and site taken out and asked for
