@@ -41,6 +41,9 @@ TABLES = (
     "agreement-cervix",
     "augmentation",
 )
+FURTHER = ("seed1000", "seed2000", "turned", "stain")
+"""In the names of variants, whose tables are kept without plots."""
+
 PLOTS = ("modes", "classes", "close_match", "augmentation", "crossing")
 PRINTED = ("calibration-blood", "calibration-cervix", "warm", "cold", "encode")
 
@@ -55,7 +58,7 @@ def main(out: Path, data: str, weights: str, kept: Path) -> None:
         for path, stands_for in ((data, "DATA"), (weights, "WEIGHTS"), (str(out), "OUT")):
             text = text.replace(path, stands_for)
         body = text if name in TABLES else f"```\n{text}\n```"
-        for plot in PLOTS:
+        for plot in () if any(one in name for one in FURTHER) else PLOTS:
             if (file := out / name / f"{plot}.png").exists():
                 Image.open(file).save(kept / f"{name}-{plot}.webp", lossless=True)
                 body += f"\n\n![{plot} of {name}]({name}-{plot}.webp)"
