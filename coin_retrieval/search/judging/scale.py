@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from statistics import median, quantiles
 
 from coin_retrieval.types import CaseMatch, ImageRecord, RgbImage
 
@@ -48,6 +47,8 @@ class LikeScale:
             high, wide = (max(1, round(side / self.magnified)) for side in (height, width))
             top, left = (height - high) // 2, (width - wide) // 2
             return image[top : top + high, left : left + wide]
+        import numpy as np  # plans are made without it, by clients too
+
         margins = [round((side / self.magnified - side) / 2) for side in (height, width)]
         return np.pad(image, [*((margin, margin) for margin in margins), (0, 0)], mode="symmetric")
 
@@ -77,8 +78,10 @@ def common_field_um(images: Iterable[ImageRecord]) -> float | None:
     shown = _fields_um(images := list(images))
     if not shown or 2 * len(shown) < len(images):
         return None
-    least, middle, most = np.quantile(shown, (0.25, 0.5, 0.75))
-    return None if most > MOST_APART * least else float(middle)
+    if len(shown) == 1:
+        return shown[0]
+    least, middle, most = quantiles(shown, method="inclusive")
+    return None if most > MOST_APART * least else middle
 
 
 def scale_notices(shown_um: float | None, cases: Sequence[CaseMatch]) -> tuple[str, ...]:
@@ -92,7 +95,7 @@ def scale_notices(shown_um: float | None, cases: Sequence[CaseMatch]) -> tuple[s
     shown = _fields_um(match.image for case in cases for match in case.matches)
     if not shown:
         return ("the scale of the cases found is not known, so sizes cannot be compared",)
-    found_um = float(np.median(shown))
+    found_um = median(shown)
     apart = max(shown_um / found_um, found_um / shown_um)
     if apart <= MOST_APART:
         return ()

@@ -149,7 +149,7 @@ def test_reports_drawn_together_are_what_each_is_alone(
 ) -> None:
     chosen = parse_generator(f"{tiny_pipeline_dir}?text_encoder=minilm")
     drawer = make_drawer(chosen, cache_dir=tmp_path / IMAGES)
-    cases = [CaseRow(Path(), "", report=f"cell {i}") for i in range(3)]
+    cases = [CaseRow(Path(), "", report=f"cell {i + 1}") for i in range(3)]
     draw_set(drawer, cases, tmp_path, n=2, seed=5)
     alone = make_drawer(chosen, cache_dir=tmp_path / "alone")
     rows = rows_of(tmp_path)

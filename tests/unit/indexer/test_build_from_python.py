@@ -50,7 +50,8 @@ def test_colours_are_moved_to_the_starters_and_the_archive_keeps_how(
     table = write_table(tmp_path / "cases.csv", rows)
     first = build(root, table, encoder=encoder, stain=True)
     found = first.manifest.encoder_settings.stain_map
-    assert found is not None and "peripheral blood" in first.warnings[-1]
+    assert found is not None
+    assert "peripheral blood" in first.warnings[-1]
     again = build(root, table, stain=True)
     assert again.reused == 24, "the map that is there is kept"
 
