@@ -28,6 +28,7 @@ PLACES = {
     ),
     "blood elsewhere": tuple(f"retrieval-away-seed{seed}" for seed in (0, 1000, 2000)),
     "elsewhere, widened": tuple(f"retrieval-away-wide-seed{seed}" for seed in (0, 1000, 2000)),
+    "elsewhere, by default": tuple(f"retrieval-away-auto-seed{seed}" for seed in (0, 1000, 2000)),
     "elsewhere, stain normalised": tuple(f"retrieval-away-stain-seed{s}" for s in (0, 1000, 2000)),
     "elsewhere, all three": tuple(f"retrieval-away-all-seed{seed}" for seed in (0, 1000, 2000)),
 }

@@ -25,7 +25,7 @@ step() { # NAME COMMAND…: run once, keep what it prints
 step archive "$RUN/coin-index" build "$OUT/val" "$BLOOD" "$CERVIX" "$FIELDS" --where split=val
 step archive-blood "$RUN/coin-index" build "$OUT/val-blood" "$BLOOD" --where split=val
 step archive-cervix "$RUN/coin-index" build "$OUT/val-cervix" "$CERVIX" "$FIELDS" --where split=val
-step archive-away "$RUN/coin-index" build "$OUT/val-away" "$AWAY"
+step archive-away "$RUN/coin-index" build "$OUT/val-away" "$AWAY" --normalise never
 step archive-away-wide "$RUN/coin-index" build "$OUT/val-away-wide" "$AWAY" --encoder "starter?margin=0.15"
 step archive-red "$RUN/coin-index" build "$OUT/val-red" "$RED" --where split=val
 step archive-vision-away "$RUN/coin-index" build "$OUT/vision-away" "$AWAY" --encoder "$MOBILENET"
@@ -61,7 +61,8 @@ done
 # The mean of a picture's four turns, instead of the picture as it lies
 step archive-blood-turned "$RUN/coin-index" build "$OUT/val-blood-turned" "$BLOOD" --where split=val --encoder "starter?orientations=4"
 step archive-cervix-turned "$RUN/coin-index" build "$OUT/val-cervix-turned" "$CERVIX" "$FIELDS" --where split=val --encoder "starter?orientations=4"
-step archive-away-turned "$RUN/coin-index" build "$OUT/val-away-turned" "$AWAY" --encoder "starter?orientations=4"
+step archive-away-turned "$RUN/coin-index" build "$OUT/val-away-turned" "$AWAY" --encoder "starter?orientations=4" \
+    --normalise never
 step archive-away-wide-turned "$RUN/coin-index" build "$OUT/val-away-wide-turned" "$AWAY" --encoder "starter?margin=0.15&orientations=4"
 for part in blood cervix away away-wide; do
     only=()
@@ -70,14 +71,15 @@ for part in blood cervix away away-wide; do
         ${only[@]+"${only[@]}"} --out "$OUT/retrieval-$part-turned"
 done
 # Colours moved to those that the starter knows: elsewhere, alone and with all that helps there; at home
-step archive-away-stain "$RUN/coin-index" build "$OUT/val-away-stain" "$AWAY" --normalise-stain
-step archive-away-all "$RUN/coin-index" build "$OUT/val-away-all" "$AWAY" --normalise-stain \
+step archive-away-auto "$RUN/coin-index" build "$OUT/val-away-auto" "$AWAY"
+step archive-away-stain "$RUN/coin-index" build "$OUT/val-away-stain" "$AWAY" --normalise stain
+step archive-away-all "$RUN/coin-index" build "$OUT/val-away-all" "$AWAY" --normalise stain \
     --encoder "starter?margin=0.15&orientations=4"
-step archive-blood-stain "$RUN/coin-index" build "$OUT/val-blood-stain" "$BLOOD" --where split=val --normalise-stain
-step archive-cervix-stain "$RUN/coin-index" build "$OUT/val-cervix-stain" "$CERVIX" "$FIELDS" --where split=val --normalise-stain
-step archive-red-stain "$RUN/coin-index" build "$OUT/val-red-stain" "$RED" --where split=val --normalise-stain
+step archive-blood-stain "$RUN/coin-index" build "$OUT/val-blood-stain" "$BLOOD" --where split=val --normalise stain
+step archive-cervix-stain "$RUN/coin-index" build "$OUT/val-cervix-stain" "$CERVIX" "$FIELDS" --where split=val --normalise stain
+step archive-red-stain "$RUN/coin-index" build "$OUT/val-red-stain" "$RED" --where split=val --normalise stain
 for seed in 0 1000 2000; do
-    for part in away-stain away-all; do
+    for part in away-auto away-stain away-all; do
         step "retrieval-$part-seed$seed" "$RUN/coin" evaluate retrieval "$OUT/val-$part" "${counted[@]}" \
             --seed "$seed" --out "$OUT/retrieval-$part-seed$seed"
     done

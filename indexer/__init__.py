@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from coin_retrieval.config import CatalogSettings, EncoderSettings, StoreSettings
     from coin_retrieval.encoding.base import Encoder
     from indexer.building import BuildReport
-    from indexer.choices import BatchSize, Engine
+    from indexer.choices import BatchSize, Engine, Normalising
     from indexer.tiling.settings import Tiling
 
 __all__ = ["add", "build"]
@@ -46,7 +46,7 @@ def build(
     max_skipped: float = MAX_SKIPPED,
     rehash: bool = False,
     engine: Engine = "local",
-    stain: bool = False,
+    normalise: Normalising = "auto",
     on: Progress = silent,
 ) -> BuildReport:
     """Index sources as the archive's next version: it then holds exactly these cases.
@@ -74,7 +74,10 @@ def build(
         rehash: read files again whose size and time of change are as they were.
         engine: what embeds: this process, or ``ray``: all GPUs or processors of a machine or of the
             cluster that RAY_ADDRESS names.
-        stain: move the pictures' colours to those that the starter knows of their site.
+        normalise: ``stain`` moves the pictures' colours to those that the starter knows of their
+            site; ``auto`` tries that and another scale where an archive begins with the starter
+            and findings are named, and keeps what surely finds more of them; an archive keeps what
+            it began with.
         on: told how far it is.
 
     Raises:
@@ -88,9 +91,9 @@ def build(
     from coin_retrieval.archive.opening import open_layout
     from indexer import building
     from indexer.changing import refuse_foreign_folder
-    from indexer.choices import choose_batch_size, choose_settings
+    from indexer.choices import choose_batch_size, choose_settings, own_manifest
+    from indexer.normalising import normalise as normalised
     from indexer.rows import read_sources
-    from indexer.stains import normalise_stain
 
     root, paths, wanted, key = _read(archive, sources, where, pseudonym_key)
     chosen = choose_settings(
@@ -100,8 +103,9 @@ def build(
     rows = read_sources(
         paths, archive=root, where=wanted, pseudonym_key=key, columns=columns, tiling=tiling
     )
-    if stain:
-        of_encoder, rows = normalise_stain(of_encoder, rows)
+    own = own_manifest(root)
+    before = own.encoder_settings if own else None
+    of_encoder, rows = normalised(of_encoder, rows, how=normalise, own=before, on=on)
     batch = choose_batch_size(batch_size, of_encoder)
     settings = building.BuildSettings(
         of_encoder, of_store, batch, workers, of_catalog, drop, max_skipped, rehash, engine

@@ -27,6 +27,9 @@ BatchSize = int | Literal["auto"]
 Engine = Literal["local", "ray"]
 """What embeds: this process, or actors of Ray."""
 
+Normalising = Literal["auto", "stain", "never"]
+"""Whether pictures are shown to the encoder in colours and a scale that the starter knows."""
+
 _OF_PROCESSOR, _OF_GPU = 32, 256
 
 
@@ -76,7 +79,7 @@ def choose_settings(
         SettingsError: a name that means nothing.
         ArchiveSchemaError: the archive was written by a newer program.
     """
-    own = _own_manifest(archive)
+    own = own_manifest(archive)
     remote = open_layout(archive).remote
     if remote is not None:
         if store is not None or catalog is not None:
@@ -110,7 +113,7 @@ def own_settings(archive: Path) -> tuple[EncoderSettings, StoreSettings, Catalog
     return own.encoder_settings, own.store, own.catalog
 
 
-def _own_manifest(archive: Path) -> ArchiveManifest | None:
+def own_manifest(archive: Path) -> ArchiveManifest | None:
     """``None`` before the first publication, or where it cannot be read and is built anew."""
     try:
         return read_manifest(open_layout(archive).published() / MANIFEST)

@@ -16,7 +16,7 @@ from coin_retrieval.config import OpenClipEncoderSettings
 from coin_retrieval.encoding.base import Encoder, unit_rows
 from coin_retrieval.encoding.open_clip_files import OpenClipFiles, find_open_clip
 from coin_retrieval.encoding.open_clip_text import make_tokenizer
-from coin_retrieval.encoding.stains import moved
+from coin_retrieval.encoding.showing import shown
 from coin_retrieval.nets.pretrained import loading
 from coin_retrieval.types import Embeddings, EncoderSpec, RgbImage, content_digest
 
@@ -110,7 +110,7 @@ class OpenClipEncoder(Encoder):
         return embedded
 
     def _shown(self, image: RgbImage) -> RgbImage:
-        return _widened(moved(image, self._settings.stain_map), self._settings.margin)
+        return shown(image, self._settings.stain_map, self._settings.margin)
 
     def encode_text(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts; see :class:`.SupportsText`.
@@ -155,11 +155,3 @@ def _spec(files: OpenClipFiles, settings: OpenClipEncoderSettings) -> EncoderSpe
         return files.spec
     parts = {"preprocessing": files.spec.preprocessing} | shaping
     return replace(files.spec, preprocessing=content_digest(parts))
-
-
-def _widened(image: RgbImage, margin: float) -> RgbImage:
-    """The picture with its edge repeated outwards, by ``margin`` of its longer side."""
-    width = round(margin * max(image.shape[:2]))
-    if not width or image.ndim != 3:
-        return image  # what is no picture is refused later
-    return np.pad(image, ((width, width), (width, width), (0, 0)), mode="edge")

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.config import StainMap
@@ -21,7 +19,7 @@ from coin_retrieval.starter import COLOURS
 from coin_retrieval.types import RgbImage
 
 SIDE_PX = 128
-_DENSITIES = -np.log((np.arange(256) + 1.0) / 256.0)
+DENSITIES = -np.log((np.arange(256) + 1.0) / 256.0)
 _FLAT = 1e-3
 
 
@@ -42,7 +40,7 @@ def home_colours() -> dict[str, Colours]:
 
 def colours_of(images: Sequence[RgbImage]) -> Colours:
     """Of all pixels of pictures that are shown alike, 128 px wide."""
-    dense = _DENSITIES[np.stack([fit_square(image, SIDE_PX) for image in images])]
+    dense = DENSITIES[np.stack([fit_square(image, SIDE_PX) for image in images])]
     mean, deviation = dense.mean((0, 1, 2)), dense.std((0, 1, 2))
     return Colours(mean=tuple(mean.tolist()), deviation=tuple(deviation.tolist()))
 
@@ -54,19 +52,3 @@ def stain_map(here: Colours, there: Colours) -> StainMap:
     moved = zip(here.mean, there.mean, gains, strict=True)
     shifts = [new - old * gain for old, new, gain in moved]
     return tuple(round(value, 4) for value in (*gains, *shifts))  # type: ignore[return-value]
-
-
-def moved(image: RgbImage, change: StainMap | None) -> RgbImage:
-    """The picture with its optical densities scaled and shifted, uint8 [h w 3]; ``None``: as is."""
-    if change is None or image.ndim != 3:
-        return image  # what is no picture is refused later
-    table = _table(change)
-    return np.stack([table[channel][image[..., channel]] for channel in range(3)], axis=-1)
-
-
-@lru_cache(maxsize=16)
-def _table(change: StainMap) -> NDArray[np.uint8]:
-    gains, shifts = np.array(change[:3])[:, None], np.array(change[3:])[:, None]
-    grey = np.exp(-(_DENSITIES * gains + shifts)) * 256 - 1
-    table: NDArray[np.uint8] = grey.round().clip(0, 255).astype(np.uint8)
-    return table

@@ -19,7 +19,7 @@ from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.encoding.pooling import PooledTokens
 from coin_retrieval.encoding.precision import place
 from coin_retrieval.encoding.preprocessing import BatchPreprocessing
-from coin_retrieval.encoding.stains import moved
+from coin_retrieval.encoding.showing import shown
 from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.files import digest_file
 from coin_retrieval.nets.compute import pick_device
@@ -84,7 +84,7 @@ class TimmEncoder(Encoder):
         return self._raw(images, batch_size)
 
     def _shown(self, image: RgbImage) -> RgbImage:
-        return moved(image, self._stain_map)
+        return shown(image, self._stain_map)
 
     @torch.inference_mode()
     def _embed(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:

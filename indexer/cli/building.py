@@ -63,14 +63,14 @@ def build(
         Literal["local", "ray"],
         typer.Option(help="What embeds: this process, or Ray, on all GPUs or processors."),
     ] = "local",
-    stain: Annotated[
-        bool,
+    normalise: Annotated[
+        Literal["auto", "stain", "never"],
         typer.Option(
-            "--normalise-stain",
-            help="Move the pictures' colours to those that the starter knows of their site: for "
-            "another laboratory's stain or camera.",
+            help="Another laboratory's pictures: move their colours to those that the starter "
+            "knows (stain), or try that and another scale on the findings that are named, and keep "
+            "what surely finds more (auto; an archive keeps what it began with).",
         ),
-    ] = False,
+    ] = "auto",
     as_json: JsonOption = False,
     *,
     reading: dict[str, Any],
@@ -94,7 +94,7 @@ def build(
             catalog=catalog,
             drop=drop,
             engine=engine,
-            stain=stain,
+            normalise=normalise,
             on=on,
             **reading,
         ),

@@ -137,6 +137,14 @@ def test_a_margin_widens_real_pictures_not_drawn_ones_and_is_another_space(
     assert encoder(tiny_open_clip_dir, text_tower="minilm", margin=0.0).spec == plain.spec
 
 
+def test_below_zero_a_margin_is_cut_off(tiny_open_clip_dir: Path) -> None:
+    shown = pictures([(40, 60)])
+    middle = [np.ascontiguousarray(picture[10:-10, 15:-15]) for picture in shown]
+    plain = encoder(tiny_open_clip_dir, text_tower="minilm")
+    narrow = encoder(tiny_open_clip_dir, text_tower="minilm", margin=-0.25)
+    np.testing.assert_array_equal(narrow.encode(shown), plain.encode(middle))
+
+
 def test_a_picture_and_its_turn_are_one_point_where_orientations_are_averaged(
     tiny_open_clip_dir: Path,
 ) -> None:

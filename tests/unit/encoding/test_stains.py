@@ -5,7 +5,8 @@ import pytest
 
 from coin_retrieval.config import OpenClipEncoderSettings
 from coin_retrieval.encoding.open_clip import OpenClipEncoder
-from coin_retrieval.encoding.stains import colours_of, home_colours, moved, stain_map
+from coin_retrieval.encoding.showing import shown
+from coin_retrieval.encoding.stains import colours_of, home_colours, stain_map
 from coin_retrieval.types import RgbImage
 
 
@@ -26,7 +27,7 @@ def home() -> list[RgbImage]:
 def test_another_laboratorys_pictures_get_the_colours_of_home(home: list[RgbImage]) -> None:
     yellow = [cast(image) for image in home]
     change = stain_map(colours_of(yellow), colours_of(home))
-    back = [moved(image, change) for image in yellow]
+    back = [shown(image, change) for image in yellow]
     before = np.abs(np.stack(yellow).astype(float) - home).mean()
     after = np.abs(np.stack(back).astype(float) - home).mean()
     assert after < before / 8
@@ -36,7 +37,7 @@ def test_a_picture_keeps_what_sets_it_apart_from_its_laboratory(home: list[RgbIm
     dark = (home[0] * 0.5).astype(np.uint8)
     here = [*home[1:], dark]
     same = stain_map(colours_of(here), colours_of(here))
-    np.testing.assert_allclose(moved(dark, same), dark, atol=1)
+    np.testing.assert_allclose(shown(dark, same), dark, atol=1)
 
 
 def test_a_channel_without_contrast_is_shifted_and_not_torn_apart(home: list[RgbImage]) -> None:
@@ -54,8 +55,8 @@ def test_drawn_pictures_and_texts_stay_and_the_space_is_another(
     change = (0.8, 0.5, 0.4, 0.0, 0.1, 0.2)
     plain = OpenClipEncoder(settings)
     other = OpenClipEncoder(settings.model_copy(update={"stain_map": change}))
-    shown = [moved(image, change) for image in home]
-    np.testing.assert_array_equal(other.encode(home), plain.encode(shown))
+    other_colours = [shown(image, change) for image in home]
+    np.testing.assert_array_equal(other.encode(home), plain.encode(other_colours))
     np.testing.assert_array_equal(other.encode_drawn(home), plain.encode(home))
     np.testing.assert_array_equal(other.encode_text(["nuclei"]), plain.encode_text(["nuclei"]))
     assert other.spec != plain.spec

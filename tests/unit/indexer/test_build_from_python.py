@@ -39,39 +39,6 @@ def test_where_takes_one_value_or_several(root: Path, table: Path, encoder: str)
     assert several.counts.cases == 2
 
 
-def test_colours_are_moved_to_the_starters_and_the_archive_keeps_how(
-    root: Path, tmp_path: Path, encoder: str
-) -> None:
-    write_pictures(tmp_path / "images", 24)
-    rows = [
-        {"image_path": f"images/cell_{i:03d}.png", "case_id": f"c{i}", "site": "peripheral blood"}
-        for i in range(24)
-    ]
-    table = write_table(tmp_path / "cases.csv", rows)
-    first = build(root, table, encoder=encoder, stain=True)
-    found = first.manifest.encoder_settings.stain_map
-    assert found is not None
-    assert "peripheral blood" in first.warnings[-1]
-    again = build(root, table, stain=True)
-    assert again.reused == 24, "the map that is there is kept"
-
-
-@pytest.mark.parametrize(
-    ("site", "message"), [("urine", "one map of colours"), ("cervix", "too few pictures")]
-)
-def test_colours_that_nothing_can_be_told_of_are_refused(
-    root: Path, tmp_path: Path, encoder: str, site: str, message: str
-) -> None:
-    write_pictures(tmp_path / "images", 3)
-    rows = [
-        {"image_path": f"images/cell_{i:03d}.png", "case_id": f"c{i}", "site": site}
-        for i in range(3)
-    ]
-    with pytest.raises(InputError, match=message):
-        build(root, write_table(tmp_path / "cases.csv", rows), encoder=encoder, stain=True)
-    assert not (root / "CURRENT").exists()
-
-
 def test_settings_are_taken_as_they_are_and_kept_by_the_next_build(
     root: Path, table: Path, tiny_open_clip_dir: Path
 ) -> None:
