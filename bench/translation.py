@@ -20,6 +20,8 @@ import torch
 from PIL import Image
 
 from coin_retrieval.case_table import read_case_table
+from coin_retrieval.encoding.showing import shown
+from coin_retrieval.encoding.stains import colours_of, stain_map
 from coin_retrieval.evaluation.pictures.spaces import open_space
 from coin_retrieval.factory import make_translator
 from coin_retrieval.images import fit_square, load_image
@@ -38,12 +40,8 @@ def squares(manifest: Path, side_px: int) -> list[RgbImage]:
 
 def recoloured(images: list[RgbImage], like: list[RgbImage]) -> list[RgbImage]:
     """Each picture with the mean and deviation of the others' optical densities."""
-    dense = [-np.log((np.stack(some) + 1.0) / 256.0) for some in (images, like)]
-    mean, deviation = dense[1].mean((0, 1, 2)), dense[1].std((0, 1, 2))
-    own = dense[0]
-    moved = (own - own.mean((1, 2), keepdims=True)) / own.std((1, 2), keepdims=True)
-    moved = moved * deviation + mean
-    return list((np.exp(-moved) * 256 - 1).clip(0, 255).astype(np.uint8))
+    there = colours_of(like)
+    return [shown(image, stain_map(colours_of([image]), there)) for image in images]
 
 
 def by(translator: Translator, seed: int) -> Callable[[list[RgbImage]], list[RgbImage]]:

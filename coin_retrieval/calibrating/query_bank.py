@@ -69,7 +69,7 @@ def askable(retriever: Retriever, queries: Sequence[LabelledReport]) -> list[Lab
         return list(queries)
     kept = []
     for query in queries:
-        plan = retriever.plan(_asked(query, mode=SearchMode.PROTOTYPE))
+        plan = retriever.plan(query_of(query.report, mode=SearchMode.PROTOTYPE))
         if plan.words is None or drawer.knows(plan.words.searched):
             kept.append(query)
     if not kept:
@@ -82,9 +82,9 @@ def askable(retriever: Retriever, queries: Sequence[LabelledReport]) -> list[Lab
     return kept
 
 
-def _asked(query: LabelledReport, **named: Any) -> Query:
+def query_of(report: str, **named: Any) -> Query:
     """A report that affirms nothing is searched as it is written, as its reader would be told."""
-    return Query.of(report=query.report, as_written=not affirms(query.report), **named)
+    return Query.of(report=report, as_written=not affirms(report), **named)
 
 
 def embed_queries(
@@ -113,7 +113,7 @@ def embed_queries(
         mode = SearchMode.PROTOTYPE
     bank = []
     for query in counted(queries, "embedding", on):
-        asked = _asked(query, mode=mode, prototypes=prototypes, seed=seed, gate=gate)
+        asked = query_of(query.report, mode=mode, prototypes=prototypes, seed=seed, gate=gate)
         plan = retriever.plan(asked)
         try:
             made = retriever.embed(plan)

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.archive.measured.calibration import PLACES, CloseMatch
+from coin_retrieval.calibrating.query_bank import query_of
 from coin_retrieval.errors import InputError, UnsupportedError
 from coin_retrieval.evaluation.retrieval.questions import Question
 from coin_retrieval.metrics.intervals import Estimate
 from coin_retrieval.metrics.separation import Scores, auroc, share
 from coin_retrieval.progress import Progress, counted, silent
-from coin_retrieval.reports.plain import affirms
 from coin_retrieval.search.judging.closeness import Because, Closeness, Verdict
 from coin_retrieval.search.judging.support import judged_cases
 from coin_retrieval.search.query import Query
@@ -102,8 +102,7 @@ def _judged(retriever: Retriever, question: Question, mode: SearchMode) -> Close
 
 
 def _of_report(retriever: Retriever, report: str, mode: SearchMode) -> Closeness:
-    query = Query(report=report, mode=mode, as_written=not affirms(report))
-    plan = retriever.plan(query)
+    plan = retriever.plan(query_of(report, mode=mode))
     found = retriever.reports.judge(plan.words, plan.site) if plan.words else None
     if found is None or found.score is None:
         raise UnsupportedError(

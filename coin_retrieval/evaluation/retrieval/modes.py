@@ -9,7 +9,7 @@ import numpy as np
 
 from coin_retrieval.calibrating.figures import measured_on
 from coin_retrieval.calibrating.labelled_pictures import labelled_pictures
-from coin_retrieval.calibrating.query_bank import askable
+from coin_retrieval.calibrating.query_bank import askable, query_of
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.evaluation.retrieval.figures import ModeFigures, RetrievalFigures
 from coin_retrieval.evaluation.retrieval.rankings import (
@@ -19,7 +19,6 @@ from coin_retrieval.evaluation.retrieval.rankings import (
     mode_figures,
 )
 from coin_retrieval.progress import Progress, counted, silent
-from coin_retrieval.reports.plain import affirms
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.types import Hit, ImageRecord, SearchMode
@@ -125,9 +124,8 @@ class RetrievalEvaluation:
         self.undrawn = len(known) - len(asked)
         found: dict[SearchMode, list[list[str]]] = {mode: [] for mode in modes}
         for report in counted(asked, "asking", on):
-            query = Query(
-                report=report.report,
-                as_written=not affirms(report.report),
+            query = query_of(
+                report.report,
                 k=self._depth + bool(report.case_id),
                 where={field: list(values) for field, values in self._where.items()},
                 prototypes=prototypes,
