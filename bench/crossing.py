@@ -26,15 +26,15 @@ PLACES = {
         "retrieval-cervix-seed1000",
         "retrieval-cervix-seed2000",
     ),
-    "blood elsewhere": tuple(f"retrieval-away-seed{seed}" for seed in (0, 1000, 2000)),
-    "elsewhere, widened": tuple(f"retrieval-away-wide-seed{seed}" for seed in (0, 1000, 2000)),
+    "elsewhere, as it is": tuple(f"retrieval-away-seed{seed}" for seed in (0, 1000, 2000)),
     "elsewhere, by default": tuple(f"retrieval-away-auto-seed{seed}" for seed in (0, 1000, 2000)),
+    "elsewhere, widened": tuple(f"retrieval-away-wide-seed{seed}" for seed in (0, 1000, 2000)),
     "elsewhere, stain normalised": tuple(f"retrieval-away-stain-seed{s}" for s in (0, 1000, 2000)),
     "elsewhere, all three": tuple(f"retrieval-away-all-seed{seed}" for seed in (0, 1000, 2000)),
 }
 ALONE = {
     "blood at home": ("vision",),
-    "blood elsewhere": tuple(f"vision-away-seed{seed}" for seed in (0, 1000, 2000)),
+    "elsewhere, as it is": tuple(f"vision-away-seed{seed}" for seed in (0, 1000, 2000)),
 }
 """The same pictures in an archive of an encoder that ImageNet alone taught: it reads no text."""
 

@@ -26,7 +26,11 @@ TABLES = (
     "vision",
     *(f"vision-away-seed{seed}" for seed in (0, 1000, 2000)),
     *(f"retrieval-{part}-turned" for part in ("blood", "cervix", "away", "away-wide")),
-    *(f"retrieval-{p}-seed{s}" for p in ("away-stain", "away-all") for s in (0, 1000, 2000)),
+    *(
+        f"retrieval-{p}-seed{s}"
+        for p in ("away-auto", "away-stain", "away-all")
+        for s in (0, 1000, 2000)
+    ),
     *(f"retrieval-{part}-stain" for part in ("blood", "cervix", "red")),
     "stains",
     "crossing",
@@ -41,7 +45,7 @@ TABLES = (
     "agreement-cervix",
     "augmentation",
 )
-FURTHER = ("seed1000", "seed2000", "turned", "stain")
+FURTHER = ("seed1000", "seed2000", "turned", "stain", "auto")
 """In the names of variants, whose tables are kept without plots."""
 
 PLOTS = ("modes", "classes", "close_match", "augmentation", "crossing")
