@@ -27,6 +27,13 @@ def shown(image: RgbImage, stain_map: StainMap | None, margin: float = 0.0) -> R
     return _framed(image if stain_map is None else _moved(image, stain_map), margin)
 
 
+def how_shown(stain_map: StainMap | None, margin: float = 0.0) -> str:
+    """What :func:`shown` does, for people; nothing, if pictures are shown as they are."""
+    field = f"{abs(margin):.0%} of their side {'added' if margin > 0 else 'cut off'} at each edge"
+    told = ("their colours moved to home's" if stain_map else "", field if margin else "")
+    return " and ".join(filter(None, told))
+
+
 def _moved(image: RgbImage, change: StainMap) -> RgbImage:
     table = _table(change)
     return np.stack([table[channel][image[..., channel]] for channel in range(3)], axis=-1)

@@ -18,6 +18,7 @@ from coin_retrieval.archive.measured.calibration import CloseMatch
 from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.archive.verify import Finding
 from coin_retrieval.case_table import IDENTITIES
+from coin_retrieval.encoding.showing import how_shown
 from coin_retrieval.search.calibration_use import images_notice
 from coin_retrieval.search.judging.closeness import report_threshold
 from indexer.building import BuildReport
@@ -192,6 +193,9 @@ def _table(manifest: ArchiveManifest) -> Table:
             f"{source.path} ({source.rows:,} rows)" for source in manifest.sources
         ),
     }
+    encoder = manifest.encoder_settings
+    if how := how_shown(encoder.stain_map, getattr(encoder, "margin", 0.0)):
+        rows["pictures shown with"] = how
     if manifest.where:
         rows["where"] = ", ".join(f"{f} = {' or '.join(v)}" for f, v in manifest.where.items())
     if manifest.own_neighbours is not None:

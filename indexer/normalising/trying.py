@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coin_retrieval.config import EncoderSettings, StainMap
-from coin_retrieval.encoding.showing import shown
+from coin_retrieval.encoding.showing import how_shown, shown
 from coin_retrieval.errors import InputError
 from coin_retrieval.factory import make_encoder
 from coin_retrieval.metrics.bootstrap import macro_interval, macro_mean
@@ -33,14 +33,6 @@ class Way(NamedTuple):
 
     stain_map: StainMap | None
     margin: float
-
-    @property
-    def told(self) -> str:
-        """For people."""
-        colours = "their colours moved to those that the starter knows" if self.stain_map else ""
-        field = f"{abs(self.margin):.0%} of their side {'added' if self.margin > 0 else 'cut off'} "
-        scale = field + "at each edge" if self.margin else ""
-        return f"pictures are embedded with {' and '.join(filter(None, (colours, scale)))}"
 
 
 def tried(settings: EncoderSettings, sample: Sample, on: Progress) -> tuple[EncoderSettings, str]:
@@ -69,9 +61,10 @@ def tried(settings: EncoderSettings, sample: Sample, on: Progress) -> tuple[Enco
     if gains[best].mean < WORTH:
         return settings, ""
     note = (
-        f"{ways[best].told}: {len(classes)} pictures with one of {len(frequent)} findings looked "
-        f"for their like in other cases, and P@{PLACES} was {macro_mean(found[0], classes):.2f} "
-        f"as they are, {gains[best].signed} so (--normalise never leaves them as they are)"
+        f"pictures are embedded with {how_shown(*ways[best])}: {len(classes)} pictures with one of "
+        f"{len(frequent)} findings looked for their like in other cases, and P@{PLACES} was "
+        f"{macro_mean(found[0], classes):.2f} as they are, {gains[best].signed} so "
+        "(--normalise never leaves them as they are)"
     )
     return settings.model_copy(update=ways[best]._asdict()), note
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from coin_retrieval.config import OpenClipEncoderSettings
+from coin_retrieval.config import OpenClipEncoderSettings, StainMap
 from coin_retrieval.encoding.open_clip import OpenClipEncoder
-from coin_retrieval.encoding.showing import shown
+from coin_retrieval.encoding.showing import how_shown, shown
 from coin_retrieval.encoding.stains import colours_of, home_colours, stain_map
 from coin_retrieval.types import RgbImage
 
@@ -66,3 +66,20 @@ def test_the_starter_knows_the_colours_of_the_sites_it_was_taught() -> None:
     known = home_colours()
     assert {"peripheral blood", "cervix"} <= known.keys()
     assert all(0 < value < 2 for one in known.values() for value in (*one.mean, *one.deviation))
+
+
+@pytest.mark.parametrize(
+    ("stain", "margin", "told"),
+    [
+        (None, 0.0, ""),
+        ((1.0,) * 6, 0.0, "their colours moved to home's"),
+        (None, -0.2, "20% of their side cut off at each edge"),
+        (
+            (1.0,) * 6,
+            0.15,
+            "their colours moved to home's and 15% of their side added at each edge",
+        ),
+    ],
+)
+def test_how_pictures_are_shown_is_told(stain: StainMap | None, margin: float, told: str) -> None:
+    assert how_shown(stain, margin) == told
