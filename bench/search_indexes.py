@@ -12,7 +12,8 @@ pictures. Each index is searched as widely as the build would (recall@10 of 0.98
 of both kinds). Build and opening are processes of their own: CPU seconds, and the highest memory
 that was allocated without files mapped into it. Searches are for ten, one query at a time, in
 milliseconds of CPU. ``--rivals`` needs ``pip install usearch hnswlib``: graphs of equal m and
-ef_construction, each, ours too, with the smallest ef that has that recall from outside.
+ef_construction (kept in FOLDER), each, ours too, with the smallest ef that has that recall from
+outside.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ EXACT_QUERIES = 25
 """Of exact scans, which differ little from each other: enough to time them."""
 SHARES = (0.001, 0.01, 0.1, 0.5)
 TARGET = 0.98
-WIDTHS = (16, 24, 32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 512, 768, 1024, 2048)
+WIDTHS = tuple(round(16 * 2 ** (step / 8)) for step in range(60))
 
 _Graph = tuple[Callable[[int], object], Callable[[np.ndarray], Any]]
 """How to say how widely it searches, and the search of one query, for ids."""
@@ -50,7 +51,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--dim", type=int, default=256)
     parser.add_argument("--kinds", nargs="+", default=["flat", "ivf", "hnsw"])
-    parser.add_argument("--rivals", action="store_true")
+    parser.add_argument("--rivals", nargs="*", choices=_RIVALS)
     options = parser.parse_args()
     size = (options.rows, options.dim)
     for kind in options.kinds:
@@ -61,8 +62,10 @@ def main() -> None:
         _say(kind, "open", in_fresh_process(_open, folder, kind, options.dim))
         for line in in_fresh_process(_search, folder, kind, *size)["answer"]:
             print(f"{_short(kind):<6}{line}", flush=True)
-    if options.rivals:
-        for line in in_fresh_process(_rivals, options.folder, options.kinds[-1], *size)["answer"]:
+    if options.rivals is not None:
+        rivals = options.rivals or list(_RIVALS)
+        asked = (options.folder, options.kinds[-1], *size, rivals)
+        for line in in_fresh_process(_rivals, *asked)["answer"]:
             print(line, flush=True)
 
 
@@ -150,7 +153,8 @@ def _search(folder: Path, kind: str, rows: int, dim: int) -> list[str]:
     from coin_retrieval.calibrating.index_recall import measure_recall
 
     space, store = Space(dim), _opened(folder, kind, dim)
-    measure_recall(store, texts=space.from_outside(QUERIES, seed=5))
+    own, _ = space.rows(QUERIES, seed=4)
+    measure_recall(store, images=own, texts=space.from_outside(QUERIES, seed=5))
     of = np.concatenate([labels for *_, labels in _labels(space, rows)])
     count = EXACT_QUERIES if store.exact else QUERIES
     inside, own = space.rows(count, seed=2)
@@ -216,7 +220,7 @@ def _ours(store: Any, settings: Any) -> _Graph:
     return lambda ef: store.widen(ef / settings.ef), search
 
 
-def _usearch(settings: Any, rows: int, dim: int) -> _Graph:
+def _usearch(file: Path, settings: Any, rows: int, dim: int) -> _Graph:
     index = import_module("usearch.index").Index(
         ndim=dim,
         metric="ip",
@@ -224,21 +228,32 @@ def _usearch(settings: Any, rows: int, dim: int) -> _Graph:
         connectivity=settings.m,
         expansion_add=settings.ef_construction,
     )
-    for ids, block, _ in _blocks(rows, dim):
-        index.add(ids, block, threads=1)
+    if file.exists():
+        index.load(file)
+    else:
+        for ids, block, _ in _blocks(rows, dim):
+            index.add(ids, block, threads=1)
+        index.save(file)
     widen = partial(setattr, index, "expansion_search")
     return widen, lambda query: index.search(query[0], K, threads=1).keys
 
 
-def _hnswlib(settings: Any, rows: int, dim: int) -> _Graph:
+def _hnswlib(file: Path, settings: Any, rows: int, dim: int) -> _Graph:
     index = import_module("hnswlib").Index(space="ip", dim=dim)
-    index.init_index(rows, M=settings.m, ef_construction=settings.ef_construction)
-    for ids, block, _ in _blocks(rows, dim):
-        index.add_items(block, ids, num_threads=1)
+    if file.exists():
+        index.load_index(str(file))
+    else:
+        index.init_index(rows, M=settings.m, ef_construction=settings.ef_construction)
+        for ids, block, _ in _blocks(rows, dim):
+            index.add_items(block, ids, num_threads=1)
+        index.save_index(str(file))
     return index.set_ef, lambda query: index.knn_query(query, K, num_threads=1)[0][0]
 
 
-def _rivals(root: Path, kind: str, rows: int, dim: int) -> list[str]:
+_RIVALS = {"usearch": _usearch, "hnswlib": _hnswlib}
+
+
+def _rivals(root: Path, kind: str, rows: int, dim: int, names: list[str]) -> list[str]:
     """Graphs of other libraries beside ours, at equal recall, their searches in turn with ours."""
     from coin_retrieval.named_settings import read_store
 
@@ -246,11 +261,9 @@ def _rivals(root: Path, kind: str, rows: int, dim: int) -> list[str]:
     space, store = Space(dim), _opened(_folder(root, kind, rows), kind, dim)
     queries = space.from_outside(QUERIES, seed=3)
     truth = store.nearest(queries, K)
-    made: dict[str, Callable[[], _Graph]] = {
-        "ours": partial(_ours, store, settings),
-        "usearch f32": partial(_usearch, settings, rows, dim),
-        "hnswlib f32": partial(_hnswlib, settings, rows, dim),
-    }
+    made: dict[str, Callable[[], _Graph]] = {"ours": partial(_ours, store, settings)}
+    for name in names:
+        made[name] = partial(_RIVALS[name], root / f"{name}-{rows}", settings, rows, dim)
     searches, lines = {}, []
     for name, make in made.items():
         started = time.process_time()

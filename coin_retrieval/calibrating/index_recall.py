@@ -20,26 +20,26 @@ _WIDEST = 32.0
 def measure_recall(
     store: VectorStore,
     *,
+    images: Embeddings | None = None,
     texts: Embeddings | None = None,
     prototypes: Embeddings | None = None,
     before: MeasuredRecall | None = None,
 ) -> MeasuredRecall | None:
-    """Recall@10 with a sample of the archive's pictures, with texts and with drawn pictures.
+    """Recall@10 with the archive's pictures, with texts and with drawn pictures.
 
     ``None`` for an exact store: there is nothing to measure. The store is searched ever more widely
     until recall is its target with each kind; it stays so.
 
     Args:
+        images: a sample of the archive's pictures, float32 [n dim].
         texts: the archive's own words, float32 [n dim], where its encoder reads them.
         prototypes: pictures drawn of reports, float32 [n dim], where there are any.
         before: measured of the same store: what is not asked again is kept, and no narrower.
     """
     if store.exact:
         return None
-    asked = {"texts": texts, "prototypes": prototypes}
+    asked = {"images": images, "texts": texts, "prototypes": prototypes}
     kinds = {kind: _some(rows) for kind, rows in asked.items() if rows is not None and len(rows)}
-    if before is None:
-        kinds["images"] = store.vectors(_some(np.sort(store.ids())))
     if not kinds:
         return before
     truth = store.nearest(np.concatenate(list(kinds.values())), min(K, len(store)))

@@ -93,10 +93,9 @@ def measure_closeness(catalog: Catalog) -> TextCloseness | None:
     sites are all that there are, reports those of a sample. ``None`` also where the program's known
     reports cannot be read.
     """
-    real = catalog.select({"origin": [Origin.REAL.value]})
-    ids = real if len(real) else catalog.select({})
-    if len(ids) > _SAMPLE:
-        ids = np.sort(np.random.default_rng(0).choice(ids, _SAMPLE, replace=False))
+    ids = catalog.sample(_SAMPLE, {"origin": [Origin.REAL.value]})
+    if not len(ids):
+        ids = catalog.sample(_SAMPLE, {})
     images = list(catalog.images(ImageId(i) for i in ids.tolist()).values())
     found = holdings_of(catalog.cases({image.case_id for image in images}), images)
     found = replace(

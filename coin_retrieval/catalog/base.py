@@ -98,6 +98,16 @@ class Catalog(Closing):
         """
         return np.sort(self.ids()[self.mask(where)])
 
+    def sample(self, count: int, where: Where) -> ImageIds:
+        """``count`` ids of images that fit (all, where they are fewer), int64, ascending.
+
+        The same images give the same sample, in whatever order they were written.
+
+        Raises:
+            FilterError: a field that is neither a case or image field nor an attribute.
+        """
+        return drawn(self.ids()[self.mask(where)], count)
+
     def case_images(self, case_id: str) -> list[ImageRecord]:
         """All images of a case, by id.
 
@@ -140,6 +150,17 @@ class CatalogWriter(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of what is being written; without :meth:`seal` it is nothing."""
+
+
+def drawn(ids: ImageIds, count: int) -> ImageIds:
+    """``count`` of these distinct ids, int64, ascending: those that a hash puts first."""
+    # the finaliser of splitmix64, which scatters numbers that follow a rule too
+    key = ids.astype(np.uint64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        key = (key ^ (key >> np.uint64(shift))) * np.uint64(factor)
+    key ^= key >> np.uint64(31)
+    first = np.argpartition(key, count)[:count] if count < len(ids) else slice(None)
+    return np.sort(ids[first])
 
 
 def refuse_orphans(images: Iterable[ImageRecord], present: Iterable[str]) -> None:

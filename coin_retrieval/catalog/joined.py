@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS, Catalog, Where
+from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS, Catalog, Where, drawn
 from coin_retrieval.types import CaseRecord, ImageId, ImageIds, ImageRecord, RowMask
 
 K = TypeVar("K")
@@ -38,6 +38,16 @@ class JoinedCatalog(Catalog):
     def alive(self) -> RowMask:
         """Which rows are there."""
         return np.concatenate([np.empty(0, np.bool_), *(c.alive() for c in self._catalogs)])
+
+    def sample(self, count: int, where: Where) -> ImageIds:
+        """``count`` ids of images that fit, int64, ascending; no more are held of any part.
+
+        Raises:
+            FilterError: a field that is neither a case or image field nor an attribute.
+        """
+        self._check_fields(where)
+        parts = [c.sample(count, where) for c in self._catalogs if set(where) <= set(c.fields())]
+        return drawn(np.concatenate([np.empty(0, np.int64), *parts]), count)
 
     def images(self, ids: Iterable[ImageId]) -> dict[ImageId, ImageRecord]:
         """Records of the ids that exist."""

@@ -81,6 +81,7 @@ class PostgresCatalog(SqlCatalog):
         *,
         alive: RowMask | None = None,
         row_order: ImageIds | None = None,
+        held: bool = True,
     ) -> Self:
         """What :class:`PostgresCatalogWriter` sealed.
 
@@ -109,7 +110,7 @@ class PostgresCatalog(SqlCatalog):
                 expected=f"at most {SCHEMA_VERSION}",
                 remedy="update coin-retrieval, or build the archive again",
             )
-        return cls(engine, alive)
+        return cls(engine, alive, held=held)
 
     def close(self) -> None:
         """Nothing: the connections are everybody's."""

@@ -51,4 +51,4 @@ def unpack_numbers(packed: bytes) -> RowIds:
     count = len(packed) // 12
     ids = np.frombuffer(packed, "<i8", count)
     order = np.frombuffer(packed, "<i4", count, offset=8 * count)
-    return RowIds(ids.astype(np.int64, copy=False), order.astype(np.int64))
+    return RowIds(ids, order)

@@ -44,12 +44,15 @@ class SqlCatalog(Catalog):
 
     Args:
         alive: which rows are there; ``None`` for all.
+        held: whether what images are looked up by (12 bytes an image) stays in memory, or is read
+            each time.
     """
 
-    def __init__(self, engine: Engine, alive: RowMask | None = None) -> None:
+    def __init__(self, engine: Engine, alive: RowMask | None = None, *, held: bool = True) -> None:
         self._engine = engine
         self._alive = alive
-        self._numbers: Callable[[str], RowIds] = cache(self._read_numbers)
+        read = self._read_numbers
+        self._numbers: Callable[[str], RowIds] = cache(read) if held else read
 
     @classmethod
     def open(
@@ -60,12 +63,14 @@ class SqlCatalog(Catalog):
         *,
         alive: RowMask | None = None,
         row_order: ImageIds | None = None,
+        held: bool = True,
     ) -> Self:
         """The SQLite file that :class:`SqlCatalogWriter` sealed, for reading only.
 
         Args:
             alive: which rows are there; ``None`` for all.
             row_order: the ids by row, for a catalog of schema 1 or 2, which did not know them.
+            held: as for the class.
 
         Raises:
             ArchiveCorruptError: missing, or not such a catalog.
@@ -73,8 +78,8 @@ class SqlCatalog(Catalog):
         """
         path = folder.joinpath(*location.files)
         if written_schema(path) < SCHEMA_VERSION:
-            return cls(open_earlier(path, row_order), alive)
-        return cls(open_read_only(path), alive)
+            return cls(open_earlier(path, row_order), alive, held=held)
+        return cls(open_read_only(path), alive, held=held)
 
     @cached_property
     def row_count(self) -> int:

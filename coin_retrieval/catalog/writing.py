@@ -113,11 +113,14 @@ class SqlCatalogWriter(CatalogWriter):
 
     def images(self, ids: Iterable[ImageId]) -> dict[ImageId, ImageRecord]:
         """Records of the ids that were put."""
-        paths = {number: path for path, number in self._sources.items()}
+        rows = [self._rows[int(i)] for i in ids if int(i) in self._rows]
         found: dict[ImageId, ImageRecord] = {}
+        if not rows:
+            return found
+        paths = {number: path for path, number in self._sources.items()}
         query = select(ImageEntry.__table__)
         with self._engine.connect() as connection:
-            for some in chunks(self._rows[int(i)] for i in ids if int(i) in self._rows):
+            for some in chunks(rows):
                 for row in connection.execute(query.where(ImageEntry.row.in_(some))):
                     found[ImageId(row.image_id)] = image_record(row, source=paths[row.source_id])
         return found

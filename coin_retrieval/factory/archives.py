@@ -105,11 +105,13 @@ def open_catalog(
     *,
     alive: RowMask | None = None,
     row_order: ImageIds | None = None,
+    held: bool = True,
 ) -> Catalog:
     """The catalog that was sealed in ``folder``, or on a server, of which ``alive`` rows are there.
 
     Args:
         row_order: the store's ids by row, for catalogs of earlier programs, which had no rows.
+        held: whether what images are looked up by stays in memory once it was read.
 
     Raises:
         ArchiveCorruptError: missing, or not a catalog.
@@ -120,9 +122,9 @@ def open_catalog(
             import psycopg  # noqa: F401
 
             from coin_retrieval.catalog.postgres import PostgresCatalog
-        return PostgresCatalog.open(settings, folder, location, alive=alive)
+        return PostgresCatalog.open(settings, folder, location, alive=alive, held=held)
     opened = _catalog_classes(settings)[1]
-    return opened.open(settings, folder, location, alive=alive, row_order=row_order)
+    return opened.open(settings, folder, location, alive=alive, row_order=row_order, held=held)
 
 
 def _catalog_classes(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import isqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from coin_retrieval.config import FaissStoreSettings, IvfIndex
+from coin_retrieval.config import FaissStoreSettings, HnswIndex, IvfIndex
 from coin_retrieval.errors import ArchiveCorruptError, InputError
 from coin_retrieval.row_ids import order_of
 from coin_retrieval.stores.base import StoreWriter
@@ -25,6 +26,9 @@ from coin_retrieval.types import Embeddings, ImageIds, Location
 
 _TRAINED_A_LIST = 64
 _TRAINED = 16_384
+_GROUPED = 40
+"""Rows a centroid that a graph is ordered by."""
+
 _PASSES = 10
 """Of k-means, over so many rows a centroid: more cost minutes at a million and find no more."""
 
@@ -97,16 +101,40 @@ class FaissStoreWriter(StoreWriter):
             index = _empty_ivf(self.dim, lists, bits=wanted.bits)
             sample = lists * _TRAINED_A_LIST
         else:
-            index = faiss.IndexHNSWSQ(
-                self.dim, faiss.ScalarQuantizer.QT_8bit, wanted.m, faiss.METRIC_INNER_PRODUCT
-            )
-            index.hnsw.efConstruction = wanted.ef_construction
+            index = _empty_graph(self.dim, wanted)
         flat = open_vectors(self._folder / VECTORS, count=self._count, dim=self.dim)
         rows = faiss.rev_swig_ptr(flat.get_xb(), self._count * self.dim).reshape(-1, self.dim)
         index.train(np.ascontiguousarray(rows[:: max(1, self._count // sample)]))
         for start in range(0, self._count, _AT_ONCE):
-            index.add(np.ascontiguousarray(rows[start : start + _AT_ONCE]))
+            block = np.ascontiguousarray(rows[start : start + _AT_ONCE])
+            index.add_with_ids(block, np.arange(start, start + len(block)))
+        if isinstance(index, faiss.IndexIDMap):
+            _put_near_together(index, rows)
         return index
+
+
+def _empty_graph(dim: int, wanted: HnswIndex) -> Any:
+    quantiser = faiss.ScalarQuantizer.QT_8bit
+    graph = faiss.IndexHNSWSQ(dim, quantiser, wanted.m, faiss.METRIC_INNER_PRODUCT)
+    graph.hnsw.efConstruction = wanted.ef_construction
+    return faiss.IndexIDMap(graph)
+
+
+def _put_near_together(numbered: Any, rows: np.ndarray) -> None:
+    """Reorder a graph so that near rows lie beside each other; what is found keeps its number.
+
+    A search waits for memory more than it computes (Coleman et al. 2022, "Graph reordering for
+    cache-efficient near neighbor search").
+    """
+    points = {"min_points_per_centroid": 1, "max_points_per_centroid": _GROUPED}
+    groups = faiss.Kmeans(rows.shape[1], isqrt(len(rows)), niter=4, spherical=True, **points)
+    groups.train(np.ascontiguousarray(rows[:: max(1, len(rows) // (_GROUPED * groups.k))]))
+    group = np.concatenate(
+        [groups.assign(rows[i : i + _AT_ONCE])[1] for i in range(0, len(rows), _AT_ONCE)]
+    )
+    order = np.argsort(group, kind="stable")
+    faiss.downcast_index(numbered.index).permute_entries(order)
+    faiss.copy_array_to_vector(order, numbered.id_map)
 
 
 def _empty_ivf(dim: int, lists: int, *, bits: int) -> Any:

@@ -185,6 +185,16 @@ class CatalogSuite:
         assert found.dtype == np.int64
         assert sorted(found.tolist()) == sorted(int(record.image_id) for record in expected)
 
+    def test_a_sample_is_of_what_fits(self, full: Catalog) -> None:
+        drawn = full.sample(3, {}).tolist()
+        assert len(drawn) == 3
+        assert set(drawn) < set(full.select({}).tolist())
+        of_cervix = full.select({"site": ["cervix"]})
+        assert full.sample(9, {"site": ["cervix"]}).tolist() == of_cervix.tolist()
+
+    def test_a_sample_leaves_out_what_was_taken_out(self, reduced: Callable[..., Catalog]) -> None:
+        assert reduced(LSIL, DRAWN).sample(9, {}).tolist() == [HSIL.image_id, EOSINOPHIL.image_id]
+
     def test_a_filter_is_compared_exactly_and_never_as_a_pattern(self, full: Catalog) -> None:
         assert len(full.select({"diagnosis": ["%SIL"]})) == 0
         assert len(full.select({"diagnosis": ["' OR 1=1 --"]})) == 0

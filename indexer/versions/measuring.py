@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from coin_retrieval.archive import ArchiveManifest
-from coin_retrieval.calibrating.index_recall import measure_recall
+from coin_retrieval.calibrating.index_recall import QUERIES, measure_recall
 from coin_retrieval.calibrating.text_closeness import measure_closeness
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.encoding.base import Encoder
@@ -56,15 +56,18 @@ def measures(
         if labels == before.measured_labels and images >= ALWAYS_BELOW:
             return kept | {"closeness": before.closeness, "measured_labels": labels}
         return kept | {"closeness": measure_closeness(catalog), "measured_labels": labels}
-    real = catalog.mask({"origin": [Origin.REAL.value]})
-    asked = real if real.any() else catalog.alive()
+    origins = catalog.values("origin")
+    # where all are real, or none is, nothing need be filtered
+    some_real = Origin.REAL.value in origins and len(origins) > 1
+    asked = {"origin": [Origin.REAL.value]} if some_real else {}
     texts = own_texts(encoder, catalog)
     neighbours = measure_neighbours(store, catalog, asked, texts)
+    pictures = store.vectors(catalog.sample(QUERIES, {}))
     return {
-        "real_mean": real_mean(store, catalog.ids()[asked]),
+        "real_mean": real_mean(store, catalog, asked),
         "own_neighbours": neighbours.close_match,
         "similarity_scale": neighbours.scale,
-        "measured_recall": measure_recall(store, texts=texts),
+        "measured_recall": measure_recall(store, images=pictures, texts=texts),
         "measured_images": images,
         "measured_labels": labels,
         "closeness": measure_closeness(catalog),

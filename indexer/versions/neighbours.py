@@ -10,7 +10,7 @@ import numpy as np
 
 from coin_retrieval.archive.measured.calibration import PLACES, CloseMatch, close_match_from
 from coin_retrieval.archive.measured.similarity_scale import SimilarityScale
-from coin_retrieval.catalog.base import Catalog
+from coin_retrieval.catalog.base import Catalog, Where
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.types import Embeddings, Hit, ImageId, ImageIds, ImageRecord, RowMask
 
@@ -33,9 +33,9 @@ _TEXT_DEPTH = 64
 _GROWTH = 8
 
 
-def real_mean(store: VectorStore, ids: ImageIds) -> tuple[float, ...]:
-    """The mean embedding, [dim], of these images; of a sample, where they are many."""
-    sample = _sampled(ids, _MEAN_OF)
+def real_mean(store: VectorStore, catalog: Catalog, asked: Where) -> tuple[float, ...]:
+    """The mean embedding, [dim], of images that fit; of a sample, where they are many."""
+    sample = catalog.sample(_MEAN_OF, asked)
     total = np.zeros(store.dim)
     for start in range(0, len(sample), _READ_AT_ONCE):
         rows = store.vectors(sample[start : start + _READ_AT_ONCE])
@@ -53,7 +53,7 @@ class Neighbours:
 
 
 def measure_neighbours(
-    store: VectorStore, catalog: Catalog, asked: RowMask, texts: Embeddings | None = None
+    store: VectorStore, catalog: Catalog, asked: Where, texts: Embeddings | None = None
 ) -> Neighbours:
     """How near the archive's own pictures are to the first cases that are not theirs.
 
@@ -62,12 +62,12 @@ def measure_neighbours(
     is not counted.
 
     Args:
-        asked: which rows ask and are found: the real pictures (all, where none is real).
+        asked: which pictures ask and are found: the real ones (all, where none is real).
         texts: the archive's own words, float32 [n dim], where its encoder reads them.
     """
     count = min(SAMPLE, max(FEWEST, _COMPARED // max(1, len(store))))
-    sample = _sampled(catalog.ids()[asked], count)
-    allowed = None if np.array_equal(asked, catalog.alive()) else asked
+    sample = catalog.sample(count, asked)
+    allowed = catalog.mask(asked) if asked else None
     near: list[list[float]] = []
     for start in range(0, len(sample), _AT_ONCE):
         near += _near(store, catalog, sample[start : start + _AT_ONCE], allowed)
@@ -80,10 +80,6 @@ def measure_neighbours(
         close_match_from(float(np.mean(own)) for own in near) if near else None,
         SimilarityScale.of([*chain(*near)], [*chain(*worded)]),
     )
-
-
-def _sampled(ids: ImageIds, count: int) -> ImageIds:
-    return np.sort(np.random.default_rng(0).permutation(np.sort(ids))[:count])
 
 
 def _near(

@@ -66,10 +66,8 @@ class NewSegments(Closing):
 
     def image(self, image_id: ImageId) -> ImageRecord | None:
         """A record that was added."""
-        if self._writer is not None and image_id in self._writer:
-            return self._writer.images([image_id])[image_id]
-        for _, pool in self._sealed:
-            if (found := pool.catalog.images([image_id])) != {}:
+        for catalog in (self._writer, *(pool.catalog for _, pool in self._sealed)):
+            if catalog is not None and (found := catalog.images([image_id])):
                 return found[image_id]
         return None
 

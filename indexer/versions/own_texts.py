@@ -22,7 +22,7 @@ def own_texts(encoder: Encoder | None, catalog: Catalog) -> Embeddings | None:
 
 def _texts(catalog: Catalog) -> list[str]:
     """Distinct texts such as a report has: the cases' own, else finding and site."""
-    ids = np.random.default_rng(0).permutation(catalog.select({}))[:_READ_FOR_TEXTS]
+    ids = catalog.sample(_READ_FOR_TEXTS, {})
     images = catalog.images(ImageId(i) for i in ids.tolist()).values()
     cases = catalog.cases({image.case_id for image in images})
     found = {

@@ -41,7 +41,7 @@ class SegmentWriter(Closing):
         self._store = factory.make_store_writer(store, folder, dim=dim, space=space)
         self._catalog = factory.make_catalog_writer(catalog, folder)
         self._cases: dict[str, str] = {}
-        self._ids: set[int] = set()
+        self._count = 0
 
     @property
     def room(self) -> int:
@@ -49,10 +49,7 @@ class SegmentWriter(Closing):
         return self._store.most_rows - len(self)
 
     def __len__(self) -> int:
-        return len(self._ids)
-
-    def __contains__(self, image_id: ImageId) -> bool:
-        return int(image_id) in self._ids
+        return self._count
 
     def add(
         self, cases: Mapping[str, CaseRecord], images: Sequence[ImageRecord], rows: Embeddings
@@ -62,8 +59,8 @@ class SegmentWriter(Closing):
         self._catalog.put([cases[case_id] for case_id in named], images)
         ids = np.array([image.image_id for image in images], np.int64)
         self._store.add(ids, rows, [image_terms(cases[i.case_id], i) for i in images])
+        self._count += len(images)
         for image in images:
-            self._ids.add(int(image.image_id))
             self._cases.setdefault(image.content_hash, image.case_id)
 
     def images(self, ids: Collection[ImageId]) -> dict[ImageId, ImageRecord]:

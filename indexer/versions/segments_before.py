@@ -155,7 +155,8 @@ def open_segment(
     """A segment's vectors and records.
 
     Args:
-        searched: whether its vectors will be searched, not only asked for by their ids.
+        searched: whether its vectors will be searched, a few times; else it is asked for ids and
+            contents, again and again.
 
     Raises:
         ArchiveCorruptError: they cannot be read.
@@ -171,7 +172,7 @@ def open_segment(
     )
     order = store.ids() if entry.earlier else None
     catalog = factory.open_catalog(
-        manifest.catalog, here, entry.catalog, alive=alive, row_order=order
+        manifest.catalog, here, entry.catalog, alive=alive, row_order=order, held=not searched
     )
     return store, catalog
 

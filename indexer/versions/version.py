@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from coin_retrieval import __version__, factory
 from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
 from coin_retrieval.archive.layout import MANIFEST, NOTES, SKIPPED
@@ -110,10 +108,8 @@ def publish_version(
         encoder=content.encoder, store=content.store, catalog=content.catalog
     )
     with OpenSegments(layout, draft, segments) as opened:
-        drawn = {
-            origin.value: _count(opened.catalog, origin)
-            for origin in (Origin.GENERATED, Origin.TRANSLATED)
-        }
+        origins = opened.catalog.values("origin")
+        drawn = {o.value: origins.get(o.value, 0) for o in (Origin.GENERATED, Origin.TRANSLATED)}
         images = len(opened.store)
         before = content.before
         if before is not None and before.store != content.store:
@@ -164,7 +160,3 @@ def portable(settings: EncoderSettings) -> EncoderSettings:
         if isinstance(file, Path):
             changes[name] = file.absolute()
     return settings.model_copy(update=changes)
-
-
-def _count(catalog: Catalog, origin: Origin) -> int:
-    return int(np.count_nonzero(catalog.mask({"origin": [origin.value]})))

@@ -32,14 +32,15 @@ def test_a_store_is_searched_as_widely_as_every_kind_of_query_needs(
 ) -> None:
     store = _store(LISTS.model_copy(update={"recall": target}), tmp_path)
     texts, drawn = (random_units(50, seed=seed, dim=16) for seed in (2, 3))
-    found = measure_recall(store, texts=texts, prototypes=drawn)
+    pictures = random_units(50, seed=4, dim=16)
+    found = measure_recall(store, images=pictures, texts=texts, prototypes=drawn)
     assert found is not None
     assert found.texts is not None
     assert found.prototypes is not None
     assert target <= min(found.images, found.texts, found.prototypes)
     assert found.texts == pytest.approx(store.recall(texts)), "the store stays as wide"
     store.widen(max(1.0, found.width / 2))
-    narrower = min(store.recall(rows) for rows in (texts, drawn, random_units(50, seed=4, dim=16)))
+    narrower = min(store.recall(rows) for rows in (texts, drawn, pictures))
     assert found.width == 1 or narrower < found.texts
 
 
@@ -60,5 +61,5 @@ def test_fewer_rows_than_places_are_all_found(tmp_path: Path) -> None:
     writer = make_store_writer(settings, tmp_path, dim=16)
     rows = random_units(3, seed=1, dim=16)
     writer.add(np.arange(3), rows)
-    found = measure_recall(open_store(settings, tmp_path, writer.seal(), dim=16))
+    found = measure_recall(open_store(settings, tmp_path, writer.seal(), dim=16), images=rows)
     assert found == MeasuredRecall(k=10, images=1)

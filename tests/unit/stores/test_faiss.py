@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -141,15 +142,30 @@ def test_one_search_may_be_wider_than_others(index: FaissIndex, tmp_path: Path) 
         store.search(queries, 10, width=0)
 
 
+def _graph(store: FaissStore) -> Any:
+    assert store._index is not None
+    return faiss.downcast_index(store._index.index)
+
+
 def test_a_graph_is_mapped_and_lists_keep_a_fraction_of_the_rows(tmp_path: Path) -> None:
     ids, rows = far_apart_ids(3000), _clustered(3000)
-    graph = _store(HnswIndex(), ids, rows, tmp_path / "hnsw")._index
-    assert graph is not None
+    store = _store(HnswIndex(), ids, rows, tmp_path / "hnsw")
+    graph = _graph(store)
     assert not graph.hnsw.neighbors.is_owned
     for bits in (1, 2):
         _seal(IvfIndex(train_from=1000, bits=bits), ids, rows, tmp_path / f"{bits}")
     sizes = [(tmp_path / f"{bits}" / "index.faiss").stat().st_size for bits in (1, 2)]
     assert sizes[0] < sizes[1] < rows.nbytes
+
+
+def test_linked_rows_lie_near_each_other(tmp_path: Path) -> None:
+    store = _store(HnswIndex(), far_apart_ids(3000), _clustered(3000), tmp_path)
+    graph = _graph(store)
+    starts = faiss.vector_to_array(graph.hnsw.offsets)[:-1].astype(np.int64)
+    places = starts[:, None] + np.arange(graph.hnsw.nb_neighbors(0))
+    links = faiss.vector_to_array(graph.hnsw.neighbors)[places]
+    apart = np.abs(links - np.arange(3000)[:, None])[links >= 0]
+    assert np.median(apart) < 3000 / 10, "in any order it is about a third of all"
 
 
 @pytest.mark.skipif(faiss.get_num_gpus() > 0, reason="there is a GPU")
