@@ -19,7 +19,7 @@ from coin_retrieval.training.autoencoder import (
     reconstruction_psnr,
     standardise_latents,
 )
-from coin_retrieval.training.decoder import DecoderRecipe, DecoderTask
+from coin_retrieval.training.decoder import DecoderRecipe, DecoderTask, with_decoder
 from coin_retrieval.training.diffusion import DiffusionRecipe, DiffusionTask
 from coin_retrieval.training.distillation import (
     DistillationRecipe,
@@ -71,7 +71,7 @@ def train_decoder(shop: Workshop, recipe: DecoderRecipe, *, perception: Path | N
     Its latents stay as they are, so a generator trained before or after fits. ``perception`` is
     the safetensors file of a SqueezeNet 1.1.
     """
-    autoencoder = _autoencoder(finished(shop, "autoencoder"))
+    autoencoder = with_decoder(_autoencoder(finished(shop, "autoencoder")), recipe)
     held_out = shop.cases("val", recipe.side_px)
     features = SqueezeFeatures(perception) if perception is not None else None
     cases = shop.cases("train", recipe.side_px)
