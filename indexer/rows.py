@@ -29,7 +29,8 @@ class SourceRow:
 class SourceRows:
     """What is to be indexed and where it stands; ``cases`` are what the rows say of theirs.
 
-    ``notes`` say how sources were read, where that had to be guessed.
+    ``notes`` say how sources were read, where that had to be guessed; ``labelled`` whether they
+    tell pictures apart, by two findings or diagnoses at least.
     ``pseudonym_key`` is the fingerprint of the ``key`` that patients and slides are hashed with.
     """
 
@@ -39,6 +40,7 @@ class SourceRows:
     where: Where
     key: bytes | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    labelled: bool = False
 
     @property
     def pseudonym_key(self) -> str:
@@ -91,12 +93,15 @@ def read_sources(
     entries: list[SourceEntry] = []
     # these are no file names: the same one elsewhere is the same study
     studies: set[str] = set()
+    labels: set[str] = set()
     for number, source in enumerate(opened):
         kept = 0
         for row in source.rows():
             fields |= row.attributes.keys()
             fits = row.fits(where)
             kept += fits
+            if fits and len(labels) < 2 and (label := row.finding or row.diagnosis):
+                labels.add(label)
             if row.case_id == row.attributes.get(STUDY):
                 studies.add(row.case_id)
             drafts.take(_named(row, pseudonym_key), number, kept=fits)
@@ -119,7 +124,9 @@ def read_sources(
             expected="at least one row" + (f" with {dict(where)}" if where else ""),
             remedy="; ".join(["check the sources" + (" and --where" if where else ""), *notes]),
         )
-    return SourceRows(tuple(entries), drafts, opened, where, pseudonym_key, notes)
+    return SourceRows(
+        tuple(entries), drafts, opened, where, pseudonym_key, notes, labelled=len(labels) > 1
+    )
 
 
 def _named(row: CaseRow, key: bytes | None) -> CaseRow:

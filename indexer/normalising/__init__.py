@@ -45,7 +45,7 @@ def normalise(
     if how == "stain":
         sample = sampled(rows)
         changed, note = settings.model_copy(update={"stain_map": sample.stain_map()}), sample.note()
-    elif own is None and settings.model == parse_encoder(STARTER).model:
+    elif own is None and rows.labelled and settings.model == parse_encoder(STARTER).model:
         changed, note = tried(settings, sampled(rows), on)
     else:
         return settings, rows
