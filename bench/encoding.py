@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from generation import matrix_peak, memory_gb, timed
+from generation import MatrixPeak, memory_gb, timed
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -66,7 +66,7 @@ def measure(name: str, settings: str, files: list[Path], batch: int) -> dict[str
     ready = network.preprocess(images[:batch]).to(device, network.dtype)
     with torch.inference_mode(), FlopCounterMode(display=False) as counted:
         tower.encode_image(ready[:1])
-    floor = matrix_peak(device, network.dtype) / counted.get_total_flops()
+    peak = MatrixPeak(device, network.dtype)
 
     def forward() -> None:
         with torch.inference_mode():
@@ -78,9 +78,14 @@ def measure(name: str, settings: str, files: list[Path], batch: int) -> dict[str
         "pictures": lambda: encoder.encode(images, batch_size=batch),
         "jpeg_files": lambda: encoder.encode([load_image(f) for f in files], batch_size=batch),
     }
-    rates = {
-        way: len(files) / min(timed(device, work) for _ in range(3)) for way, work in ways.items()
-    }
+    rates = {}
+    for way, work in ways.items():
+        seconds = []
+        for _ in range(3):
+            peak.sample()
+            seconds.append(timed(device, work))
+        rates[way] = len(files) / min(seconds)
+    floor = peak.best / counted.get_total_flops()
     return {
         "model": name,
         "format": str(network.dtype).removeprefix("torch."),

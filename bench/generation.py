@@ -5,10 +5,13 @@
 
 Without ``--model``, SDXL base 1.0 is built from its configuration with random weights (into
 ``--work``, 7 GB in bfloat16): they cost what trained ones cost. Each way is a preset, or settings
-``name=value&name=value``, and is compared with the first one's picture of the same seed. The floor
-is the run's floating-point operations (torch's counter, on shapes alone) over the matrix peak that
-this very process measures in the way's number format. The snippet is COIN's inference as published:
-the pipeline in float32, one picture a call. Runs unchanged on a GPU.
+``name=value&name=value``, and is compared with the first one's picture of the same seed; each draws
+one step to warm up. The floor is the run's floating-point operations (torch's counter, on shapes
+alone) over the matrix peak in the way's number format: the mean of large products timed between the
+run's own blocks of layers, since a shared machine's pace changes within seconds, and beside it the
+best of them. The snippet is COIN's inference as published: the pipeline in float32, one picture a
+call. The programs set THP_MEM_ALLOC_ENABLE=1 for themselves, here the caller does. Runs unchanged
+on a GPU.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import json
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +37,29 @@ from coin_retrieval.nets.compute import pick_device, pick_dtype
 from coin_retrieval.types import ReportSource, RgbImage
 
 REPORT = "clusters of large atypical cells, eccentric nuclei; adenocarcinoma"  # one window
-PEAK_SIDE, PEAK_RUNS = 4096, 5
+PEAK_SIDE = 4096
 
 
-def matrix_peak(device: torch.device, dtype: torch.dtype) -> float:
-    """Floating-point operations a second of the best of a few large matrix products."""
-    left = torch.randn(PEAK_SIDE, PEAK_SIDE, device=device).to(dtype)
-    best = min(timed(device, lambda: left @ left) for _ in range(PEAK_RUNS))
-    return 2 * PEAK_SIDE**3 / best
+class MatrixPeak:
+    """Large matrix products, timed between a run's blocks of layers."""
+
+    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
+        self._device = device
+        self._left = torch.randn(PEAK_SIDE, PEAK_SIDE, device=device).to(dtype)
+        self.seconds: list[float] = []
+
+    def sample(self) -> None:
+        self.seconds.append(timed(self._device, lambda: self._left @ self._left))
+
+    @property
+    def mean(self) -> float:
+        """Floating-point operations a second."""
+        return 2 * PEAK_SIDE**3 * len(self.seconds) / sum(self.seconds)
+
+    @property
+    def best(self) -> float:
+        """Of the fastest product alone."""
+        return 2 * PEAK_SIDE**3 / min(self.seconds)
 
 
 def timed(device: torch.device, work: Callable[[], object]) -> float:
@@ -56,7 +75,8 @@ def timed(device: torch.device, work: Callable[[], object]) -> float:
 class Stages:
     """Seconds within each network of a pipeline, and how many latents each denoising call had."""
 
-    def __init__(self, pipeline: Any, device: torch.device) -> None:
+    def __init__(self, pipeline: Any, device: torch.device, peak: MatrixPeak) -> None:
+        self._peak = peak
         self.seconds: dict[str, float] = {}
         self.calls: list[int] = []
         parts = {"text": ("text_encoder", "text_encoder_2"), "denoising": ("unet",)}
@@ -65,13 +85,18 @@ class Stages:
                 if (network := getattr(pipeline, name, None)) is not None:
                     network.forward = self._timed(stage, network.forward, device)
         pipeline.vae.decode = self._timed("decoding", pipeline.vae.decode, device)
+        unet, decoder = pipeline.unet, pipeline.vae.decoder
+        for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks, *decoder.up_blocks):
+            block.register_forward_pre_hook(lambda *_: peak.sample())
 
     def _timed(self, stage: str, call: Callable[..., Any], device: torch.device) -> Any:
         def run(*arguments: Any, **named: Any) -> Any:
             if stage == "denoising":
                 self.calls.append(len(arguments[0]))
             result: list[Any] = []
+            before = sum(self._peak.seconds)
             seconds = timed(device, lambda: result.append(call(*arguments, **named)))
+            seconds -= sum(self._peak.seconds) - before
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
             return result[0]
 
@@ -110,17 +135,21 @@ def settings_of(way: str, base: dict[str, Any]) -> DiffusersGeneratorSettings:
 
 
 def measure(
-    way: str, base: dict[str, Any], *, model: Path, size: int, pictures: int, peaks: Any
+    way: str, base: dict[str, Any], *, model: Path, size: int, pictures: int
 ) -> tuple[dict[str, Any], list[RgbImage]]:
     settings = settings_of(way, base)
     generator = DiffusersGenerator(settings)
     device = pick_device(settings.device)
     dtype = pick_dtype(settings.dtype, device)
     loading_s = timed(device, generator.load)
-    stages = Stages(generator._pipeline, device)
     plans = generator.plan(ReportSource(REPORT), n=pictures)
+    once = [replace(plan, steps=1) for plan in plans]
+    first_s = timed(device, lambda: generator._draw(once, lambda _: None))
+    peak = MatrixPeak(device, dtype)
+    stages = Stages(generator._pipeline, device, peak)
     drawn: list[RgbImage] = []
     seconds = timed(device, lambda: drawn.extend(s.image for s in generator.draw(plans)))
+    seconds -= sum(peak.seconds)
     flop = operations(model, size=size, calls=stages.calls, pictures=pictures)
     row = {
         "way": way,
@@ -128,11 +157,14 @@ def measure(
         "steps": plans[0].steps,
         "guidance": plans[0].guidance,
         "loading_s": round(loading_s, 1),
+        "first_step_s": round(first_s, 2),
         "seconds": round(seconds, 2),
         "pictures_a_minute": round(60 * pictures / seconds, 2),
         **{f"{stage}_s": round(value, 2) for stage, value in stages.seconds.items()},
         "tflop": round(flop / 1e12, 2),
-        "times_the_floor": round(seconds / (flop / peaks(device, dtype)), 2),
+        "peak_gflops": [round(peak.mean / 1e9), round(peak.best / 1e9)],
+        "times_the_floor": round(seconds * peak.mean / flop, 2),
+        "times_the_best_floor": round(seconds * peak.best / flop, 2),
         "peak_memory_gb": memory_gb(device),
     }
     return row, drawn
@@ -146,6 +178,7 @@ def snippet(model: Path, *, size: int, steps: int, device: torch.device) -> dict
     pipeline.to(device)
     pipeline.set_progress_bar_config(disable=True)
     options = {"num_inference_steps": steps, "guidance_scale": 7.5, "height": size, "width": size}
+    pipeline(REPORT, **options | {"num_inference_steps": 1})
     seconds = timed(device, lambda: pipeline(REPORT, **options))
     return {"way": "published snippet", "format": "float32", "steps": steps, "guidance": 7.5,
             "seconds": round(seconds, 2), "peak_memory_gb": memory_gb(device)}  # fmt: skip
@@ -177,13 +210,6 @@ def main() -> None:
     asked = parser.parse_args()
     model = asked.model or write_sdxl(asked.work / "sdxl-random")
     device = pick_device()
-    known: dict[Any, float] = {}
-
-    def peaks(on: torch.device, dtype: torch.dtype) -> float:
-        if dtype not in known:
-            known[dtype] = matrix_peak(on, dtype)
-        return known[dtype]
-
     base = {
         "model": str(model),
         "steps": asked.steps,
@@ -195,9 +221,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     reference: list[RgbImage] = []
     for way in asked.ways.split(","):
-        row, drawn = measure(
-            way, base, model=model, size=asked.size, pictures=asked.pictures, peaks=peaks
-        )
+        row, drawn = measure(way, base, model=model, size=asked.size, pictures=asked.pictures)
         reference = reference or drawn
         rows.append(row | {"difference": difference(drawn, reference)})
         print(json.dumps(rows[-1]), flush=True)
@@ -210,7 +234,6 @@ def main() -> None:
     found = {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
-        "peak_gflops": {str(dtype): round(value / 1e9) for dtype, value in known.items()},
         "rows": rows,
     }
     if asked.out:

@@ -132,7 +132,8 @@ class DiffusersGeneratorSettings(Settings):
 
     What makes large pipelines fast; a ``preset`` sets several at once, what is set by hand wins:
 
-    - ``fused``: LoRAs and the attention's projections are merged into the weights, channels last.
+    - ``fused``: LoRAs and the attention's projections are merged into the weights, which lie as the
+      hardware reads them (channels last, on a CPU in oneDNN's order).
     - ``compiled``: the network's repeated blocks by torch.compile; ``None``, on a GPU in a preset.
     - ``adapter``: a second LoRA beside ``lora``, such as one for few steps (LCM, Lightning, DMD2).
     - ``guided_share``: the steps, from the first, that are guided; later ones cost half.

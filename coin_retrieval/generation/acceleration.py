@@ -9,6 +9,8 @@ import torch
 from coin_retrieval.config import DiffusersGeneratorSettings, Offload
 from coin_retrieval.errors import SettingsError
 from coin_retrieval.generation.attention_reuse import reuse_attention
+from coin_retrieval.generation.in_place import overwrite
+from coin_retrieval.generation.packing import pack, packs
 
 _ACTIVATIONS_BYTES = 3 * 10**9
 """What a guided picture of 1024 × 1024 px takes beside SDXL's weights in half precision; estimated,
@@ -16,7 +18,7 @@ with room: it was not measured on a GPU."""
 
 
 def accelerate(pipeline: Any, settings: DiffusersGeneratorSettings, device: torch.device) -> None:
-    """Fuse, compile, place: in this order, since what is compiled cannot be changed any more.
+    """Fuse, place, pack or compile: in this order, since nothing can be changed afterwards.
 
     Args:
         pipeline: on the CPU, its LoRAs loaded.
@@ -36,6 +38,10 @@ def accelerate(pipeline: Any, settings: DiffusersGeneratorSettings, device: torc
         reuse_attention(network_of(pipeline), settings.attention_every)
     if compiles(settings, device):
         _compile(pipeline)
+    elif settings.fused:
+        for network in filter(None, (network_of(pipeline), vae)):
+            if packs(network.dtype, device):
+                pack(network)
 
 
 def network_of(pipeline: Any) -> Any:
@@ -84,6 +90,7 @@ def _fuse(pipeline: Any) -> None:
         pipeline.fuse_qkv_projections(vae=False)
     for module in _networks(pipeline):
         module.to(memory_format=torch.channels_last)
+        overwrite(module)
 
 
 def _place(pipeline: Any, settings: DiffusersGeneratorSettings, device: torch.device) -> None:

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from diffusers import AutoencoderTiny
+from diffusers.models.resnet import ResnetBlock2D
 
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.generation.acceleration import choose_offload
 from coin_retrieval.generation.diffusers import DiffusersGenerator
+from coin_retrieval.generation.in_place import overwrite
 from coin_retrieval.named_settings import read_generator
 from coin_retrieval.testing.tiny_models import write_pixart_dir
 from coin_retrieval.types import ReportSource, RgbImage
@@ -51,6 +54,28 @@ def test_fused_weights_draw_what_the_layers_draw(
     (plain,) = pictures(make(**stacked), "nuclei")
     (fused,) = pictures(make(**stacked, fused=True), "nuclei")
     assert np.abs(fused.astype(int) - plain).max() <= 1
+
+
+@pytest.mark.parametrize("network", ["unet", "vae"])
+def test_blocks_that_work_in_place_are_the_same_bit_for_bit(
+    make: Callable[..., DiffusersGenerator], network: str
+) -> None:
+    generator = make()
+    generator.load()
+    part = getattr(generator._pipeline, network)
+    blocks = [block for block in part.modules() if isinstance(block, ResnetBlock2D)]
+    calls = [
+        (
+            torch.randn(2, block.in_channels, 8, 8),
+            block.time_emb_proj and torch.randn(2, block.time_emb_proj.in_features),
+        )
+        for block in blocks
+    ]
+    with torch.inference_mode():
+        before = [block(x.clone(), temb) for block, (x, temb) in zip(blocks, calls, strict=True)]
+        overwrite(part)
+        after = [block(x, temb) for block, (x, temb) in zip(blocks, calls, strict=True)]
+    assert all(map(torch.equal, before, after))
 
 
 def test_two_loras_are_stacked_with_their_scales(
