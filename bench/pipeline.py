@@ -27,7 +27,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from measuring import in_fresh_process
+from measuring import in_fresh_process, watching_s
 
 _BATCH, _WARM = 32, 64
 
@@ -90,9 +90,9 @@ class _Meter:
 
 
 def _cpu_s() -> float:
-    """Of this process and of those that it waited for."""
+    """Of this process, without looking at its memory, and of those that it waited for."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(used.ru_utime + used.ru_stime for used in both)
+    return sum(used.ru_utime + used.ru_stime for used in both) - watching_s()
 
 
 def _ours(folder: Path, name: str, workers: int) -> dict[str, float]:
