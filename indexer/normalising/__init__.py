@@ -44,7 +44,8 @@ def normalise(
         return own, rows
     if how == "stain":
         sample = sampled(rows)
-        changed, note = settings.model_copy(update={"stain_map": sample.stain_map()}), sample.note()
+        change = sample.stain_map()
+        changed, note = settings.model_copy(update={"stain_map": change}), sample.note(change)
     elif own is None and rows.labelled and settings.model == parse_encoder(STARTER).model:
         changed, note = tried(settings, sampled(rows), on)
     else:

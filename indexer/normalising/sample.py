@@ -51,13 +51,13 @@ class Sample:
         (site,) = self.sites
         return stain_map(colours_of(self.pictures), known[site])
 
-    def note(self) -> str:
-        """What :meth:`stain_map` does, for people."""
-        change, (site,) = self.stain_map(), self.sites
+    def note(self, change: StainMap) -> str:
+        """What its :meth:`stain_map` does, for people."""
+        gains, shifts = change[:3], change[3:]
         return (
-            f"colours are moved to those of {site} that the starter knows: densities of red, "
-            f"green, blue × {', '.join(f'{value:.2f}' for value in change[:3])}, then "
-            f"{', '.join(f'{value:+.2f}' for value in change[3:])} "
+            f"colours are moved to those of {', '.join(self.sites)} that the starter knows: "
+            f"densities of red, green, blue × {', '.join(f'{gain:.2f}' for gain in gains)}, "
+            f"then {', '.join(f'{shift:+.2f}' for shift in shifts)} "
             f"(of {len(self.pictures)} pictures)"
         )
 

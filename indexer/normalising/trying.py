@@ -18,6 +18,7 @@ from coin_retrieval.errors import InputError
 from coin_retrieval.factory import make_encoder
 from coin_retrieval.metrics.bootstrap import macro_interval, macro_mean
 from coin_retrieval.metrics.intervals import Estimate
+from coin_retrieval.metrics.ranking import precision_at
 from coin_retrieval.progress import Progress, counted
 from coin_retrieval.types import Embeddings
 from indexer.normalising.sample import Sample
@@ -83,5 +84,4 @@ def _precisions(
     alike = vectors @ vectors.T
     alike[people[:, None] == people] = -np.inf
     nearest = np.argsort(-alike, axis=1)[:, :PLACES]
-    shared: NDArray[np.float64] = (names[nearest] == names[:, None]).mean(axis=1)
-    return shared
+    return precision_at(names[nearest] == names[:, None], PLACES)
