@@ -20,7 +20,7 @@ from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.pictures.data import PackedCases
 from coin_retrieval.training.pictures.sampling import balanced_weights
 from coin_retrieval.training.pictures.sheets import grid, to_uint8
-from coin_retrieval.training.warm_start import take_over
+from coin_retrieval.training.warm_start import take_over_generator
 from coin_retrieval.types import RgbImage
 from coin_retrieval.wordings.captions import statements_of
 from coin_retrieval.wordings.concepts import Concepts
@@ -30,8 +30,8 @@ class DiffusionRecipe(BaseModel):
     """The U-Net's shape, training and sampling; one YAML file.
 
     ``unstated`` is how often a group of concepts other than the finding is left out, ``doubted``
-    how often the finding is mixed with another, as an unsure reader states it. ``start_from`` is a
-    safetensors file whose fitting weights are taken over.
+    how often the finding is mixed with another, as an unsure reader states it. ``start_from`` is
+    the directory of a generator, whose U-Net is taken over concept by concept.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,7 +77,7 @@ class DiffusionTask(Task):
             recipe, latents.shape[2], latents.shape[-1], concepts.dim
         )
         if recipe.start_from is not None:
-            take_over(self.module, recipe.start_from)
+            take_over_generator(self.module, recipe.start_from, concepts)
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch; see :class:`.Task`."""

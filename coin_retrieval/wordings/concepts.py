@@ -37,6 +37,11 @@ class Concepts(BaseModel):
         used = sum(len(values) for values in self.groups.values())
         return -(-used // _ALIGNMENT) * _ALIGNMENT
 
+    def entries(self) -> dict[tuple[str, str], int]:
+        """Where in a vector each (group, value) stands."""
+        named = [(group, value) for group, values in self.groups.items() for value in values]
+        return {name: entry for entry, name in enumerate(named)}
+
     def indices(self, stated: Statements) -> NDArray[np.int64]:
         """Each group's stated value by its number, -1 where it states none: int64 [groups]."""
         return np.array(

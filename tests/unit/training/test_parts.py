@@ -9,15 +9,17 @@ from safetensors.torch import save_file
 
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.nets.orientations import dihedral
+from coin_retrieval.nets.reader import ConceptReader, ReaderConfig
 from coin_retrieval.training.autoencoder import texture
-from coin_retrieval.training.diffusion import noise_scheduler
+from coin_retrieval.training.diffusion import DiffusionRecipe, build_unet, noise_scheduler
 from coin_retrieval.training.distillation import velocity_of_leap
+from coin_retrieval.training.loop import LoopSettings
 from coin_retrieval.training.losses import multi_positive
 from coin_retrieval.training.pictures.augment import AugmentSettings, augment
 from coin_retrieval.training.pictures.data import load_cases
 from coin_retrieval.training.pictures.sampling import balanced_weights
-from coin_retrieval.training.warm_start import take_over
-from coin_retrieval.wordings.concepts import concepts_of
+from coin_retrieval.training.warm_start import take_over, take_over_generator
+from coin_retrieval.wordings.concepts import Concepts, concepts_of
 
 
 def test_with_one_positive_a_row_the_contrast_is_cross_entropy() -> None:
@@ -114,3 +116,22 @@ def test_a_start_takes_what_fits_and_says_what_does_not(tmp_path: Path) -> None:
     lacking = take_over(after, tmp_path / "start.safetensors")
     assert lacking == ["1.bias", "1.weight"]
     assert torch.equal(after[0].weight, before[0].weight)
+
+
+def test_a_generator_keeps_what_it_learned_of_each_concept(tmp_path: Path) -> None:
+    before = Concepts(groups={"finding": ("Candida", "neutrophil"), "site": ("cervix",)})
+    after = Concepts(
+        groups={"finding": ("Candida", "burr cell", "neutrophil"), "site": ("cervix",)}
+    )
+    recipe = DiffusionRecipe(
+        loop=LoopSettings(steps=1, learning_rate=1e-3), channels=(32, 64), attention=(False, True)
+    )
+    ConceptReader(ReaderConfig(groups=before.groups, dim=before.dim)).save(tmp_path / "reader")
+    known, unet = (build_unet(recipe, 4, 8, before.dim) for _ in range(2))
+    known.save_pretrained(tmp_path / "unet")
+    untaught = unet.add_embedding.pool.k_proj.weight[:, 1].clone()
+    assert take_over_generator(unet, tmp_path, after) == []
+    learned, own = (network.add_embedding.pool.k_proj.weight for network in (known, unet))
+    assert torch.equal(own[:, [0, 2, 3]], learned[:, [0, 1, 2]])
+    assert torch.equal(own[:, 1], untaught)
+    assert torch.equal(unet.conv_in.weight, known.conv_in.weight)
