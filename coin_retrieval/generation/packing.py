@@ -2,6 +2,11 @@
 
 oneDNN reorders plain weights at every call, which takes long where they are large and pictures
 small: at 512 px SDXL's linear layers and deepest convolutions gain up to a half without it.
+
+Torch does so by itself only in what its compiler has frozen; its public ``torch.utils.mkldnn``
+copies every input and every result into a layout of its own and back. So the compiler's operators
+are called, which are no public interface: where one is missing, or is called otherwise, layers stay
+as they are.
 """
 
 from __future__ import annotations
@@ -9,14 +14,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+_OPERATORS = (
+    "_convolution_pointwise",
+    "_linear_pointwise",
+    "_reorder_convolution_weight",
+    "_reorder_linear_weight",
+)
+
 
 def packs(dtype: torch.dtype, device: torch.device) -> bool:
-    """Whether oneDNN multiplies this number format here."""
+    """Whether oneDNN multiplies this number format here, and torch has the operators for it."""
+    operators = torch.ops.mkldnn
     return bool(
         device.type == "cpu"
         and dtype == torch.bfloat16
         and torch._C._has_mkldnn
-        and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        and hasattr(operators, "_is_mkldnn_bf16_supported")
+        and operators._is_mkldnn_bf16_supported()
+        and all(hasattr(operators, name) for name in _OPERATORS)
     )
 
 
@@ -27,6 +42,8 @@ def pack(network: nn.Module) -> None:
     neither be saved nor changed any more. Inputs of other sizes do as well, a little slower.
     """
     for layer in network.modules():
+        if type(layer) is nn.Linear and type(layer.weight) is not nn.Parameter:
+            continue  # in 8 bits
         if type(layer) is nn.Linear or (type(layer) is nn.Conv2d and layer.padding_mode == "zeros"):
             layer.__dict__["forward"] = _Packed(layer)
         for name, kept in layer.named_parameters(recurse=False):
@@ -47,23 +64,34 @@ class _Packed:
         self._weight: Tensor | None = None
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        if self._weight is None:
-            self._weight = self._pack(inputs)
+        if self._weight is not None:
+            return self._multiplied(inputs, self._weight)
+        layer = self._layer
+        try:
+            weight = self._packed(inputs)
+            result = self._multiplied(inputs, weight)
+        except (AttributeError, RuntimeError, TypeError):  # another torch's operators
+            del layer.__dict__["forward"]
+            plain: Tensor = layer.forward(inputs)
+            return plain
+        self._weight = weight
+        layer.weight = nn.Parameter(layer.weight.new_empty(0), requires_grad=False)
+        return result
+
+    def _multiplied(self, inputs: Tensor, weight: Tensor) -> Tensor:
         call = (
             torch.ops.mkldnn._convolution_pointwise
             if self._shaped
             else torch.ops.mkldnn._linear_pointwise
         )
-        bias = self._layer.bias
-        result: Tensor = call(inputs, self._weight, bias, *self._shaped, "none", [], "")
+        result: Tensor = call(inputs, weight, self._layer.bias, *self._shaped, "none", [], "")
         return result
 
-    def _pack(self, inputs: Tensor) -> Tensor:
+    def _packed(self, inputs: Tensor) -> Tensor:
         plain = self._layer.weight
         packed: Tensor = (
             torch.ops.mkldnn._reorder_convolution_weight(plain, *self._shaped, inputs.shape)
             if self._shaped
             else torch.ops.mkldnn._reorder_linear_weight(plain, None)
         )
-        self._layer.weight = nn.Parameter(plain.new_empty(0), requires_grad=False)
         return packed

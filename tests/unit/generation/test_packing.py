@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from coin_retrieval.config import DiffusersGeneratorSettings
+from coin_retrieval.generation import packing
 from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.generation.packing import pack, packs
 from coin_retrieval.types import ReportSource
@@ -43,6 +44,46 @@ def test_the_layers_own_weights_are_given_up() -> None:
     with torch.inference_mode():
         packed(torch.randn(1, 32, 16, 16, dtype=torch.bfloat16))
     assert packed[0].weight.numel() == packed[2].weight.numel() == 0
+
+
+@multiplies_bf16
+@pytest.mark.parametrize("name", packing._OPERATORS)
+def test_layers_stay_plain_where_torchs_operators_are_called_otherwise(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other(*_: object) -> None:
+        raise RuntimeError(f"mkldnn::{name}() expected at most 2 argument(s)")
+
+    monkeypatch.setattr(torch.ops.mkldnn, name, other)
+    plain, packed = layers(), layers()
+    pack(packed)
+    inputs = torch.randn(1, 32, 16, 16, dtype=torch.bfloat16)
+    with torch.inference_mode():
+        for _ in range(2):
+            torch.testing.assert_close(packed(inputs), plain(inputs))
+    kind = 0 if "convolution" in name else 2
+    assert packed[kind].weight.numel() > 0
+
+
+@pytest.mark.parametrize("gone", [*packing._OPERATORS, "_is_mkldnn_bf16_supported"])
+def test_a_torch_without_the_operators_packs_nothing(
+    gone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Operators:
+        def __getattr__(self, name: str) -> object:
+            if name == gone:
+                raise AttributeError(name)
+            return lambda *_: True
+
+    monkeypatch.setattr(torch.ops, "mkldnn", Operators())
+    assert not packs(torch.bfloat16, CPU)
+
+
+def test_a_processor_that_multiplies_no_bfloat16_packs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    assert not packs(torch.bfloat16, CPU)
 
 
 @multiplies_bf16
