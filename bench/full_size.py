@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from diffusers import (
     AutoencoderKL,
+    AutoencoderTiny,
     EulerDiscreteScheduler,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
@@ -68,4 +69,12 @@ def write_sdxl(directory: Path) -> Path:
         ).save_pretrained(directory)
     finally:
         torch.set_default_dtype(before)
+    return directory
+
+
+def write_tiny_vae(directory: Path) -> Path:
+    """The small decoder as published for SDXL (TAESDXL), its weights random."""
+    if not directory.is_dir():
+        torch.manual_seed(0)
+        AutoencoderTiny().save_pretrained(directory)
     return directory

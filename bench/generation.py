@@ -1,17 +1,21 @@
 """Full-size drawing against the hardware's floor, beside COIN's published snippet.
 
     python bench/generation.py --work DIR [--model DIR] [--size 512] [--steps 2] [--pictures 1]
-        [--ways reference,balanced,…] [--snippet] [--out FILE.json]
+        [--ways reference,balanced,…] [--reference FILE.npy] [--snippet] [--clock processor]
+        [--out FILE.json]
 
 Without ``--model``, SDXL base 1.0 is built from its configuration with random weights (into
 ``--work``, 7 GB in bfloat16): they cost what trained ones cost. Each way is a preset, or settings
-``name=value&name=value``, and is compared with the first one's picture of the same seed; each draws
-one step to warm up. The floor is the run's floating-point operations (torch's counter, on shapes
-alone) over the matrix peak in the way's number format: the mean of large products timed between the
-run's own blocks of layers, since a shared machine's pace changes within seconds, and beside it the
-best of them. The snippet is COIN's inference as published: the pipeline in float32, one picture a
-call. The programs set THP_MEM_ALLOC_ENABLE=1 for themselves, here the caller does. Runs unchanged
-on a GPU.
+``name=value&name=value``, and is compared with the first one's picture of the same seed, or with
+those of ``--reference``, which an earlier run's first way (``dtype=float32``) has written; each
+draws one step to warm up. The floor is the run's floating-point operations (torch's counter, on
+shapes alone) over the matrix peak in the way's number format: the mean of large products timed
+between the run's own blocks of layers, since a shared machine's pace changes within seconds, and
+beside it the best of them. The snippet is COIN's inference as published: the pipeline in float32,
+one picture a call; ``--ways none`` runs it alone. ``tiny_vae=random`` takes a small decoder with
+random weights. Where other work has the same cores, ``--clock processor`` on one thread
+(OMP_NUM_THREADS=1) tells the process's own seconds. The programs set THP_MEM_ALLOC_ENABLE=1 for
+themselves, here the caller does. Runs unchanged on a GPU.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from full_size import write_sdxl
+from full_size import write_sdxl, write_tiny_vae
 from torch.utils.flop_counter import FlopCounterMode
 
 from coin_retrieval.config import GENERATOR_PRESETS, DiffusersGeneratorSettings
@@ -38,6 +42,13 @@ from coin_retrieval.types import ReportSource, RgbImage
 
 REPORT = "clusters of large atypical cells, eccentric nuclei; adenocarcinoma"  # one window
 PEAK_SIDE = 4096
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
+_clock = [time.perf_counter]
+
+
+def read_clock(name: str) -> None:
+    """Let all that is timed from now on be timed by it."""
+    _clock[0] = CLOCKS[name]
 
 
 class MatrixPeak:
@@ -65,11 +76,11 @@ class MatrixPeak:
 def timed(device: torch.device, work: Callable[[], object]) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    started = time.perf_counter()
+    started = _clock[0]()
     work()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - started
+    return _clock[0]() - started
 
 
 class Stages:
@@ -79,6 +90,7 @@ class Stages:
         self._peak = peak
         self.seconds: dict[str, float] = {}
         self.calls: list[int] = []
+        self.calls_s: list[float] = []
         parts = {"text": ("text_encoder", "text_encoder_2"), "denoising": ("unet",)}
         for stage, names in parts.items():
             for name in names:
@@ -97,6 +109,8 @@ class Stages:
             before = sum(self._peak.seconds)
             seconds = timed(device, lambda: result.append(call(*arguments, **named)))
             seconds -= sum(self._peak.seconds) - before
+            if stage == "denoising":
+                self.calls_s.append(round(seconds, 2))
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
             return result[0]
 
@@ -130,6 +144,7 @@ def operations(model: Path, *, size: int, calls: list[int], pictures: int) -> fl
 def settings_of(way: str, base: dict[str, Any]) -> DiffusersGeneratorSettings:
     if way in GENERATOR_PRESETS:
         return DiffusersGeneratorSettings(**base, preset=way)
+    way = way.replace("tiny_vae=random", f"tiny_vae={base['model']}-tiny")
     pairs = (pair.split("=", 1) for pair in way.split("&") if "=" in pair)
     return DiffusersGeneratorSettings(**(base | dict(pairs)))
 
@@ -161,6 +176,7 @@ def measure(
         "seconds": round(seconds, 2),
         "pictures_a_minute": round(60 * pictures / seconds, 2),
         **{f"{stage}_s": round(value, 2) for stage, value in stages.seconds.items()},
+        "network_calls_s": stages.calls_s,
         "tflop": round(flop / 1e12, 2),
         "peak_gflops": [round(peak.mean / 1e9), round(peak.best / 1e9)],
         "times_the_floor": round(seconds * peak.mean / flop, 2),
@@ -205,10 +221,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--pictures", type=int, default=1)
     parser.add_argument("--ways", default="fused=false,reference")
+    parser.add_argument("--reference", type=Path)
     parser.add_argument("--snippet", action="store_true")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
+    read_clock(asked.clock)
     model = asked.model or write_sdxl(asked.work / "sdxl-random")
+    write_tiny_vae(Path(f"{model}-tiny"))
     device = pick_device()
     base = {
         "model": str(model),
@@ -219,21 +239,25 @@ def main() -> None:
         "height_px": asked.size,
     }
     rows: list[dict[str, Any]] = []
-    reference: list[RgbImage] = []
-    for way in asked.ways.split(","):
+    kept = asked.reference
+    reference = list(np.load(kept)) if kept is not None and kept.is_file() else []
+    for way in asked.ways.split(",") if asked.ways != "none" else ():
         row, drawn = measure(way, base, model=model, size=asked.size, pictures=asked.pictures)
         reference = reference or drawn
+        if kept is not None and not kept.is_file():
+            np.save(kept, np.stack(reference))
         rows.append(row | {"difference": difference(drawn, reference)})
         print(json.dumps(rows[-1]), flush=True)
         gc.collect()
     if asked.snippet:
         row = snippet(model, size=asked.size, steps=asked.steps, device=device)
-        ours = min(row["seconds"] / asked.pictures for row in rows)
+        ours = min((other["seconds"] / asked.pictures for other in rows), default=row["seconds"])
         rows.append(row | {"times_ours": round(row["seconds"] / ours, 2)})
         print(json.dumps(rows[-1]), flush=True)
     found = {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
+        "clock": asked.clock,
         "rows": rows,
     }
     if asked.out:

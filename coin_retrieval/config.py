@@ -23,6 +23,8 @@ Orientations = Annotated[
 ]
 """As settings in one word have it, too: a string."""
 
+Engine = Literal["torch", "openvino"]
+
 StainMap = tuple[float, float, float, float, float, float]
 """By what optical densities of red, green and blue are scaled, then by what they are shifted."""
 
@@ -46,6 +48,8 @@ class OpenClipEncoderSettings(Settings):
     ``orientations`` takes the mean embedding of a picture's four turns, or of the mirrored ones
     too: a cell has no right way up, and the network is asked as many times. ``stain_map`` moves the
     colours of real pictures, as ``coin-index build --normalise`` finds it.
+    ``engine`` runs the picture tower, in the same space: ``openvino`` is faster on a CPU and takes
+    seconds more to start.
     """
 
     backend: Literal["open_clip"] = "open_clip"
@@ -55,6 +59,7 @@ class OpenClipEncoderSettings(Settings):
     margin: float = Field(default=0.0, ge=-0.4, le=2)
     orientations: Orientations = 1
     stain_map: StainMap | None = None
+    engine: Engine = "torch"
     allow_download: bool = False
     device: str = "auto"
     dtype: Dtype = "auto"
@@ -67,8 +72,8 @@ class TimmEncoderSettings(Settings):
     ``allow_download``. ``model_args`` go to ``timm.create_model``; ``image_size_px``, ``mean`` and
     ``std`` override the model's own preprocessing. ``pooling`` says what of a transformer's last
     layer makes the embedding: its class token, the mean of its patches (registers left out), or
-    both side by side; ``None`` is the model's own head. ``orientations`` and
-    ``stain_map``: see :class:`OpenClipEncoderSettings`.
+    both side by side; ``None`` is the model's own head. ``orientations``,
+    ``stain_map`` and ``engine``: see :class:`OpenClipEncoderSettings`.
     """
 
     backend: Literal["timm"] = "timm"
@@ -82,6 +87,7 @@ class TimmEncoderSettings(Settings):
     pooling: Literal["class", "mean", "class+mean"] | None = None
     orientations: Orientations = 1
     stain_map: StainMap | None = None
+    engine: Engine = "torch"
     allow_download: bool = False
     device: str = "auto"
     dtype: Dtype = "auto"
@@ -94,6 +100,7 @@ EncoderSettings = Annotated[
 
 Preset = Literal["reference", "balanced", "fast", "auto"]
 Offload = Literal["none", "model", "group", "auto"]
+Quantised = Literal["int8", "fp8"]
 
 _FUSED: Mapping[str, Any] = {"fused": True, "offload": "auto"}
 _BALANCED: Mapping[str, Any] = {
@@ -135,6 +142,8 @@ class DiffusersGeneratorSettings(Settings):
     - ``fused``: LoRAs and the attention's projections are merged into the weights, which lie as the
       hardware reads them (channels last, on a CPU in oneDNN's order).
     - ``compiled``: the network's repeated blocks by torch.compile; ``None``, on a GPU in a preset.
+    - ``cuda_graphs``: what is compiled is recorded once and replayed as a whole, on a GPU.
+    - ``quantised``: the transformer layers' products in 8 bits (torchao).
     - ``adapter``: a second LoRA beside ``lora``, such as one for few steps (LCM, Lightning, DMD2).
     - ``guided_share``: the steps, from the first, that are guided; later ones cost half.
     - ``attention_every``: how many steps share one computation of attention, but for the first and
@@ -155,6 +164,8 @@ class DiffusersGeneratorSettings(Settings):
     adapter_scale: float = 1.0
     fused: bool = False
     compiled: bool | None = None
+    cuda_graphs: bool = False
+    quantised: Quantised | None = None
     guided_share: float = Field(default=1.0, gt=0, le=1)
     attention_every: int = Field(default=1, ge=1, le=8)
     tiny_vae: str | None = None

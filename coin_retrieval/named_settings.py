@@ -103,8 +103,13 @@ def _known_fields(kind: str, name: str, options: dict[str, Any]) -> dict[str, An
             remedy=f"see {model.card}",
         )
     if not model.settings:
+        ask = "ask for access and " * (model.access == "gated")
         raise SettingsError(
-            f"{model.title} cannot be loaded", value=name, expected=model.remark, remedy=model.card
+            f"{model.title} cannot be loaded: {model.remark}",
+            value=name,
+            expected="a model of coin models list that has a loader",
+            remedy=f"{ask}take its files from {model.card}, and write a backend that reads them"
+            " from a directory of yours (docs/extending.md)",
         )
     # a preset's steps win over those that the model is usually drawn with
     preset = GENERATOR_PRESETS.get(options.get("preset", ""), {})

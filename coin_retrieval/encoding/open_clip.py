@@ -30,7 +30,7 @@ _TEXT_BATCH, _TEXTS_REMEMBERED = 64, 256
 
 @dataclass(frozen=True, slots=True)
 class _Network:
-    """``masked`` is the token that the text tower takes for padding, if it does."""
+    """``dtype`` is of the pictures; ``masked`` the token that the text tower takes for padding."""
 
     model: Any
     dtype: torch.dtype
@@ -68,6 +68,7 @@ class OpenClipEncoder(Encoder):
 
     @cached_property
     def _network(self) -> _Network:
+        import torch
         from open_clip.hf_model import HFTextEncoder
         from open_clip.transform import PreprocessCfg, image_transform_v2
 
@@ -79,6 +80,17 @@ class OpenClipEncoder(Encoder):
         files = self._files
         device = pick_device(self._settings.device)
         model, dtype = load_open_clip(files, dtype=self._settings.dtype, device=device)
+        if self._settings.engine == "openvino":
+            from coin_retrieval.encoding.openvino import in_openvino
+
+            model.encode_image = in_openvino(  # type: ignore[assignment]
+                model,
+                lambda network, batch: network.encode_image(batch),
+                input_size=(3, *files.preprocess["size"]),
+                dtype=dtype,
+                device=device,
+            )
+            dtype = torch.float32
         tower = getattr(model, "text", None)
         transform = image_transform_v2(PreprocessCfg(**files.preprocess), is_train=False)
         return _Network(

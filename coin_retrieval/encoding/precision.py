@@ -50,17 +50,17 @@ def place(
     folds = any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
     if not (halves or folds):
         return model.to(chosen), chosen
-    probes = _probes(input_size).to(device)
+    probes = probe_pictures(input_size).to(device)
     exact = _embedded(model, embed, probes)
     if folds:
         unfold = fold_batch_norms(model)
-        if not _alike(exact, _embedded(model, embed, probes), least=SAME):
+        if not alike(exact, _embedded(model, embed, probes), least=SAME):
             unfold()
     if not halves:
         return model.to(chosen), chosen
     restore = _exact_tensors(model)
     model.to(chosen)
-    if _alike(exact, _embedded(model, embed, probes.to(chosen)), least=MIN_COSINE):
+    if alike(exact, _embedded(model, embed, probes.to(chosen)), least=MIN_COSINE):
         return model, chosen
     restore()
     return model, torch.float32
@@ -71,7 +71,8 @@ def _embedded(model: Any, embed: Callable[[Any, Tensor], Tensor], pictures: Tens
         return embed(model, pictures).float()
 
 
-def _alike(one: Tensor, other: Tensor, *, least: float) -> bool:
+def alike(one: Tensor, other: Tensor, *, least: float) -> bool:
+    """Whether each row's cosine to the other's is ``least`` or more."""
     return bool((F.cosine_similarity(one, other) >= least).all())
 
 
@@ -92,7 +93,7 @@ def _exact_tensors(model: nn.Module) -> Callable[[], None]:
     return restore
 
 
-def _probes(input_size: tuple[int, ...]) -> Tensor:
+def probe_pictures(input_size: tuple[int, ...]) -> Tensor:
     """Smooth random pictures of normalised values, always the same ones."""
     generator = torch.Generator().manual_seed(0)
     coarse = torch.randn((_PROBES, input_size[0], _GRID, _GRID), generator=generator)

@@ -66,6 +66,17 @@ class TimmEncoder(Encoder):
             dtype=settings.dtype,
             device=self._device,
         )
+        if settings.engine == "openvino":
+            from coin_retrieval.encoding.openvino import in_openvino
+
+            self._model = in_openvino(
+                self._model,
+                lambda network, batch: network(batch),
+                input_size=config["input_size"],
+                dtype=self._dtype,
+                device=self._device,
+            )
+            self._dtype = torch.float32
         self._preprocess = BatchPreprocessing(create_transform(**config, is_training=False))
         self.spec = EncoderSpec(
             name=loaded.name,

@@ -11,6 +11,7 @@ from coin_retrieval.errors import SettingsError
 from coin_retrieval.generation.attention_reuse import reuse_attention
 from coin_retrieval.generation.in_place import overwrite
 from coin_retrieval.generation.packing import pack, packs
+from coin_retrieval.generation.quantising import quantise
 
 _ACTIVATIONS_BYTES = 3 * 10**9
 """What a guided picture of 1024 × 1024 px takes beside SDXL's weights in half precision; estimated,
@@ -18,14 +19,16 @@ with room: it was not measured on a GPU."""
 
 
 def accelerate(pipeline: Any, settings: DiffusersGeneratorSettings, device: torch.device) -> None:
-    """Fuse, place, pack or compile: in this order, since nothing can be changed afterwards.
+    """Fuse, place, round, pack or compile: in this order, since nothing can be changed afterwards.
 
     Args:
         pipeline: on the CPU, its LoRAs loaded.
 
     Raises:
-        SettingsError: it has no such network to fuse or compile.
+        SettingsError: it has no such network to fuse, round or compile, or the device cannot.
+        MissingDependencyError: it is to be rounded, and torchao is not installed.
     """
+    _require_graphs(settings, device)
     if settings.fused:
         _fuse(pipeline)
     _place(pipeline, settings, device)
@@ -36,8 +39,10 @@ def accelerate(pipeline: Any, settings: DiffusersGeneratorSettings, device: torc
             vae.enable_tiling()
     if settings.attention_every > 1:
         reuse_attention(network_of(pipeline), settings.attention_every)
+    if settings.quantised is not None:
+        quantise(network_of(pipeline), settings.quantised, device)
     if compiles(settings, device):
-        _compile(pipeline)
+        _compile(pipeline, graphs=settings.cuda_graphs)
     elif settings.fused:
         for network in filter(None, (network_of(pipeline), vae)):
             if packs(network.dtype, device):
@@ -65,7 +70,18 @@ def compiles(settings: DiffusersGeneratorSettings, device: torch.device) -> bool
         )
     if settings.compiled is not None:
         return settings.compiled
-    return settings.preset is not None and device.type == "cuda" and not reused
+    chosen = settings.cuda_graphs or settings.preset is not None
+    return chosen and device.type == "cuda" and not reused
+
+
+def _require_graphs(settings: DiffusersGeneratorSettings, device: torch.device) -> None:
+    if settings.cuda_graphs and (device.type != "cuda" or settings.compiled is False):
+        raise SettingsError(
+            "CUDA graphs are recorded of compiled networks on a GPU",
+            value={"cuda_graphs": True, "device": str(device), "compiled": settings.compiled},
+            expected="a CUDA device, and compiled left out or true",
+            remedy="leave cuda_graphs out",
+        )
 
 
 def choose_offload(*, free: int, weights: int, largest: int) -> Offload:
@@ -100,6 +116,13 @@ def _place(pipeline: Any, settings: DiffusersGeneratorSettings, device: torch.de
         offload = choose_offload(
             free=torch.cuda.mem_get_info(device)[0], weights=sum(sizes), largest=max(sizes)
         )
+    if offload != "none" and (settings.cuda_graphs or settings.quantised):
+        raise SettingsError(
+            "the GPU has too little memory for networks that have to stay in it",
+            value={"offload": offload, "quantised": settings.quantised},
+            expected="offload none, with cuda_graphs or quantised",
+            remedy="leave cuda_graphs and quantised out",
+        )
     if offload == "none":
         pipeline.to(device)
     elif offload == "model":
@@ -110,7 +133,7 @@ def _place(pipeline: Any, settings: DiffusersGeneratorSettings, device: torch.de
         )
 
 
-def _compile(pipeline: Any) -> None:
+def _compile(pipeline: Any, *, graphs: bool) -> None:
     network = network_of(pipeline)
     if network is None or not getattr(network, "_repeated_blocks", None):
         raise SettingsError(
@@ -119,7 +142,16 @@ def _compile(pipeline: Any) -> None:
             expected="a network of diffusers that names its repeated blocks",
             remedy="leave compiled out",
         )
-    network.compile_repeated_blocks(fullgraph=True)
+    if not graphs:
+        network.compile_repeated_blocks(fullgraph=True)
+        return
+    network.compile_repeated_blocks(fullgraph=True, mode="reduce-overhead")
+    # what blocks gave at the step before may be overwritten from here on
+    network.register_forward_pre_hook(_begin_step)
+
+
+def _begin_step(*_: object) -> None:
+    torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
 
 
 def _networks(pipeline: Any) -> list[torch.nn.Module]:

@@ -86,6 +86,8 @@ class PipelineFiles:
             parts["tiny_vae"] = digest_files({f.name: f for f in sorted(self.tiny_vae.glob("*"))})
         if self.settings.guided_share < 1:
             parts["guided_share"] = self.settings.guided_share
+        if self.settings.quantised is not None:
+            parts["quantised"] = self.settings.quantised
         if self.settings.attention_every > 1:
             parts["attention_every"] = self.settings.attention_every
         return content_digest(parts)

@@ -27,7 +27,7 @@ class KnownModel(BaseModel):
         architecture: timm's name of the network, for the conversion; ``interpolation`` is how its
             authors bring pictures to its size.
         settings: fields of its encoder's or generator's settings; none where it cannot be loaded.
-        remark: what else its users have to know.
+        remark: what else its users have to know; why, where it cannot be loaded.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -151,8 +151,8 @@ def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
 
 
 def portable(settings: EncoderSettings) -> EncoderSettings:
-    """As another process reads it: from any folder, and without the GPU that built."""
-    changes: dict[str, Any] = {"device": "auto"}
+    """As another process reads it: from any folder, without the GPU or the engine that built."""
+    changes: dict[str, Any] = {"device": "auto", "engine": "torch"}
     if Path(settings.model).is_dir():
         changes["model"] = str(Path(settings.model).absolute())
     for name in ("text_tower", "checkpoint"):

@@ -31,3 +31,15 @@ class TestTimmEncoder(EncoderSuite):
     @classmethod
     def encoder(cls, tiny_timm_dir: Path) -> Encoder:
         return make_encoder(TimmEncoderSettings(model=str(tiny_timm_dir)))
+
+
+class TestEncoderInOpenVino(EncoderSuite):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def encoder(cls, tiny_open_clip_dir: Path) -> Encoder:
+        pytest.importorskip("openvino")
+        return make_encoder(
+            OpenClipEncoderSettings(
+                model=str(tiny_open_clip_dir), text_tower="minilm", engine="openvino"
+            )
+        )

@@ -52,6 +52,15 @@ def test_an_absent_gated_model_says_where_to_ask_and_where_to_put_it() -> None:
     assert "coin models convert uni" in caught.value.remedy
 
 
+def test_a_model_without_a_loader_says_why_where_to_ask_and_what_to_write() -> None:
+    with pytest.raises(SettingsError, match="authors' package conch") as caught:
+        parse_encoder("conch")
+    remedy = str(caught.value.remedy)
+    assert "ask for access" in remedy
+    assert "https://huggingface.co/MahmoodLab/CONCH" in remedy
+    assert "docs/extending.md" in remedy
+
+
 def test_a_directory_replaces_what_the_hub_publishes() -> None:
     settings = parse_encoder("dinov2?model=/srv/dinov2&dynamic_img_size=true")
     assert (settings.model, settings.pretrained) == ("/srv/dinov2", False)

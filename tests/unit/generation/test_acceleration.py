@@ -12,6 +12,7 @@ from diffusers.models.resnet import ResnetBlock2D
 
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.errors import SettingsError, WeightsError
+from coin_retrieval.generation import acceleration
 from coin_retrieval.generation.acceleration import choose_offload
 from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.generation.in_place import overwrite
@@ -229,6 +230,49 @@ def test_memory_decides_what_waits_outside_the_gpu(free_gb: int, chosen: str) ->
     """SDXL in half precision: 6.9 GB, of which its U-Net has 5.1."""
     free = free_gb * GB
     assert choose_offload(free=free, weights=int(6.9 * GB), largest=int(5.1 * GB)) == chosen
+
+
+def test_graphs_are_recorded_of_compiled_blocks_and_begin_anew_at_each_step(
+    make: Callable[..., DiffusersGenerator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = make()
+    generator.load()
+    unet = generator._pipeline.unet
+    asked: list[dict[str, Any]] = []
+    steps: list[int] = []
+    monkeypatch.setattr(
+        type(unet), "compile_repeated_blocks", lambda _, **options: asked.append(options)
+    )
+    monkeypatch.setattr(
+        torch.compiler, "cudagraph_mark_step_begin", lambda: steps.append(len(steps))
+    )
+    acceleration._compile(generator._pipeline, graphs=True)
+    pictures(generator, "nuclei")
+    assert asked == [{"fullgraph": True, "mode": "reduce-overhead"}]
+    assert len(steps) == 4
+
+
+@pytest.mark.parametrize("fields", [{}, {"compiled": True}, {"preset": "reference"}])
+def test_a_cpu_records_no_graphs_and_says_so(
+    make: Callable[..., DiffusersGenerator], fields: dict[str, Any]
+) -> None:
+    with pytest.raises(SettingsError, match="on a GPU"):
+        make(cuda_graphs=True, **fields).load()
+
+
+def test_graphs_need_a_compiled_network() -> None:
+    cuda = torch.device("cuda")
+    settings = DiffusersGeneratorSettings(model="x", cuda_graphs=True)
+    assert acceleration.compiles(settings, cuda)
+    with pytest.raises(SettingsError, match="compiled networks"):
+        acceleration.accelerate(None, settings.model_copy(update={"compiled": False}), cuda)
+
+
+@pytest.mark.parametrize("fields", [{"cuda_graphs": True}, {"quantised": "int8"}])
+def test_what_has_to_stay_on_the_gpu_is_not_offloaded(fields: dict[str, Any]) -> None:
+    settings = DiffusersGeneratorSettings(model="x", offload="group", **fields)
+    with pytest.raises(SettingsError, match="too little memory"):
+        acceleration.accelerate(None, settings, torch.device("cuda"))
 
 
 def test_half_precision_draws_no_black_picture(
