@@ -1,15 +1,15 @@
 """One call of SDXL's denoising network at full size, by each setting: seconds, and how far it is.
 
     python bench/denoising_call.py --work DIR [--size 512] [--latents 1] [--calls 2]
-        [--ways plain,fused,int8,fp8,reused,compiled,graphs] [--reference FILE.npy]
+        [--ways plain,fused,int8,fp8,compiled,graphs] [--reference FILE.npy]
         [--clock processor] [--out FILE.json]
 
 A whole picture takes minutes where cores are shared (bench/generation.py); its network's call is
 most of it. Weights are random (into ``--work``). ``plain`` is diffusers' network in the number
 format chosen for the device, ``float32`` the same in float32; every other way is ``fused`` and one
-setting more, of which ``reused`` keeps attention at every second call. Each way's first output is
-compared with the first way's, or with ``--reference``, which an earlier run has written: the root
-of the mean squared difference over that one's spread. The first call of a way packs or compiles.
+setting more. Each way's first output is compared with the first way's, or with ``--reference``,
+which an earlier run has written: the root of the mean squared difference over that one's spread.
+The first call of a way packs or compiles.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ from coin_retrieval.nets.compute import pick_device, pick_dtype
 SETTINGS: dict[str, dict[str, Any]] = {
     "int8": {"quantised": "int8"},
     "fp8": {"quantised": "fp8"},
-    "reused": {"attention_every": 2},
     "compiled": {"compiled": True},
     "graphs": {"compiled": True, "cuda_graphs": True},
 }
@@ -95,7 +94,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--latents", type=int, default=1)
     parser.add_argument("--calls", type=int, choices=range(1, 7), default=3)
-    parser.add_argument("--ways", default="plain,fused,int8,reused")
+    parser.add_argument("--ways", default="plain,fused,int8")
     parser.add_argument("--reference", type=Path)
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--out", type=Path)

@@ -146,8 +146,6 @@ class DiffusersGeneratorSettings(Settings):
     - ``quantised``: the transformer layers' products in 8 bits (torchao).
     - ``adapter``: a second LoRA beside ``lora``, such as one for few steps (LCM, Lightning, DMD2).
     - ``guided_share``: the steps, from the first, that are guided; later ones cost half.
-    - ``attention_every``: how many steps share one computation of attention, but for the first and
-      last ones (arXiv 2408.12588); such a network is not compiled.
     - ``tiny_vae``: a small decoder (diffusers' ``AutoencoderTiny``) instead of the pipeline's own.
     - ``offload``: what of the weights waits in the computer's memory where a GPU has too little;
       ``auto`` asks the GPU.
@@ -167,7 +165,6 @@ class DiffusersGeneratorSettings(Settings):
     cuda_graphs: bool = False
     quantised: Quantised | None = None
     guided_share: float = Field(default=1.0, gt=0, le=1)
-    attention_every: int = Field(default=1, ge=1, le=8)
     tiny_vae: str | None = None
     offload: Offload = "none"
     vae_tiles_from_px: int = Field(default=1536, ge=8)

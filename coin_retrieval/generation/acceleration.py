@@ -8,7 +8,6 @@ import torch
 
 from coin_retrieval.config import DiffusersGeneratorSettings, Offload
 from coin_retrieval.errors import SettingsError
-from coin_retrieval.generation.attention_reuse import reuse_attention
 from coin_retrieval.generation.in_place import overwrite
 from coin_retrieval.generation.packing import pack, packs
 from coin_retrieval.generation.quantising import quantise
@@ -37,8 +36,6 @@ def accelerate(pipeline: Any, settings: DiffusersGeneratorSettings, device: torc
         side = max(settings.width_px or 0, settings.height_px or 0)
         if side >= settings.vae_tiles_from_px:
             vae.enable_tiling()
-    if settings.attention_every > 1:
-        reuse_attention(network_of(pipeline), settings.attention_every)
     if settings.quantised is not None:
         quantise(network_of(pipeline), settings.quantised, device)
     if compiles(settings, device):
@@ -55,23 +52,11 @@ def network_of(pipeline: Any) -> Any:
 
 
 def compiles(settings: DiffusersGeneratorSettings, device: torch.device) -> bool:
-    """Whether the network is compiled: if asked, or on a GPU in a preset.
-
-    Raises:
-        SettingsError: asked for where attention is reused.
-    """
-    reused = settings.attention_every > 1
-    if reused and settings.compiled:
-        raise SettingsError(
-            "a network that reuses attention cannot be compiled",
-            value={"attention_every": settings.attention_every, "compiled": True},
-            expected="one of the two",
-            remedy="leave attention_every or compiled out",
-        )
+    """Whether the network is compiled: if asked, or on a GPU in a preset or for its graphs."""
     if settings.compiled is not None:
         return settings.compiled
     chosen = settings.cuda_graphs or settings.preset is not None
-    return chosen and device.type == "cuda" and not reused
+    return chosen and device.type == "cuda"
 
 
 def _require_graphs(settings: DiffusersGeneratorSettings, device: torch.device) -> None:

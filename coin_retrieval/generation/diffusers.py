@@ -186,7 +186,6 @@ class DiffusersGenerator(Prototyper):
         mixed = not varied and any(plan.source != first.source for plan in plans)
         stepped = False
         share = self._settings.guided_share
-        self._forget()
 
         def step_end(pipeline: Any, step: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             nonlocal stepped
@@ -196,7 +195,6 @@ class DiffusersGenerator(Prototyper):
                 on_step(step + 1)
             if share == 1 or step + 1 != max(1, round(share * pipeline.num_timesteps)):
                 return tensors
-            self._forget()
             return stop_guiding(pipeline, tensors)
 
         options = {
@@ -240,14 +238,6 @@ class DiffusersGenerator(Prototyper):
         for plan, picture in zip(plans, pixels, strict=True):
             _refuse_non_finite(picture, plan)
         return list((pixels * 255).round().astype(np.uint8))
-
-    def _forget(self) -> None:
-        """What the network keeps of its last step is of other pictures, or of another number."""
-        if self._settings.attention_every > 1:
-            from coin_retrieval.generation.acceleration import network_of
-            from coin_retrieval.generation.attention_reuse import forget_attention
-
-            forget_attention(network_of(self._pipeline))
 
     def _prompts(self, plans: Sequence[Provenance]) -> dict[str, Any]:
         """Of different reports, each of which fits one window."""

@@ -88,8 +88,6 @@ class PipelineFiles:
             parts["guided_share"] = self.settings.guided_share
         if self.settings.quantised is not None:
             parts["quantised"] = self.settings.quantised
-        if self.settings.attention_every > 1:
-            parts["attention_every"] = self.settings.attention_every
         return content_digest(parts)
 
 

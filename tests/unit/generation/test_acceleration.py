@@ -122,51 +122,7 @@ def test_a_share_that_changes_pictures_changes_the_identity(
     make: Callable[..., DiffusersGenerator],
 ) -> None:
     assert make(guided_share=0.5).identity != make().identity
-    assert make(attention_every=2).identity != make().identity
     assert make(fused=True).identity == make().identity
-
-
-def attended(generator: DiffusersGenerator) -> list[int]:
-    """How many latents the first self-attention computes at, for each call from now on."""
-    sizes: list[int] = []
-    generator.load()
-    blocks = generator._pipeline.unet.named_modules()
-    first = next(module for name, module in blocks if name.endswith("attn1"))
-    first.to_q.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
-    return sizes
-
-
-def test_attention_is_computed_once_for_several_steps(
-    make: Callable[..., DiffusersGenerator],
-) -> None:
-    generator = make(steps=12, attention_every=3)
-    sizes = attended(generator)
-    (drawn,) = pictures(generator, "nuclei")
-    (exact,) = pictures(make(steps=12), "nuclei")
-    assert len(sizes) == 8
-    assert 0 < np.abs(drawn.astype(int) - exact).mean() < 20
-
-
-def test_nothing_is_kept_from_one_report_to_the_next(
-    make: Callable[..., DiffusersGenerator],
-) -> None:
-    generator = make(steps=12, attention_every=3)
-    first, _, again = (pictures(generator, text) for text in ("nuclei", "mucus", "nuclei"))
-    np.testing.assert_array_equal(first, again)
-
-
-def test_reused_attention_fits_the_half_that_is_left_when_guidance_stops(
-    make: Callable[..., DiffusersGenerator],
-) -> None:
-    generator = make(steps=12, attention_every=3, guided_share=0.5)
-    sizes = attended(generator)
-    pictures(generator, "nuclei", n=3)
-    assert set(sizes) == {6, 3}
-
-
-def test_reused_attention_is_not_compiled(make: Callable[..., DiffusersGenerator]) -> None:
-    with pytest.raises(SettingsError, match="reuses attention"):
-        make(attention_every=2, compiled=True).load()
 
 
 def test_a_pipeline_that_is_always_guided_says_so(tmp_path: Path) -> None:
