@@ -30,6 +30,7 @@ from coin_retrieval.presenting.views import (
 
 if TYPE_CHECKING:
     from coin_retrieval.search.query import Query
+    from coin_retrieval.types import LayoutSource
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -77,14 +78,32 @@ class Client(Closing):
             timeout=httpx2.Timeout(timeout_s, connect=_CONNECT_TIMEOUT_S), verify=verify
         )
 
-    def search(self, query: Query, *, image: bytes | None = None) -> SearchAnswer:
-        """The nearest cases of a report, of a picture (a file's bytes), or of both."""
+    def search(
+        self, query: Query, *, image: bytes | None = None, translate: bool = False
+    ) -> SearchAnswer:
+        """The nearest cases of a report, of a picture (a file's bytes), or of both.
+
+        Args:
+            translate: the picture is translated first, where the server can.
+        """
         asked = query.model_dump(mode="json", exclude_defaults=True)
         if image is None:
             return self._read(SearchAnswer, "POST", "/v1/search", json={"report": ""} | asked)
+        asked |= {"translate": True} if translate else {}
         form = {name: _in_form(value) for name, value in asked.items()}
         files = {"image": ("image", image)}
         return self._read(SearchAnswer, "POST", "/v1/search/image", data=form, files=files)
+
+    def search_layout(self, layout: str | LayoutSource, query: Query) -> SearchAnswer:
+        """The nearest cases of nuclei, in words or as points; ``query`` is of no report."""
+        asked = query.model_dump(mode="json", exclude_defaults=True)
+        points = (
+            layout
+            if isinstance(layout, str)
+            else {"points": [{"x": x, "y": y, "type": kind} for x, y, kind in layout.points]}
+        )
+        body = asked | {"layout": points}
+        return self._read(SearchAnswer, "POST", "/v1/search/layout", json=body)
 
     def submit(self, query: Query) -> JobView:
         """Ask now, to be answered later: look at the job until its state is done or failed."""

@@ -7,7 +7,15 @@ import threading
 from coin_retrieval.archive import Archive
 from coin_retrieval.case_table import IDENTITIES
 from coin_retrieval.catalog.base import Catalog
-from coin_retrieval.presenting.views import ArchiveView, EncoderView, FieldView, ValueView
+from coin_retrieval.limits import MAX_NUCLEI
+from coin_retrieval.presenting.views import (
+    ArchiveView,
+    EncoderView,
+    FieldView,
+    LayoutsView,
+    ValueView,
+)
+from coin_retrieval.search.making import PictureMaker
 from coin_retrieval.search.retriever import Retriever
 
 VALUES_SHOWN = 100
@@ -49,10 +57,25 @@ def _view(retriever: Retriever) -> ArchiveView:
         ),
         generator=retriever.generator_name,
         varies=retriever.planner.varies,
+        layouts=_layouts(retriever.maker),
+        translator=retriever.maker.translator.name if retriever.maker.translator else None,
         modes=[mode.value for mode in retriever.planner.modes],
         prototypes=retriever.planner.prototypes,
         calibrated=retriever.planner.calibration is not None,
         fields=[_field(catalog, name, cases) for name in catalog.fields()],
+    )
+
+
+def _layouts(maker: PictureMaker) -> LayoutsView | None:
+    if maker.layouts is None:
+        return None
+    config = maker.layouts.config
+    return LayoutsView(
+        model=maker.layouts.name,
+        kinds=list(config.kinds),
+        side_px=config.side_px,
+        mpp_um=config.mpp_um,
+        most=MAX_NUCLEI,
     )
 
 

@@ -17,8 +17,10 @@ from coin_retrieval.prototypes.shared import drawing_for
 from coin_retrieval.search.plan import SearchPlan
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever
+from coin_retrieval.types import RgbImage
 from server.access.principals import LOCAL, principal_of
 from server.audit.events import Event, of_search, tell
+from server.limits import ServerLimits
 from server.queues import Listener
 from server.services import RetrieverHere, Services, ServicesHere
 from server.wire.schemas import search_answer
@@ -35,6 +37,17 @@ def caller_of(request: Request) -> str:
     """Who takes turns with others at the generator; without accounts, the address that asks."""
     principal = principal_of(request.scope)
     return address_of(request) if principal is LOCAL else principal.name
+
+
+def read_upload(upload: UploadFile, limits: ServerLimits) -> RgbImage:
+    """The picture of a form, uint8 [h w 3].
+
+    Raises:
+        ImageError: it cannot be decoded, or is too large.
+    """
+    return decode_image(
+        upload.file.read(), name="the uploaded picture", max_pixels=limits.upload_pixels
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +89,8 @@ class Asked:
             )
 
     def _plan(self) -> SearchPlan:
-        picture = None
-        if self.upload is not None:
-            # read here, in a worker: pictures that wait for their turn lie on disk, not in memory
-            picture = decode_image(
-                self.upload.file.read(),
-                name="the uploaded picture",
-                max_pixels=self.parts.limits.upload_pixels,
-            )
+        # read here, in a worker: pictures that wait for their turn lie on disk, not in memory
+        picture = None if self.upload is None else read_upload(self.upload, self.parts.limits)
         return self.retriever.plan(self.query, picture)
 
     def _begin(self) -> SearchAnswer | SearchPlan:

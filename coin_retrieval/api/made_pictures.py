@@ -10,11 +10,12 @@ from PIL import Image
 
 from coin_retrieval.api.arguments import AnyPath, whole
 from coin_retrieval.errors import InputError
-from coin_retrieval.factory import make_layout_generator, make_translator
+from coin_retrieval.factory import make_picture_maker
 from coin_retrieval.files import as_path
 from coin_retrieval.images import ImageLike, as_rgb
-from coin_retrieval.prototypes.layouts import layout_of_table, layout_of_words
-from coin_retrieval.types import LayoutSource, PictureSource
+from coin_retrieval.presenting.phrases import layout_words
+from coin_retrieval.prototypes.layouts import layout_of_table
+from coin_retrieval.types import LayoutSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 
     from coin_retrieval.generation.joint import Pair
     from coin_retrieval.metrics.instances import NuclearMeasures
+    from coin_retrieval.prototypes.made import MadePicture
     from coin_retrieval.types import RgbImage
 
-_layout_generator = lru_cache(maxsize=1)(make_layout_generator)
-_translator = lru_cache(maxsize=1)(make_translator)
+_of_layouts = lru_cache(maxsize=1)(lambda path: make_picture_maker(layout_model=path))
+_of_pictures = lru_cache(maxsize=1)(lambda path: make_picture_maker(translator=path))
 """What was used last stays loaded."""
 
 
@@ -46,19 +48,16 @@ def draw_layout(
         WeightsError: no such model.
         MissingDependencyError: scipy is not installed (the extra ``systems``).
     """
-    generator = _layout_generator(as_path(model))
-    kinds, seed = generator.config.kinds, whole(seed, what="the seed")
-    if isinstance(layout, LayoutSource):
-        source = layout
-    elif not isinstance(layout, str):
+    maker, seed = _of_layouts(as_path(model)), whole(seed, what="the seed")
+    if not isinstance(layout, str | LayoutSource):
         raise InputError(
             "not a layout", value=type(layout).__name__, expected="words, a CSV or a layout"
         )
-    elif Path(layout).suffix.lower() == ".csv":
-        source = layout_of_table(Path(layout), kinds, side_px=generator.config.side_px)
-    else:
-        source = layout_of_words(layout, kinds, seed=seed)
-    return DrawnPair(generator.best(source, n=whole(n, what="n"), seed=seed))
+    if isinstance(layout, str) and Path(layout).suffix.lower() == ".csv":
+        config = maker.need_layouts().config
+        layout = layout_of_table(Path(layout), config.kinds, side_px=config.side_px)
+    asked = maker.layout(layout, seed=seed)
+    return DrawnPair(maker.pair(asked, n=whole(n, what="n"), seed=seed))
 
 
 def translate(image: ImageLike, *, model: AnyPath, seed: int = 0) -> RgbImage:
@@ -73,10 +72,13 @@ def translate(image: ImageLike, *, model: AnyPath, seed: int = 0) -> RgbImage:
         ImageError: not a picture.
         WeightsError, SettingsError: no such model.
     """
-    translator = _translator(as_path(model))
-    source = PictureSource.of(as_rgb(image))
-    (sample,) = translator.draw(translator.plan(source, n=1, seed=whole(seed, what="the seed")))
-    return sample.image
+    return translated(image, model=model, seed=seed).image
+
+
+def translated(image: ImageLike, *, model: AnyPath, seed: int = 0) -> MadePicture:
+    """As :func:`translate`, and how it was made."""
+    maker = _of_pictures(as_path(model))
+    return maker.translated(as_rgb(image), seed=whole(seed, what="the seed"))
 
 
 class DrawnPair:
@@ -106,14 +108,8 @@ class DrawnPair:
         return self.pair.obedience
 
     def __str__(self) -> str:
-        seen, asked = self.measures, self.pair.plan.source
-        assert isinstance(asked, LayoutSource)  # noqa: S101  what it was drawn from
-        ratio = "" if seen.nc_ratio is None else f", N/C ratio {seen.nc_ratio:.2f}"
-        return (
-            f"{seen.count} nuclei ({len(asked.points)} asked), mean diameter "
-            f"{seen.diameter:.1f} {seen.unit}, {100 * seen.crowding:.0f} % close to another"
-            f"{ratio}; obeys the layout with F1 {self.obedience:.2f}"
-        )
+        measures = self.pair.made().measures
+        return "" if measures is None else layout_words(measures)
 
     def __repr__(self) -> str:
         return f"<synthetic picture: {self}>"

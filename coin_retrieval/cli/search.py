@@ -284,16 +284,19 @@ def _search_here(
     as_json: bool,
 ) -> None:
     """Plan, compare with an answer of ``before``, run, show."""
-    from coin_retrieval.cli.drawing.made_pictures import make_picture
+    from coin_retrieval.cli.drawing.made_pictures import kept_in, make_picture
     from coin_retrieval.cli.opening import open_retriever
     from coin_retrieval.console.bars import showing
     from coin_retrieval.console.session import print_json
     from coin_retrieval.presenting.answering import to_answer
+    from coin_retrieval.prototypes.made import MadePicture
 
-    picture, mpp_um = make_picture(making, image, seed=query.seed, save=save)
+    given, mpp_um = make_picture(making, image, seed=query.seed, save=save)
     query = query.at_scale(mpp_um)
     retriever = open_retriever(archive, encoder=encoder, generator=generator)
-    plan = retriever.plan(query, picture)
+    made = given if isinstance(given, MadePicture) else None
+    picture = None if isinstance(given, MadePicture) else given
+    plan = retriever.plan(query, picture, made=made)
     if before is not None:
         from coin_retrieval.presenting.replay import require_same_cases, require_same_plan
 
@@ -304,7 +307,8 @@ def _search_here(
         require_same_cases(before, result)
     catalog = retriever.archive.catalog
     demonstration = retriever.archive.manifest.demonstration
-    answer = to_answer(result)
+    kept = "" if made is None or save is None else str(kept_in(save))
+    answer = to_answer(result, made_path=kept)
     sheet: Path | None = None
     if save is not None:
         from coin_retrieval.presenting.saving import pictures_here, save_search

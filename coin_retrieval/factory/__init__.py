@@ -23,6 +23,7 @@ from coin_retrieval.factory.models import (
 )
 from coin_retrieval.factory.searching import (
     make_drawer,
+    make_picture_maker,
     make_retriever,
 )
 
@@ -34,6 +35,7 @@ __all__ = [
     "make_encoder",
     "make_generator",
     "make_layout_generator",
+    "make_picture_maker",
     "make_retriever",
     "make_store_writer",
     "make_translator",

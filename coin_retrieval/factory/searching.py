@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coin_retrieval.config import EncoderSettings, FusionSettings, GeneratorSettings
-from coin_retrieval.factory.models import make_encoder, make_generator
+from coin_retrieval.factory.models import (
+    make_encoder,
+    make_generator,
+    make_layout_generator,
+    make_translator,
+)
 
 if TYPE_CHECKING:
     from coin_retrieval.archive import Archive
     from coin_retrieval.prototypes.drawer import PrototypeDrawer
+    from coin_retrieval.search.making import PictureMaker
     from coin_retrieval.search.retriever import Retriever
 
 
@@ -26,6 +32,27 @@ def make_drawer(
     )
 
 
+def make_picture_maker(
+    *, layout_model: Path | None = None, translator: Path | None = None
+) -> PictureMaker:
+    """What makes pictures to search with; ``None``: it cannot make such.
+
+    Args:
+        layout_model: a directory that ``coin train joint`` wrote.
+        translator: a directory that ``coin train cyclegan`` wrote, or settings of style transfer.
+
+    Raises:
+        SettingsError: settings that cannot be read.
+        WeightsError: no such model, or weights that do not fit.
+    """
+    from coin_retrieval.search.making import PictureMaker
+
+    return PictureMaker(
+        make_layout_generator(layout_model) if layout_model else None,
+        make_translator(translator) if translator else None,
+    )
+
+
 def make_retriever(
     archive: Archive,
     *,
@@ -35,6 +62,7 @@ def make_retriever(
     generator: GeneratorSettings | None = None,
     fusion: FusionSettings | None = None,
     drawn_together: int | None = None,
+    maker: PictureMaker | None = None,
 ) -> Retriever:
     """A retriever on an opened archive.
 
@@ -46,6 +74,7 @@ def make_retriever(
         drawn_together: pictures that several threads' searches are drawn in one batch, at most;
             ``None`` draws for one search at a time, in the generator's own batches.
         fusion: ``None`` takes what the archive was calibrated to, else the defaults.
+        maker: makes pictures to search with, for who asks for such.
 
     Raises:
         EncoderMismatchError: the encoder named is not the archive's.
@@ -64,4 +93,5 @@ def make_retriever(
         draws,
         PrototypeCache(cache_dir, max_bytes=cache_bytes),
         fusion,
+        maker,
     )

@@ -16,17 +16,28 @@ from coin_retrieval.errors import GenerationError
 from coin_retrieval.metrics.instances import (
     InstanceMap,
     NuclearMeasures,
+    Points,
     centroid_f1,
     centroids,
     decode,
+    matched,
     measure,
 )
 from coin_retrieval.nets.joint.network import CONFIG, WEIGHTS, JointConfig, read_config
 from coin_retrieval.nets.model_card import model_name
 from coin_retrieval.nets.pretrained import digest_files, safetensors_keys
-from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.progress import Progress, silent
+from coin_retrieval.prototypes.base import STAGE, Prototyper
 from coin_retrieval.prototypes.layouts import checked
-from coin_retrieval.types import LayoutSource, Provenance, RgbImage, Source, content_digest
+from coin_retrieval.prototypes.made import LayoutMeasures, MadePicture
+from coin_retrieval.types import (
+    LayoutSource,
+    Provenance,
+    RgbImage,
+    Sample,
+    Source,
+    content_digest,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,10 +60,22 @@ class Pair:
     @property
     def obedience(self) -> float:
         """F1 of its nuclei's centres against the asked ones, within 6 px."""
+        return centroid_f1(centroids(self.instances), self._asked, within_px=OBEYED_PX)
+
+    def made(self) -> MadePicture:
+        """The picture to search with, and what it shows beside what was asked."""
+        placed = matched(centroids(self.instances), self._asked, within_px=OBEYED_PX)
+        seen = LayoutMeasures(self.measures, len(self._asked), placed, self.obedience)
+        return MadePicture(Sample(self.image, self.plan), seen)
+
+    @property
+    def _asked(self) -> Points:
         assert isinstance(self.plan.source, LayoutSource)  # noqa: S101  what it was drawn from
-        side = np.array([self.plan.width_px, self.plan.height_px])
-        asked = np.array([[x, y] for x, y, _ in self.plan.source.points]) * side
-        return centroid_f1(centroids(self.instances), asked, within_px=OBEYED_PX)
+        side = (self.plan.width_px, self.plan.height_px)
+        points: Points = np.array(
+            [[x * side[0], y * side[1]] for x, y, _ in self.plan.source.points], np.float64
+        )
+        return points
 
 
 class JointGenerator(Prototyper):
@@ -86,7 +109,13 @@ class JointGenerator(Prototyper):
         self._sentences = SentenceEncoder()
 
     def load(self) -> None:
-        """Load the network now; see :meth:`.Prototyper.load`."""
+        """Load the network now; see :meth:`.Prototyper.load`.
+
+        Raises:
+            MissingDependencyError: scipy is not installed.
+        """
+        # what is missing is missed now, not by the first who asks
+        decode(np.zeros((1, 1)), np.zeros((1, 1)))
         _ = self._network
 
     @cached_property
@@ -149,14 +178,20 @@ class JointGenerator(Prototyper):
             pairs.append(Pair(plan, image, label, instances, measures))
         return pairs
 
-    def best(self, source: LayoutSource, *, n: int = 4, seed: int = 0) -> Pair:
+    def best(
+        self, source: LayoutSource, *, n: int = 4, seed: int = 0, on: Progress = silent
+    ) -> Pair:
         """Of ``n`` drawings the one whose nuclei lie most as they were asked.
+
+        Args:
+            on: told of every step of stage ``drawing``; what it raises stops the drawing there.
 
         Raises:
             InputError: as :meth:`.Prototyper.plan` does.
             GenerationError: non-finite values.
         """
-        pairs = self.pairs(self.plan(source, n=n, seed=seed))
+        plans = self.plan(source, n=n, seed=seed)
+        pairs = self.pairs(plans, lambda step: on(STAGE, step, plans[0].steps))
         return max(pairs, key=lambda pair: pair.obedience)
 
     def _plan(self, source: Source) -> Provenance:

@@ -5,7 +5,7 @@ Who only reads answers, as a client does, loads no more than pydantic: they are 
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -54,6 +54,41 @@ class VariationAnswer(_Answer):
     seed: int
     png: str = Field(description="the picture as a PNG that says it is synthetic, in base64")
     synthetic: bool = True
+    provenance: dict[str, Any]
+
+
+class MeasuresAnswer(_Answer):
+    """What a picture drawn of a layout shows, beside what was asked."""
+
+    asked: int = Field(description="nuclei of the layout")
+    count: int = Field(description="nuclei of the picture")
+    placed: int = Field(description="asked nuclei that have a drawn one within 6 px")
+    obedience: Figure = Field(description="F1 of the drawn nuclei against the asked, within 6 px")
+    diameter: Figure = Field(description="mean, in `unit`")
+    unit: str = Field(description="µm where the model knows its scale, else px")
+    crowding: Figure = Field(
+        description="share of nuclei whose nearest neighbour is closer than 1.5 mean diameters"
+    )
+    covered: Figure = Field(description="share of the picture that is nucleus")
+    nc_ratio: Figure | None = Field(
+        description="nuclear area over that of nuclei and cytoplasm; null: no cytoplasm was drawn"
+    )
+
+
+class MadeAnswer(_Answer):
+    """The synthetic picture that was searched with: never a patient's cells."""
+
+    how: Literal["drawn", "translated"] = Field(
+        description="drawn of a layout, or translated from the picture given"
+    )
+    path: str = Field(description="a file, or a URL path when served; empty: see png")
+    png: str = Field(
+        description="where it is kept nowhere, as what is made of a picture: a PNG that says it "
+        "is synthetic, in base64; else empty"
+    )
+    seed: int
+    synthetic: bool = True
+    measures: MeasuresAnswer | None = Field(description="of its nuclei; null of a translation")
     provenance: dict[str, Any]
 
 
@@ -245,6 +280,10 @@ class SearchAnswer(_Answer):
     variations: list[VariationAnswer] = Field(
         default_factory=list,
         description="drawn from the picture of the question, if that was asked",
+    )
+    searched_with: MadeAnswer | None = Field(
+        default=None,
+        description="the synthetic picture that was made for this search; null: none was",
     )
     own: list[OwnCaseAnswer] = Field(
         description="the query's own cases: marked ones, and those that hold the very picture; "

@@ -6,13 +6,14 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
-from coin_retrieval.images import encode_png
 from coin_retrieval.presenting.answer import (
     CaseAnswer,
     ClosenessAnswer,
     DifferenceAnswer,
     DrawingAnswer,
     ImageAnswer,
+    MadeAnswer,
+    MeasuresAnswer,
     NearDuplicateAnswer,
     OwnCaseAnswer,
     PartAnswer,
@@ -38,8 +39,9 @@ from coin_retrieval.presenting.reading_answer import (
 )
 from coin_retrieval.presenting.regions import region_of
 from coin_retrieval.presenting.summary import closeness_words, summary_of
-from coin_retrieval.prototypes.cache import SYNTHETIC_NOTICE
+from coin_retrieval.prototypes.cache import encode_synthetic
 from coin_retrieval.prototypes.gate import Verdict
+from coin_retrieval.prototypes.made import LayoutMeasures, MadePicture
 from coin_retrieval.prototypes.prototype import Drawing, Prototype
 from coin_retrieval.ranking.evidence import Repetition
 from coin_retrieval.search.judging.closeness import Closeness
@@ -53,8 +55,14 @@ def to_answer(
     *,
     prototype_path: Callable[[Prototype], str] = lambda p: str(p.path),
     image_uri: Callable[[ImageRecord], str] = lambda image: image.uri,
+    made_path: str = "",
 ) -> SearchAnswer:
-    """A search result in its JSON shape; the two callables say where pictures can be had."""
+    """A search result in its JSON shape; the callables say where pictures can be had.
+
+    Args:
+        made_path: where the picture that was made for it is kept; empty: nowhere.
+    """
+    made = result.plan.made
     repeated = result.support.repeated if result.support else {}
     return SearchAnswer(
         summary=summary_of(result),
@@ -69,6 +77,7 @@ def to_answer(
             for place, prototype in enumerate(result.prototypes)
         ],
         variations=[_to_variation_answer(sample) for sample in result.variations],
+        searched_with=None if made is None else _to_made_answer(made, made_path),
         own=[
             OwnCaseAnswer(
                 case=to_case_answer(case, image_uri),
@@ -171,9 +180,34 @@ def to_prototype_answer(
 
 
 def _to_variation_answer(sample: Sample) -> VariationAnswer:
-    png = encode_png(sample.image, text={"synthetic": "true", "Description": SYNTHETIC_NOTICE})
     made = sample.provenance
-    return VariationAnswer(seed=made.seed, png=b64encode(png).decode(), provenance=made.as_dict())
+    return VariationAnswer(seed=made.seed, png=_inline(sample), provenance=made.as_dict())
+
+
+def _to_made_answer(made: MadePicture, path: str) -> MadeAnswer:
+    provenance = made.sample.provenance
+    return MadeAnswer(
+        how=made.how,
+        path=path,
+        png="" if path else _inline(made.sample),
+        seed=provenance.seed,
+        measures=None if made.measures is None else _to_measures_answer(made.measures),
+        provenance=provenance.as_dict(),
+    )
+
+
+def _to_measures_answer(measures: LayoutMeasures) -> MeasuresAnswer:
+    return MeasuresAnswer(
+        **asdict(measures.nuclei),
+        asked=measures.asked,
+        placed=measures.placed,
+        obedience=measures.obedience,
+    )
+
+
+def _inline(sample: Sample) -> str:
+    """A picture that is kept nowhere, as it stands in an answer."""
+    return b64encode(encode_synthetic(sample.image)).decode()
 
 
 def to_case_answer(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         ShareAnswer,
         SupportAnswer,
     )
+    from coin_retrieval.prototypes.made import LayoutMeasures, MadePicture
     from coin_retrieval.search.judging.support import OneLabel, Support
     from coin_retrieval.search.result import Scope
     from coin_retrieval.search.site import SitePlan
@@ -188,3 +189,35 @@ def site_words(site: SitePlan) -> str:
     if site.unspecified_images:
         return f"{words} {site.unspecified_images:,} of unspecified site were not searched."
     return words
+
+
+def made_words(made: MadePicture, *, disobeys: bool = False) -> str:
+    """That a search was with a synthetic picture, and whether it shows what was asked.
+
+    Args:
+        disobeys: few of its nuclei lie where they were asked.
+    """
+    if made.measures is None:
+        return (
+            "Searched with a SYNTHETIC picture, translated from the one given: what cells mean may "
+            "be lost on the way."
+        )
+    counts = f"{made.measures.nuclei.count} nuclei ({made.measures.asked} asked)"
+    if disobeys:
+        return (
+            f"Searched with a SYNTHETIC picture that does not show what was asked: {counts}, "
+            f"{made.measures.placed} of them where they were asked. Draw again with another seed, "
+            "or ask for fewer nuclei."
+        )
+    return f"Searched with a SYNTHETIC picture, drawn from the nuclei asked for: {counts}."
+
+
+def layout_words(measures: LayoutMeasures) -> str:
+    """What a picture drawn of a layout shows, beside what was asked."""
+    seen = measures.nuclei
+    ratio = "" if seen.nc_ratio is None else f", N/C ratio {seen.nc_ratio:.2f}"
+    return (
+        f"{seen.count} nuclei ({measures.asked} asked), mean diameter {seen.diameter:.1f} "
+        f"{seen.unit}, {percent(seen.crowding)} close to another{ratio}; {measures.placed} of "
+        f"{measures.asked} lie where they were asked"
+    )

@@ -77,7 +77,8 @@ def draw_sheet(
     if query.dropped_text:
         page.text(f"Not read by any model: “{query.dropped_text}”", 18, SYNTHETIC, limit=2)
     if pictures.query is not None:
-        page.tiles([Tile(pictures.query, None, [("the image searched with", 18, GREY)])])
+        made = "synthetic" if answer.searched_with is not None else None
+        page.tiles([Tile(pictures.query, made, [("the image searched with", 18, GREY)])])
     page.space(20)
     if answer.prototypes:
         page.banner(BANNER)

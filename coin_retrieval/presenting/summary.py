@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from coin_retrieval.presenting.phrases import (
     NO_CLOSE_MATCH,
     counted,
+    layout_words,
+    made_words,
     one_label_words,
     percent,
     scope_words,
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from coin_retrieval.search.judging.closeness import Closeness
     from coin_retrieval.search.judging.support import Support
     from coin_retrieval.search.result import SearchResult
+
+LEAST_OBEDIENCE = 2 / 3
+"""A choice: half of the asked nuclei are there and no others, or all of them and as many others."""
 
 Level = Literal["warning", "note", "detail"]
 
@@ -82,6 +87,10 @@ def _sentences(result: SearchResult) -> Iterator[tuple[Level, str]]:
     support = result.support
     if support is not None and support.one_label is not None:
         yield "warning", one_label_words(support.one_label)
+    made = result.plan.made
+    if made is not None:
+        disobeys = made.measures is not None and made.measures.obedience < LEAST_OBEDIENCE
+        yield ("warning" if disobeys else "note"), made_words(made, disobeys=disobeys)
     if specimen := specimen_words(result.plan.specimens, result.plan.specimen):
         yield "note", specimen
     if support is not None:
@@ -100,6 +109,8 @@ def _sentences(result: SearchResult) -> Iterator[tuple[Level, str]]:
         yield "note", f"{notice[0].upper()}{notice[1:].removesuffix('.')}."
     if closeness.close is not False:
         yield "detail", closeness_words(closeness)
+    if made is not None and made.measures is not None:
+        yield "detail", f"The synthetic picture shows {layout_words(made.measures)}."
     yield "detail", scope_words(result.scope, exact=result.exact)
 
 

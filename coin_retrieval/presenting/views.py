@@ -77,6 +77,16 @@ class EncoderView(_Wire):
     weights: str = Field(description="SHA-256 of the weights")
 
 
+class LayoutsView(_Wire):
+    """What draws layouts of nuclei."""
+
+    model: str = Field(description="name of the model")
+    kinds: list[str] = Field(description="what a nucleus may be; the first where nobody says")
+    side_px: int = Field(description="side of the squares that it draws")
+    mpp_um: float | None = Field(description="micrometres a drawn pixel, if known")
+    most: int = Field(description="nuclei of one layout at most")
+
+
 class ArchiveView(_Wire):
     """What the archive holds, and what it can be asked."""
 
@@ -88,6 +98,13 @@ class ArchiveView(_Wire):
     encoder: EncoderView
     generator: str | None = Field(description="name of the generator; null: nothing is drawn")
     varies: bool = Field(description="whether it also draws from pictures")
+    layouts: LayoutsView | None = Field(
+        default=None, description="what POST /v1/search/layout draws; null: this server does not"
+    )
+    translator: str | None = Field(
+        default=None,
+        description="what POST /v1/search/image translates with; null: this server does not",
+    )
     modes: list[str] = Field(description="the modes that POST /v1/search takes here, best first")
     prototypes: int = Field(description="how many pictures a search draws if it does not say")
     calibrated: bool = Field(description="whether modes and prototypes were chosen by measurement")

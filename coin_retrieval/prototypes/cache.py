@@ -230,6 +230,11 @@ class PrototypeCache:
         return told
 
 
+def encode_synthetic(image: RgbImage) -> bytes:
+    """A PNG that says it is synthetic, of a picture that no cache keeps."""
+    return encode_png(image, text={"synthetic": "true", "Description": SYNTHETIC_NOTICE})
+
+
 def _keyed(key: bytes, text: str) -> str:
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 

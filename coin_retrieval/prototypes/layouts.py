@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from coin_retrieval.errors import InputError
+from coin_retrieval.limits import MAX_NUCLEI
 from coin_retrieval.metrics.instances import Points
 from coin_retrieval.table_files import columns_of, form_of, read_rows
 from coin_retrieval.types import LayoutSource
 
-MAX_NUCLEI = 500
 _NUMBERS = (
     "no one two three four five six seven eight nine ten",
     "eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty",

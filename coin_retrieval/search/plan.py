@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from coin_retrieval.archive.measured.calibration import CloseMatch
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.language.understanding import Understanding
+from coin_retrieval.prototypes.made import MadePicture
 from coin_retrieval.reports.searched.affirmed import LeftOut
 from coin_retrieval.reports.words import Span
 from coin_retrieval.search.judging.scale import LikeScale, field_um
@@ -87,7 +88,7 @@ class SearchPlan:
     and ``uncalibrated_because`` why not. ``closeness`` is the threshold of a close match, ``None``
     where nobody measured one for such a query. ``language`` tells how far the report's words are
     known and which were corrected. ``site`` is the report's, ``where`` the filter with
-    it. ``notices`` are for the reader.
+    it. ``notices`` are for the reader. ``made`` is how ``image`` was made, if it is synthetic.
     """
 
     query: Query
@@ -109,6 +110,7 @@ class SearchPlan:
     uncalibrated_because: str
     closeness: CloseMatch | None
     notices: tuple[str, ...]
+    made: MadePicture | None = None
 
     @property
     def generator(self) -> str | None:
@@ -129,7 +131,7 @@ class SearchPlan:
             return self.scale.shown_um
         if self.image is None or self.query.image_mpp_um is None:
             return None
-        return field_um(self.image, self.query.image_mpp_um)
+        return field_um(self.image, self.query.image_mpp_um, self.made)
 
     def public(self) -> PublicPlan:
         """The plan with digests instead of words: all that logs, audits and links may hold."""

@@ -15,6 +15,7 @@ from coin_retrieval.language.understanding import understand
 from coin_retrieval.limits import DEFAULT_PROTOTYPES
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
 from coin_retrieval.prototypes.gate import NAME
+from coin_retrieval.prototypes.made import MadePicture
 from coin_retrieval.reports.normalise import tidy
 from coin_retrieval.reports.plain import read_for_search
 from coin_retrieval.reports.searched.affirmed import Affirmed
@@ -115,13 +116,19 @@ class Planner:
             return self._manifest.own_neighbours
         return report_threshold(self._manifest)
 
-    def plan(self, query: Query, image: RgbImage | None = None) -> SearchPlan:
+    def plan(
+        self, query: Query, image: RgbImage | None = None, *, made: MadePicture | None = None
+    ) -> SearchPlan:
         """How this query, with this picture beside it, will be searched.
+
+        Args:
+            made: a synthetic picture in the place of ``image``.
 
         Raises:
             ReportError, InputError, FilterError: the query cannot be used.
             UnsupportedError: the mode needs a power that the encoder or the set-up lacks.
         """
+        image = image if made is None else made.image
         alone = not query.report and (image is not None or bool(query.liked))
         check_query(query, image)
         mode = query.mode or (SearchMode.IMAGE if alone else self._default_mode())
@@ -136,7 +143,7 @@ class Planner:
             words = self._words(reading.report, searched, mode, query)
             site = plan_site(reading, query, self._sites)
         where = filter_of(query, site)
-        scale = self._scale(query, image, where)
+        scale = self._scale(query, image, made, where)
         return SearchPlan(
             query=query,
             archive=self.archive,
@@ -147,6 +154,7 @@ class Planner:
             words=words,
             unlike=self._unlike(query) if query.unlike else None,
             image=image,
+            made=made,
             scale=scale,
             variations=self._variations(query, image),
             language=language,
@@ -155,7 +163,7 @@ class Planner:
             fusion=self.fusion,
             calibrated=self.calibration is not None,
             uncalibrated_because=self._use.why_not,
-            closeness=self.closeness(mode) if is_plain(query, image) else None,
+            closeness=self.closeness(mode) if is_plain(query, image, made=made) else None,
             notices=(
                 *(language.notices if language else ()),
                 *self._use.notices,
@@ -173,16 +181,21 @@ class Planner:
         text = plan.language.text if plan.language else plan.query.report
         reading, searched = read_for_search(text, whole=plan.query.as_written)
         words = self._words(reading.report, searched, SearchMode.TEXT, plan.query)
-        closeness = self.closeness(SearchMode.TEXT) if is_plain(plan.query, plan.image) else None
+        plain = is_plain(plan.query, plan.image, made=plan.made)
+        closeness = self.closeness(SearchMode.TEXT) if plain else None
         return replace(plan, mode=SearchMode.TEXT, words=words, closeness=closeness)
 
     def _scale(
-        self, query: Query, image: RgbImage | None, where: Mapping[str, Sequence[str]]
+        self,
+        query: Query,
+        image: RgbImage | None,
+        made: MadePicture | None,
+        where: Mapping[str, Sequence[str]],
     ) -> LikeScale | None:
         if image is None or query.image_mpp_um is None:
             return None
         archive_um = self._common_field_um(tuple((f, tuple(v)) for f, v in where.items()))
-        asked_um = field_um(image, query.image_mpp_um)
+        asked_um = field_um(image, query.image_mpp_um, made)
         return None if archive_um is None else LikeScale(asked_um, archive_um)
 
     def _field_um(self, where: tuple[tuple[str, tuple[str, ...]], ...]) -> float | None:
@@ -296,12 +309,14 @@ def _of_one(told: Sequence[Specimen], query: Query) -> tuple[str, str]:
     )
 
 
-def is_plain(query: Query, image: RgbImage | None) -> bool:
+def is_plain(query: Query, image: RgbImage | None, *, made: MadePicture | None = None) -> bool:
     """Whether thresholds of closeness serve such a query.
 
     Marks, exclusions, variations and a picture beside a report change what a similarity means, and
-    their scores were never measured.
+    so does a picture that was made; their scores were never measured.
     """
+    if made is not None:
+        return False
     marked = query.liked or query.disliked or query.unlike or query.variations
     return not marked and not (query.report and image is not None)
 

@@ -48,39 +48,11 @@ Flag = Annotated[bool, Strict()]
 Marks = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(max_length=MAX_MARKS)]
 
 
-class Query(BaseModel):
-    """A report, and how to search with it or with a picture that is given beside it.
-
-    ``mode`` ``None`` means what the archive was calibrated to, else the best there is: fused where
-    the encoder reads text and a generator draws, else the one of the two that can; a picture alone
-    is always searched as itself.
-    """
+class Question(BaseModel):
+    """What every search is asked with, whatever it searches for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    report: str = Field(
-        default="",
-        description="a cytology report in plain words; it is neither stored nor logged, and the "
-        "prototypes drawn from it do not carry it",
-        examples=["Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules."],
-    )
-    as_written: Flag = Field(
-        default=False,
-        description="true searches all words of the report; false what it affirms: what is denied, "
-        "past, of another person, about the specimen or advice is left out, and the answer says so",
-    )
-    specimen: str = Field(
-        default="",
-        description="which specimen of a report that tells of several: its letter or number, else "
-        "its site, as the answer names them; all: all of them together; leave it out for the first",
-        examples=["B"],
-    )
-    mode: SearchMode | None = Field(
-        default=None,
-        description="how the report becomes a query: by the pictures drawn from it (prototype), "
-        "by its text, or by both (fused); leave it out for what the archive was calibrated to, "
-        "else the best that it supports. A picture alone is mode image",
-    )
     k: Whole = Field(
         default=DEFAULT_CASES, ge=1, le=MAX_CASES, description="how many cases to find"
     )
@@ -90,31 +62,8 @@ class Query(BaseModel):
         "fit; fields are joined by AND. GET /v1/archive names the fields and their values",
         examples=[{"site": "cervix"}],
     )
-    all_sites: Flag = Field(
-        default=False,
-        description="true searches all sites; false that which the report names or its category "
-        "implies, if it does and the archive has it. A site in `where` comes before either",
-    )
-    unspecified_sites: Flag = Field(
-        default=False,
-        description="true searches cases of unspecified site beside those of the report's",
-    )
-    prototypes: Whole | None = Field(
-        default=None,
-        ge=1,
-        le=MAX_PROTOTYPES,
-        description="how many pictures to draw; leave it out for what the archive was calibrated "
-        f"to, else {DEFAULT_PROTOTYPES}",
-    )
     seed: Whole = Field(
-        default=0, ge=0, le=MAX_SEED, description="prototype i is drawn from seed + i"
-    )
-    variations: Whole = Field(
-        default=0,
-        ge=0,
-        le=MAX_PROTOTYPES,
-        description="how many synthetic pictures are drawn from the picture given beside it, near "
-        "to it, and searched with it from seed on; they are kept nowhere but in the answer",
+        default=0, ge=0, le=MAX_SEED, description="picture i is drawn from seed + i"
     )
     liked: Marks = Field(
         default=(),
@@ -143,23 +92,10 @@ class Query(BaseModel):
         "through: slower, and nearer to finding all. An index that compares all pictures already "
         "does",
     )
-    image_mpp_um: Share | None = Field(
-        default=None,
-        gt=0,
-        le=20,
-        description="micrometres a pixel of the picture given beside it, if known: where the "
-        "archive's pictures tell theirs, it is searched with at their scale, up to twice as large "
-        "or as small, and the answer says so",
-    )
     near_duplicates: Flag = Field(
         default=False,
         description="true lists pictures that repeat another case's; false folds them under that "
         "case, as no independent evidence",
-    )
-    gate: Flag = Field(
-        default=True,
-        description="false lets every drawing count; true reads each one back, and those that show "
-        "something else than the report says are drawn anew and never count",
     )
     rivals: Flag = Field(
         default=False,
@@ -169,6 +105,75 @@ class Query(BaseModel):
     explain: Flag = Field(
         default=False,
         description="also tell at which rank each part of the query alone would find each picture",
+    )
+
+
+class Query(Question):
+    """A report, and how to search with it or with a picture that is given beside it.
+
+    ``mode`` ``None`` means what the archive was calibrated to, else the best there is: fused where
+    the encoder reads text and a generator draws, else the one of the two that can; a picture alone
+    is always searched as itself.
+    """
+
+    report: str = Field(
+        default="",
+        description="a cytology report in plain words; it is neither stored nor logged, and the "
+        "prototypes drawn from it do not carry it",
+        examples=["Bilobed nucleus; the cytoplasm is packed with coarse orange-red granules."],
+    )
+    as_written: Flag = Field(
+        default=False,
+        description="true searches all words of the report; false what it affirms: what is denied, "
+        "past, of another person, about the specimen or advice is left out, and the answer says so",
+    )
+    specimen: str = Field(
+        default="",
+        description="which specimen of a report that tells of several: its letter or number, else "
+        "its site, as the answer names them; all: all of them together; leave it out for the first",
+        examples=["B"],
+    )
+    mode: SearchMode | None = Field(
+        default=None,
+        description="how the report becomes a query: by the pictures drawn from it (prototype), "
+        "by its text, or by both (fused); leave it out for what the archive was calibrated to, "
+        "else the best that it supports. A picture alone is mode image",
+    )
+    all_sites: Flag = Field(
+        default=False,
+        description="true searches all sites; false that which the report names or its category "
+        "implies, if it does and the archive has it. A site in `where` comes before either",
+    )
+    unspecified_sites: Flag = Field(
+        default=False,
+        description="true searches cases of unspecified site beside those of the report's",
+    )
+    prototypes: Whole | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_PROTOTYPES,
+        description="how many pictures to draw; leave it out for what the archive was calibrated "
+        f"to, else {DEFAULT_PROTOTYPES}",
+    )
+    variations: Whole = Field(
+        default=0,
+        ge=0,
+        le=MAX_PROTOTYPES,
+        description="how many synthetic pictures are drawn from the picture given beside it, near "
+        "to it, and searched with it from seed on; they are kept nowhere but in the answer",
+    )
+    image_mpp_um: Share | None = Field(
+        default=None,
+        gt=0,
+        le=20,
+        description="micrometres a pixel of the picture given beside it, if known: where the "
+        "archive's pictures tell theirs, it is searched with at their scale, up to twice as large "
+        "or as small, and the answer says so",
+    )
+    gate: Flag = Field(
+        default=True,
+        description="false lets every drawing count; true reads each one back, and those that show "
+        "something else than the report says are drawn anew and never count",
     )
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -21,6 +21,7 @@ from coin_retrieval.progress import Progress, silent
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
+from coin_retrieval.prototypes.made import MadePicture
 from coin_retrieval.prototypes.prototype import Drawing
 from coin_retrieval.ranking.case_search import CaseSearch, Found
 from coin_retrieval.ranking.parts import Ranks
@@ -38,6 +39,7 @@ from coin_retrieval.search.judging.closeness import (
 from coin_retrieval.search.judging.rivals import Rival, rivals_of
 from coin_retrieval.search.judging.scale import scale_notices
 from coin_retrieval.search.judging.support import Support, judged_cases, one_label, support_of
+from coin_retrieval.search.making import PictureMaker
 from coin_retrieval.search.plan import SearchPlan
 from coin_retrieval.search.planning import Planner, is_plain
 from coin_retrieval.search.query import Query
@@ -53,6 +55,7 @@ class Retriever:
     Args:
         prototyper: ``None`` searches by text and picture only.
         fusion: ``None`` takes what the archive was calibrated to, else the defaults.
+        maker: makes pictures to search with; ``None`` makes none.
 
     Raises:
         EncoderMismatchError: the archive was built with another encoder.
@@ -65,9 +68,11 @@ class Retriever:
         prototyper: Prototyper | None,
         cache: PrototypeCache,
         fusion: FusionSettings | None = None,
+        maker: PictureMaker | None = None,
     ) -> None:
         archive.require_encoder(encoder.spec)
-        self._made_of = (encoder, prototyper, cache, fusion)
+        self._made_of = (encoder, prototyper, cache, fusion, maker)
+        self.maker = maker or PictureMaker()
         self.archive = archive
         self.cache = cache
         self.drawer = PrototypeDrawer(prototyper, cache) if prototyper is not None else None
@@ -95,17 +100,20 @@ class Retriever:
         """The generator's name for people; ``None`` if there is none."""
         return self.drawer.name if self.drawer else None
 
-    def plan(self, query: Query, image: RgbImage | None = None) -> SearchPlan:
+    def plan(
+        self, query: Query, image: RgbImage | None = None, *, made: MadePicture | None = None
+    ) -> SearchPlan:
         """Every decision of a search, made before anything is drawn or any network is loaded.
 
         Args:
             image: uint8 [h w 3], to search with alone or beside the report.
+            made: a synthetic picture in its place.
 
         Raises:
             ReportError, InputError: the query cannot be used.
             UnsupportedError: the mode needs a power that the encoder or the set-up lacks.
         """
-        return self.planner.plan(query, image)
+        return self.planner.plan(query, image, made=made)
 
     def search(
         self, query: Query, image: RgbImage | None = None, *, on: Progress = silent
@@ -115,6 +123,32 @@ class Retriever:
         with watch.stage("prompt"):
             plan = self.plan(query, image)
         return self._run(plan, watch, on)
+
+    def search_made(
+        self, query: Query, make: Callable[[Progress], MadePicture], *, on: Progress = silent
+    ) -> SearchResult:
+        """Make the picture, plan, then run. Raises as ``make``, :meth:`plan` and :meth:`run` do."""
+        watch = Stopwatch()
+        with watch.stage("generate"):
+            made = make(_guarded(on))
+        with watch.stage("prompt"):
+            plan = self.plan(query, made=made)
+        return self._run(plan, watch, on)
+
+    def check(self, query: Query, image: RgbImage | None) -> None:
+        """Refuse what :meth:`plan` and :meth:`run` would, before a picture is made for it.
+
+        Args:
+            image: any picture in the place of the one that is to be made.
+
+        Raises:
+            ReportError, InputError, UnsupportedError: the query cannot be used.
+            FilterError, NotFoundError: a field or a marked case that the archive does not have.
+        """
+        plan, catalog = self.plan(query, image), self.archive.catalog
+        catalog.select(plan.where)
+        for case_id in (*query.liked, *query.disliked):
+            catalog.case_images(case_id)
 
     def run(self, plan: SearchPlan, on: Progress = silent) -> SearchResult:
         """The nearest cases, as the plan says.
@@ -269,7 +303,7 @@ class Retriever:
 
     def _closeness(self, plan: SearchPlan, found: Found, watch: Stopwatch) -> Closeness:
         """Reports are judged by what they say, pictures by how near the nearest cases are."""
-        if not is_plain(plan.query, plan.image):
+        if not is_plain(plan.query, plan.image, made=plan.made):
             return NOT_MEASURED
         if plan.words is None:
             return judged_cases(found.nearest, plan.closeness) if found.nearest else NOT_MEASURED

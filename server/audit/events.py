@@ -51,7 +51,7 @@ def of_search(answer: SearchAnswer) -> Event:
         cases=tuple(case.case_id for case in answer.cases),
         close={"yes": True, "no": False}.get(answer.closeness.verdict),
         score=answer.closeness.score,
-        drawn=bool(answer.prototypes or answer.variations),
+        drawn=bool(answer.prototypes or answer.variations or answer.searched_with),
         timings_ms=tuple(answer.timings_ms.items()),
     )
 

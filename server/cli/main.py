@@ -53,7 +53,7 @@ ACCOUNTS = ("keys", "oidc_issuer", "oidc_audience", "oidc_client")
 
 
 class ServeEnvironment(CoinEnvironment):
-    """COIN_HOST, COIN_PORT, COIN_LIMITS__…, COIN_ACCESS__… and COIN_NETWORK__…; options win.
+    """COIN_HOST, COIN_LAYOUT_MODEL, COIN_TRANSLATE, COIN_LIMITS__… and so on; options win.
 
     Each field of :class:`ServerLimits`, :class:`AccessSettings` and :class:`NetworkSettings` is a
     variable, e.g. ``COIN_LIMITS__UPLOAD_BYTES``.
@@ -61,6 +61,8 @@ class ServeEnvironment(CoinEnvironment):
 
     model_config = SettingsConfigDict(env_nested_delimiter="__")
 
+    layout_model: Path | None = None
+    translate: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     limits: ServerLimits = ServerLimits()
@@ -80,6 +82,17 @@ def serve(
     ] = None,
     generator: Annotated[
         str | None, typer.Option(help=f"{GENERATOR_FORMS}; default COIN_GENERATOR, else starter.")
+    ] = None,
+    layout_model: Annotated[
+        Path | None,
+        typer.Option(help="A directory of coin train joint: layouts of nuclei can be asked."),
+    ] = None,
+    translate: Annotated[
+        Path | None,
+        typer.Option(
+            help="A directory of coin train cyclegan, or a YAML file of style transfer: pictures "
+            "can be translated first, as from histology."
+        ),
     ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Where prototypes are kept; default below COIN_CACHE_DIR.")
@@ -111,6 +124,7 @@ def serve(
     named_encoder = encoder or environment.encoder
     cache_dir = cache or environment.prototype_dir
     from coin_retrieval.factory import (
+        make_picture_maker,
         make_retriever,
         open_archive,
         parse_encoder,
@@ -122,7 +136,12 @@ def serve(
     generator_settings = parse_generator(generator or environment.generator)
     opened = open_archive(archive)
 
+    drawn_by = layout_model or environment.layout_model
+    translated_by = translate or environment.translate
+
     def load() -> Retriever:
+        maker = make_picture_maker(layout_model=drawn_by, translator=translated_by)
+        maker.load()
         return make_retriever(
             opened,
             cache_dir=cache_dir,
@@ -130,6 +149,7 @@ def serve(
             encoder=encoder_settings,
             generator=generator_settings,
             drawn_together=environment.limits.drawing_batch,
+            maker=maker,
         )
 
     from server.audit.chain import AuditLog, read_key

@@ -41,9 +41,16 @@ def prototype_path(prototype: Prototype) -> str:
     return f"/v1/prototypes/{prototype.prototype_id}.png"
 
 
-def search_answer(result: SearchResult) -> SearchAnswer:
-    """The command line's answer, with URL paths where it has files."""
-    return to_answer(result, prototype_path=prototype_path, image_uri=image_path)
+def search_answer(result: SearchResult, made: Prototype | None = None) -> SearchAnswer:
+    """The command line's answer, with URL paths where it has files.
+
+    Args:
+        made: the picture that was made for the search, where it is kept.
+    """
+    made_path = "" if made is None else prototype_path(made)
+    return to_answer(
+        result, prototype_path=prototype_path, image_uri=image_path, made_path=made_path
+    )
 
 
 def generate_answer(drawing: Drawing) -> DrawingAnswer:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from coin_retrieval.errors import InputError
 
 if TYPE_CHECKING:
+    from coin_retrieval.prototypes.made import MadePicture
     from coin_retrieval.types import RgbImage
 
 
@@ -44,10 +45,10 @@ class Making:
 
 def make_picture(
     making: Making, image: Path | None, *, seed: int, save: Path | None
-) -> tuple[RgbImage | None, float | None]:
+) -> tuple[RgbImage | MadePicture | None, float | None]:
     """The picture to search with, and micrometres a pixel where its file says so.
 
-    What was made is told, and kept in ``save``.
+    What was made is kept in ``save``.
 
     Raises:
         InputError, ImageError, ModelError: as :mod:`coin_retrieval.api.made_pictures` says.
@@ -57,29 +58,28 @@ def make_picture(
     picture, mpp_um = (None, None) if image is None else asked_picture(image)
     if making.translate is None and making.layout is None:
         return picture, mpp_um
-    from rich.console import Console
-
-    from coin_retrieval.api.made_pictures import draw_layout, translate
+    from coin_retrieval.api.made_pictures import draw_layout, translated
     from coin_retrieval.console.session import working
 
+    made: MadePicture | None = None
     with working("drawing the picture to search with"):
         if making.layout is not None and making.layout_model is not None:
-            drawn = draw_layout(making.layout, model=making.layout_model, seed=seed)
-            picture, told = drawn.pair.image, str(drawn)
+            made = draw_layout(making.layout, model=making.layout_model, seed=seed).pair.made()
         elif picture is not None and making.translate is not None:
-            picture = translate(picture, model=making.translate, seed=seed)
-            told = "translated; what cells mean may be lost on the way"
-    Console(stderr=True).print(f"Searched with a SYNTHETIC picture: {told}.")
-    if save is not None and picture is not None:
-        _keep(picture, save / "searched_with.png")
-    return picture, None
+            made = translated(picture, model=making.translate, seed=seed)
+    if save is not None and made is not None:
+        _keep(made.image, kept_in(save))
+    return made, mpp_um
+
+
+def kept_in(save: Path) -> Path:
+    """Where the picture that was made for a search is kept."""
+    return save / "searched_with.png"
 
 
 def _keep(picture: RgbImage, file: Path) -> None:
     from coin_retrieval.files import replace_file
-    from coin_retrieval.images import encode_png
-    from coin_retrieval.prototypes.cache import SYNTHETIC_NOTICE
+    from coin_retrieval.prototypes.cache import encode_synthetic
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    marks = {"synthetic": "true", "Description": SYNTHETIC_NOTICE}
-    replace_file(file, encode_png(picture, text=marks))
+    replace_file(file, encode_synthetic(picture))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
 
+from coin_retrieval.prototypes.made import MadePicture
 from coin_retrieval.types import CaseMatch, ImageRecord, RgbImage
 
 MOST_APART = 1.5
@@ -68,9 +69,14 @@ class LikeScale:
         )
 
 
-def field_um(image: RgbImage, mpp_um: float) -> float:
-    """Micrometres across a picture's shorter side."""
-    return float(min(image.shape[:2]) * mpp_um)
+def field_um(image: RgbImage, mpp_um: float, made: MadePicture | None = None) -> float:
+    """Micrometres across a picture's shorter side.
+
+    Args:
+        made: how it was made: of a translation ``mpp_um`` is its source's.
+    """
+    own_px = min(image.shape[:2])
+    return float((own_px if made is None else made.field_px or own_px) * mpp_um)
 
 
 def common_field_um(images: Iterable[ImageRecord]) -> float | None:

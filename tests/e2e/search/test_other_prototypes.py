@@ -19,11 +19,23 @@ def test_a_layout_is_drawn_and_searched_with(archive: Path, tmp_path: Path) -> N
     result = CliRunner().invoke(
         app, ["search", str(archive), *arguments, "--save", str(tmp_path / "saved"), "--json"]
     )
-    assert json.loads(result.stdout)["query"]["mode"] == "image"
-    assert "SYNTHETIC" in result.stderr
-    assert "(4 asked)" in result.stderr.replace("\n", " ")
-    with Image.open(tmp_path / "saved" / "searched_with.png") as kept:
+    answer = json.loads(result.stdout)
+    assert answer["query"]["mode"] == "image"
+    told = " ".join(sentence["text"] for sentence in answer["summary"])
+    assert "SYNTHETIC" in told
+    assert "(4 asked)" in told
+    made = answer["searched_with"]
+    assert made["measures"]["asked"] == 4
+    assert Path(made["path"]) == tmp_path / "saved" / "searched_with.png"
+    with Image.open(made["path"]) as kept:
         assert kept.info["synthetic"] == "true"
+
+
+def test_people_are_told_that_the_picture_is_synthetic(archive: Path, tmp_path: Path) -> None:
+    model = tiny_models.write_joint_dir(tmp_path / "joint")
+    arguments = ["--layout", "three nuclei", "--layout-model", str(model)]
+    result = CliRunner().invoke(app, ["search", str(archive), *arguments])
+    assert "Searched with a SYNTHETIC picture" in result.stdout.replace("\n", " ")
 
 
 def test_a_picture_is_translated_and_searched_with(
