@@ -28,7 +28,9 @@ SPECIMENS = (
     "B. Peripheral blood: bilobed eosinophil with coarse orange-red granules."
 )
 LONG = "Cervical smear: koilocytes with perinuclear halos. No clue cells. Prior HSIL in 2019."
+NUCLEI = ((0.2, 0.2), (0.5, 0.2), (0.8, 0.25), (0.3, 0.5), (0.6, 0.5), (0.25, 0.8), (0.7, 0.8))
 DESKTOP, PHONE = (1280, 860), (360, 740)
+LAYOUTS = {"nuclei": DESKTOP, "nuclei-phone": PHONE}
 WIDTH_PX, QUALITY = 960, 62
 REPEATS = 7
 _PATIENCE_MS = 40_000
@@ -148,6 +150,17 @@ def slide(page: Page) -> None:
     page.wait_for_timeout(1500)
 
 
+def nuclei(page: Page) -> None:
+    page.locator("#tab-layout").click()
+    field = page.locator("#layout-field")
+    box = field.bounding_box()
+    side = box["width"] if box else 0
+    for x, y in NUCLEI:
+        field.click(position={"x": x * side, "y": y * side})
+    page.locator("#go").click()
+    page.wait_for_selector("#measures:not([hidden])")
+
+
 def region(page: Page) -> None:
     ask(page)
     page.locator(".case .picture").first.click()
@@ -180,6 +193,7 @@ def main() -> None:
     asked.add_argument("--out", type=Path, required=True, help="directory for the pictures")
     asked.add_argument("--study", default="", help="the token of a reader's link")
     asked.add_argument("--slides", default="", help="address of a server with a slide")
+    asked.add_argument("--layouts", default="", help="address of a server with a layout model")
     asked.add_argument("--only", nargs="*", default=[], help="these states alone")
     given = asked.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -208,6 +222,8 @@ def main() -> None:
                        path=f"/study#{given.study}")  # fmt: skip
         if given.slides:
             Shots(browser, given.slides, given.out, given.only).take("slide", slide)
+        for name, size in LAYOUTS.items() if given.layouts else ():
+            Shots(browser, given.layouts, given.out, given.only).take(name, nuclei, size=size)
         page = browser.new_page()
         paints: list[float] = []
         weights: list[float] = []

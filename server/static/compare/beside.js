@@ -22,7 +22,8 @@ export function offerBeside({ drawn: drawings, picture }) {
   }] : [];
   const drawn = drawings.filter(({ passed }) => passed !== false).map((one) => ({
     key: one.id, synthetic: true, src: here(one.path), widthPx: one.provenance.width_px,
-    label: t("beside.prototype", { seed: String(one.seed) }), alt: t("prototype.alt", { seed: String(one.seed) }),
+    label: one.how ? t(`beside.${one.how}`) : t("beside.prototype", { seed: String(one.seed) }),
+    alt: one.how ? t(`made.${one.how}_alt`) : t("prototype.alt", { seed: String(one.seed) }),
   }));
   choices = [...own, ...drawn];
   list();

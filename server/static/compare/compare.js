@@ -17,9 +17,12 @@ const zoom = new Zoom([$("pane-beside"), $("pane-case")], (level) => {
 // the cases that are leafed through, which of them, and which of its pictures
 let now = { cases: [], place: 0, index: 0, siblings: [], whole: null, prototype: null };
 let similar = () => {};
+// the synthetic picture that was searched with, if one was made
+let made = null;
 
 function open(state, shown) {
   now = { cases: [], place: 0, index: 0, siblings: [], whole: null, prototype: null, ...state };
+  made = shown.made ?? null;
   offerBeside(shown);
   zoom.reset();
   if (!$("viewer").open) $("viewer").showModal();
@@ -42,19 +45,19 @@ export async function openBeside(cases, other, shown) {
 export function openPrototype(prototype, shown) {
   unpin();
   open({ prototype }, shown);
-  const { provenance: made, seed } = prototype;
+  const { provenance, seed, how } = prototype;
   pane("pane-case", {
-    src: here(prototype.path), alt: t("prototype.alt", { seed: String(seed) }), synthetic: true, widthPx: made.width_px,
+    src: here(prototype.path), alt: how ? t(`made.${how}_alt`) : t("prototype.alt", { seed: String(seed) }), synthetic: true, widthPx: provenance.width_px,
   }, 1);
   pane("pane-beside", null, 0);
-  titles(t("prototype"), t("prototypes.text"));
+  titles(t(how ? "made" : "prototype"), t(how ? `made.${how}_text` : "prototypes.text"));
   $("viewer-place").textContent = "";
   $("viewer-caption").replaceChildren(t("prototype.seed", { seed: String(seed) }));
   showAttributes([
-    [t("options.seed"), String(seed)], [t("fact.generator"), made.generator], [t("fact.steps"), String(made.steps)],
-    [t("fact.guidance"), String(made.guidance)], [t("fact.size"), `${made.width_px} × ${made.height_px} px`],
+    [t("options.seed"), String(seed)], [t("fact.generator"), provenance.generator], [t("fact.steps"), String(provenance.steps)],
+    [t("fact.guidance"), String(provenance.guidance)], [t("fact.size"), `${provenance.width_px} × ${provenance.height_px} px`],
   ], "");
-  showReport(t("prototype.from"), made.source.text ?? t("picture.yours"));
+  showReport(t("prototype.from"), provenance.source.text ?? t("picture.yours"));
   showWhy(null);
   note("");
   $("viewer-siblings").hidden = true;
@@ -106,7 +109,7 @@ function showImage() {
   offerSlide(image);
   $("viewer-slide").hidden = !image.region;
   showBeside();
-  showWhy(image);
+  showWhy(image, made);
   showReport(t("viewer.report"), whole?.report ?? "");
   $("viewer-marks").replaceChildren(markButtons(found().case_id));
   $("viewer-siblings").hidden = siblings.length < 2;

@@ -3,6 +3,7 @@
 import { $, el } from "../shared/dom.js";
 import { date, list, t } from "../shared/language.js";
 import { archive, fieldName, modeName } from "../visit/archive.js";
+import { making } from "../visit/making.js";
 import { shown } from "../visit/answer.js";
 import { linkOf } from "./link.js";
 
@@ -17,6 +18,7 @@ export function fillSheet({ asked, answer, at }) {
     [t("sheet.plan"), digest.slice(0, DIGEST_SHOWN)],
     [t("options.mode"), modeName(query.mode)],
     ...Object.entries(asked.where ?? {}).map(([name, value]) => [fieldName(name), list([value].flat())]),
+    ...(asked.layout ? [[t("ask.layout"), making.layoutWords(asked.layout)]] : []),
     ...(asked.unlike ? [[t("options.unlike"), asked.unlike]] : []),
   ];
   $("sheet-facts").replaceChildren(...facts.map(([name, value]) =>
@@ -35,7 +37,7 @@ function saveJson() {
 }
 
 async function copyLink() {
-  const link = new URL(await linkOf(shown.answer), window.location.href).href;
+  const link = new URL(await linkOf(shown.answer, shown.asked), window.location.href).href;
   try {
     await navigator.clipboard.writeText(link);
     $("kept").textContent = t("keep.link_done");

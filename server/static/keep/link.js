@@ -11,8 +11,11 @@ const toText = (bytes) => btoa(String.fromCharCode(...bytes)).replaceAll("+", "-
 const toBytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
 
 /** The address of a search; what follows the # is never sent to a server. */
-export async function linkOf({ plan, query: { asked } }) {
+export async function linkOf({ plan, query: { asked } }, { layout, translate }) {
   const told = { plan, as_written: asked.as_written, unspecified_sites: asked.unspecified_sites };
+  // nuclei that were placed are nobody's words; words stay here, as a report does
+  if (layout) Object.assign(told, { layout: layout.points ?? true, seed: asked.seed });
+  if (translate) told.translate = true;
   const packed = await through(new TextEncoder().encode(JSON.stringify(told)), new CompressionStream("deflate-raw"));
   return `${window.location.pathname}${NAME}${toText(packed)}`;
 }
@@ -31,7 +34,7 @@ export async function linked() {
 }
 
 /** The question of a plan, as far as a plan tells it: filters by the digests of the archive's values. */
-export async function questionOf({ plan, as_written: asWritten, unspecified_sites: unspecified }, fields) {
+export async function questionOf({ plan, as_written: asWritten, unspecified_sites: unspecified, seed, translate }, fields) {
   const where = {};
   for (const [name, digests] of Object.entries(plan.where)) {
     if (name === "site" && plan.site?.applied && plan.site.how !== "asked") continue;
@@ -44,7 +47,8 @@ export async function questionOf({ plan, as_written: asWritten, unspecified_site
     mode: plan.mode === "image" ? null : plan.mode,
     k: plan.k,
     prototypes: plan.seeds.length || null,
-    seed: plan.seeds[0] ?? 0,
+    seed: plan.seeds[0] ?? seed ?? 0,
+    translate: Boolean(translate),
     liked: plan.liked, disliked: plan.disliked, diversity: plan.diversity,
     near_duplicates: plan.near_duplicates,
     all_sites: Boolean(plan.site && !plan.site.applied && !plan.site.lacking),

@@ -20,3 +20,9 @@ export function button(label, act, properties = {}) {
 
 export const words = (name) => name.replaceAll("_", " ");
 export const joined = (...parts) => parts.filter(Boolean).join(" · ");
+
+/** The address of a PNG that stands in the answer. */
+export function addressOf(png) {
+  const bytes = Uint8Array.from(atob(png), (letter) => letter.charCodeAt(0));
+  return URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+}

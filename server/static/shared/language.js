@@ -22,6 +22,11 @@ export async function readMessages(...pages) {
   name(document);
 }
 
+/** Reads a further catalog of a part of the page. */
+export async function addMessages(part) {
+  Object.assign(messages, await (await fetch(`static/messages/${part}/${language}.json`)).json());
+}
+
 function kept() {
   try { return localStorage.getItem(KEPT); } catch { return null; }
 }

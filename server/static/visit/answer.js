@@ -1,10 +1,11 @@
 // The answer: its parts in the order in which a reader needs them.
 
-import { $, el, joined } from "../shared/dom.js";
+import { $, addressOf, el, joined } from "../shared/dom.js";
 import { list, number, seconds, t } from "../shared/language.js";
 import { fieldName, modeName } from "./archive.js";
 import { caseCard, prototypeCard, smallCard } from "./cards.js";
 import { showChips } from "./chips.js";
+import { making } from "./making.js";
 import { marked, showMarks } from "./marks.js";
 import { showReading } from "./reading.js";
 import { showRivals } from "./rivals.js";
@@ -20,12 +21,19 @@ export let shown = null;
 export function showAnswer(answer, { asked, picture = null, pending = 0 }) {
   for (const { address } of shown?.drawn ?? []) URL.revokeObjectURL(address);
   const { cases, prototypes } = answer;
-  shown = { answer, asked, picture, drawn: [...prototypes, ...(answer.variations ?? []).map(ofPicture)] };
+  const made = making?.madeOf(answer) ?? null;
+  shown = {
+    answer, asked, picture, made,
+    drawn: [...(made ? [made] : []), ...prototypes, ...(answer.variations ?? []).map(ofPicture)],
+  };
   showSentences(answer, pending);
   showChips(answer, asked);
   showReading(answer.query);
   showPrototypes(shown.drawn, pending);
-  $("prototypes-text").textContent = t(answer.variations?.length ? "vary.text" : "prototypes.text");
+  making?.showMeasures(made);
+  $("prototypes-title").textContent = t(made ? "made" : "prototypes");
+  $("prototypes-text").textContent = t(
+    made ? `made.${made.how}_text` : answer.variations?.length ? "vary.text" : "prototypes.text");
   showSupport(answer);
   showOwn(answer);
   const onlyReal = cases.every((found) => found.images.every((image) => image.origin === "real"));
@@ -56,8 +64,7 @@ function showSentences(answer, pending) {
 
 /** A drawing from a picture as one from a report is: its pixels come with the answer. */
 function ofPicture(one) {
-  const bytes = Uint8Array.from(atob(one.png), (letter) => letter.charCodeAt(0));
-  const address = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+  const address = addressOf(one.png);
   return { ...one, id: `variation-${one.seed}`, path: address, address, passed: null };
 }
 
@@ -87,13 +94,13 @@ function showOwn({ own }) {
       () => openCases(cases, place, shown))));
 }
 
-function facts({ cases, query, timings_ms: timings }, asked, byPicture) {
+function facts({ cases, query, timings_ms: timings, searched_with: made }, asked, byPicture) {
   const { liked, disliked } = marked();
   const marks = liked.length + disliked.length;
   return joined(
     t(asked.diversity > 0 ? "cases.varied" : "cases.nearest", { n: cases.length }),
     ...Object.entries(asked.where ?? {}).map(([name, value]) => `${fieldName(name)}: ${list([value].flat())}`),
-    modeName(query.mode),
+    modeName(made && query.mode === "image" ? made.how : query.mode),
     byPicture && query.mode !== "image" ? t("cases.with_picture") : "",
     marks ? t("cases.moved", { n: marks }) : "",
     seconds(timings.total));

@@ -46,7 +46,8 @@ function show() {
   $("mode").replaceChildren(...archive.modes.map((mode) => el("option", { value: mode }, modeName(mode))));
   $("prototypes").value = archive.prototypes;
   const draws = archive.modes.includes("fused") || archive.modes.includes("prototype");
-  for (const id of ["prototypes", "seed"]) $(id).closest(".field").hidden = !draws;
+  $("prototypes").closest(".field").hidden = !draws;
+  $("seed").closest(".field").hidden = !draws && !archive.layouts;
   for (const button of document.querySelectorAll(".vary")) button.hidden = !archive.varies;
   const usable = archive.fields.filter((f) => f.distinct > 1 && !NO_FILTERS.includes(f.name));
   const main = MAIN_FILTERS.flatMap((name) => usable.filter((f) => f.name === name));

@@ -2,7 +2,8 @@
 
 import { $, el } from "../shared/dom.js";
 import { t } from "../shared/language.js";
-import { setWhere, where } from "./archive.js";
+import { archive, setWhere, where } from "./archive.js";
+import { making } from "./making.js";
 import { clearMarks, dropMarks, marked } from "./marks.js";
 import { forgetPicture, searchedPicture } from "./picture.js";
 
@@ -14,14 +15,15 @@ const EXAMPLES = {
 const VARIED = 0.5;
 const TICKS = {
   as_written: "as-written", all_sites: "all-sites", unspecified_sites: "unspecified-sites",
-  near_duplicates: "near-duplicates",
+  near_duplicates: "near-duplicates", translate: "translate",
 };
+const TABS = ["report", "picture", "layout"];
 
 export let tab = "report";
 
 export function chooseTab(name) {
   tab = name;
-  for (const which of ["report", "picture"]) {
+  for (const which of TABS) {
     const chosen = which === name;
     $(`tab-${which}`).setAttribute("aria-selected", String(chosen));
     $(`tab-${which}`).tabIndex = chosen ? 0 : -1;
@@ -38,6 +40,7 @@ function showReportOptions() {
   $("with-report").disabled = empty;
   $("with-report-hint").hidden = !empty;
   for (const field of document.querySelectorAll(".report-only")) field.classList.toggle("off", !asksReport());
+  document.querySelector(".seeded").classList.toggle("off", tab !== "layout" && !asksReport());
 }
 
 /** The first thing that keeps from searching: its field, and the message's key. */
@@ -45,13 +48,15 @@ export function fault() {
   for (const field of $("ask").querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
   if (tab === "report" && !$("report").value.trim()) return [$("report"), "fault.report"];
   if (tab === "picture" && !searchedPicture()) return [$("picture"), "fault.picture"];
-  for (const id of asksReport() ? ["prototypes", "seed", "k"] : ["k"]) {
+  const wrong = tab === "layout" && making.layoutFault();
+  if (wrong) return wrong;
+  for (const id of asksReport() ? ["prototypes", "seed", "k"] : tab === "layout" ? ["seed", "k"] : ["k"]) {
     if (!$(id).checkValidity()) return [$(id), "fault.range"];
   }
   return null;
 }
 
-/** The question as POST /v1/search takes it. */
+/** The question as POST /v1/search takes it, or POST /v1/search/layout. */
 export function question() {
   const ofReport = asksReport() && {
     report: $("report").value,
@@ -66,9 +71,12 @@ export function question() {
   const ofPicture = tab === "picture" && Number($("variations").value) && {
     variations: Number($("variations").value), seed: Number($("seed").value),
   };
+  const translated = tab === "picture" && archive.translator && $("translate").checked;
   return {
     ...ofReport,
     ...ofPicture,
+    ...(translated ? { translate: true } : {}),
+    ...(tab === "layout" ? { layout: making.askedLayout(), seed: Number($("seed").value) } : {}),
     k: Number($("k").value),
     unlike: $("unlike").value.trim(),
     diversity: $("varied").checked ? VARIED : 0,
@@ -95,9 +103,13 @@ export function fill(asked) {
   for (const name of ["mode", "prototypes", "seed", "k", "unlike", "specimen"]) {
     if (asked[name] !== undefined && asked[name] !== null) $(name).value = asked[name];
   }
-  for (const [name, id] of Object.entries(TICKS)) $(id).checked = Boolean(asked[name]);
+  for (const [name, id] of Object.entries(TICKS)) if ($(id)) $(id).checked = Boolean(asked[name]);
   $("varied").checked = asked.diversity > 0;
   setWhere(asked.where ?? {});
+  if (asked.layout && archive.layouts) {
+    making.setLayout(asked.layout);
+    chooseTab("layout");
+  }
   showReportOptions();
 }
 
@@ -106,6 +118,7 @@ export function emptyForm() {
   $("specimen").value = "";
   setWhere({});
   forgetPicture();
+  if (archive?.layouts) making.setLayout(null);
   clearMarks();
   chooseTab("report");
 }
@@ -141,11 +154,13 @@ export function prepareForm(search) {
   $("reseed").addEventListener("click", () => {
     $("seed").value = crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000;
   });
-  for (const name of ["report", "picture"]) {
+  for (const name of TABS) {
     $(`tab-${name}`).addEventListener("click", () => chooseTab(name));
     $(`tab-${name}`).addEventListener("keydown", (event) => {
       if (!["ArrowLeft", "ArrowRight"].includes(event.key)) return;
-      const other = name === "report" ? "picture" : "report";
+      const shown = TABS.filter((one) => !$(`tab-${one}`).hidden);
+      const by = event.key === "ArrowRight" ? 1 : -1;
+      const other = shown[(shown.indexOf(name) + by + shown.length) % shown.length];
       chooseTab(other);
       $(`tab-${other}`).focus();
     });

@@ -97,15 +97,15 @@ function folded({ near_duplicates: repeats, diagnosis }) {
 }
 
 export function prototypeCard(prototype, open) {
-  const { seed, passed, shows } = prototype;
+  const { seed, passed, shows, how } = prototype;
   const failed = passed === false;
   const verdict = failed ? el("span", { className: "failed" }, t("prototype.failed", { shows }))
     : passed ? el("span", { className: "passed" }, t("prototype.passed", { shows })) : null;
   const button = el("button", { type: "button", className: `prototype${failed ? " refused" : ""}` },
     el("span", { className: "marked" },
-      el("img", { src: here(prototype.path), alt: t(failed ? "prototype.alt_failed" : "prototype.alt", { seed }) }),
+      el("img", { src: here(prototype.path), alt: how ? t(`made.${how}_alt`) : t(failed ? "prototype.alt_failed" : "prototype.alt", { seed }) }),
       el("span", { className: "across", ariaHidden: "true" }, t("synthetic"))),
-    el("small", {}, el("b", {}, t("synthetic")), ` ${t("prototype.seed", { seed: String(seed) })}`),
+    el("small", {}, el("b", {}, t("synthetic")), ` ${how ? t(`made.${how}`) : t("prototype.seed", { seed: String(seed) })}`),
     verdict);
   button.addEventListener("click", open);
   return el("li", {}, button);

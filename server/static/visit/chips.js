@@ -16,7 +16,9 @@ export function showChips({ query: { site, specimens, specimen } }, asked) {
     }));
   const varied = asked.variations ? [chip(t("chips.varied", { n: asked.variations }), t("chips.unvaried"),
     () => { $("variations").value = ""; })] : [];
-  $("chips").replaceChildren(...specimens.length ? ofSpecimens(specimens, specimen) : [], ...varied, ...filters, ...(site && !site.lacking && site.how !== "asked" ? ofSite(site) : []));
+  const translated = asked.translate
+    ? [chip(t("chips.translated"), t("chips.untranslated"), () => { $("translate").checked = false; })] : [];
+  $("chips").replaceChildren(...translated, ...specimens.length ? ofSpecimens(specimens, specimen) : [], ...varied, ...filters, ...(site && !site.lacking && site.how !== "asked" ? ofSite(site) : []));
 }
 
 function ofSpecimens(names, searched) {

@@ -11,6 +11,7 @@ import { archive, readArchive, session } from "./archive.js";
 import { chooseTab, emptyForm, fill, prepareForm } from "./ask.js";
 import { prepareChips } from "./chips.js";
 import { offerDrift } from "./drift.js";
+import { making, offerMaking } from "./making.js";
 import { clearMarks, holdMarks, setMarks } from "./marks.js";
 import { choosePicture, preparePicture } from "./picture.js";
 import { cancel, search } from "./search.js";
@@ -26,12 +27,16 @@ const VARIATIONS = 4;
 const go = () => search(keep);
 
 async function keep(found) {
-  // drawings from a patient's picture are remembered nowhere
-  const kept = { ...found, answer: { ...found.answer, variations: [] }, at: Date.now() };
+  // what was made of a patient's picture is remembered nowhere
+  const { searched_with: made } = found.answer;
+  const kept = {
+    ...found, at: Date.now(),
+    answer: { ...found.answer, variations: [], searched_with: made && { ...made, png: "" } },
+  };
   keepAnswer(kept);
   fillSheet(kept);
   compareWithLink(found.answer.plan);
-  const link = await linkOf(found.answer);
+  const link = await linkOf(found.answer, found.asked);
   window.history.replaceState(null, "", link);
   remember(link, summaryOf(found.answer)[0]?.text ?? "");
 }
@@ -73,7 +78,12 @@ async function follow(link) {
   fill({ ...asked, report: reportOf(plan.report) });
   setMarks(asked);
   const version = t("link.version", { version: plan.archive_version });
-  if (plan.image) {
+  if (link.layout && archive.layouts) {
+    const placed = Array.isArray(link.layout);
+    making.setLayout(placed ? { points: link.layout } : "");
+    chooseTab("layout");
+    sayOfLink(`${t(placed ? "link.layout" : "link.layout_words")} ${version}`, ...(placed ? [button(t("search"), go)] : []));
+  } else if (plan.image) {
     chooseTab("picture");
     sayOfLink(`${t("link.picture")} ${version}`);
   } else if ($("report").value) {
@@ -123,6 +133,7 @@ async function begin() {
   $("error-again").addEventListener("click", () => (archive ? go() : window.location.reload()));
   document.body.classList.add("ready");
   await readArchive();
+  await offerMaking(archive, go);
   offerDrift(session);
   await resume();
 }

@@ -26,10 +26,10 @@ export async function search(keep) {
   const asked = question();
   const draws = asksReport() && asked.mode !== "text" && Boolean(archive?.generator);
   const before = $("answer").hidden ? "empty" : "answer";
-  begin(draws ? asked.prototypes : 0);
+  begin(draws ? asked.prototypes : tab === "layout" ? 1 : 0, t(tab === "report" ? "loading.text" : "loading.made"));
   try {
     const answer = await patiently(
-      () => (tab === "report" ? streamed(asked, mine.signal) : byPicture(asked, mine.signal)), wait, mine.signal);
+      () => WAYS[tab](asked, mine.signal), wait, mine.signal);
     if (running !== mine) return;
     showAnswer(answer, { asked, picture: tab === "picture" ? searchedPicture() : null });
     keep({ asked, answer, tab });
@@ -64,9 +64,17 @@ function wait({ detail }) {
 }
 
 const byPicture = (asked, signal) => {
-  doing(t(asked.variations ? "doing.vary" : "doing.search"));
+  if (asked.translate) doing(t("doing.translate"), t("doing.translate_hint"));
+  else doing(t(asked.variations ? "doing.vary" : "doing.search"));
   return ask("v1/search/image", { method: "POST", signal, body: pictureForm(asked) });
 };
+
+const byLayout = (asked, signal) => {
+  doing(t("doing.layout"), t("doing.layout_hint"));
+  return ask("v1/search/layout", { ...json(asked), signal });
+};
+
+const WAYS = { report: streamed, picture: byPicture, layout: byLayout };
 
 async function streamed(asked, signal) {
   for await (const [name, data] of events("v1/search/stream", { ...json(asked), signal })) {

@@ -2,6 +2,8 @@
 
 import { language, list, percent, said, t } from "../shared/language.js";
 
+// as the server has it
+const LEAST_OBEDIENCE = 2 / 3;
 const REMEDIES = ["site lacking", "words unknown", "label lacking", "below threshold"];
 
 /** Warnings and notes, to be read before the cases. */
@@ -22,7 +24,7 @@ function remedyOf({ closeness: { verdict, reasons } }) {
   return verdict === "no" && REMEDIES.includes(because) ? t(`foreign.${because}`) : "";
 }
 
-function translated({ closeness, support, own, prototypes, scope, exact, notices, query }) {
+function translated({ closeness, support, own, prototypes, scope, exact, notices, query, searched_with: made }) {
   const told = [];
   const say = (level, text, lang) => text && told.push({ level, text, lang });
   const close = closenessWords(closeness);
@@ -34,6 +36,10 @@ function translated({ closeness, support, own, prototypes, scope, exact, notices
     say(level, own ?? `${sentence}${end}`, own ? undefined : "en");
   };
   if (support?.one_label) repeat("warning", support.one_label);
+  if (made) {
+    const disobeys = made.measures?.obedience < LEAST_OBEDIENCE;
+    say(disobeys ? "warning" : "note", t(disobeys ? "lead.disobeyed" : `lead.${made.how}`, made.measures ?? {}));
+  }
   if (query.specimens.length) {
     const names = list(query.specimens);
     say("note", query.specimen ? t("lead.specimen", { names, searched: query.specimen }) : t("lead.specimens", { names }));

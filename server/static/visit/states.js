@@ -9,8 +9,8 @@ export function show(state) {
   for (const id of ["empty", "loading", "error", "answer"]) $(id).hidden = id !== state;
 }
 
-/** A search has begun: `drawings` frames stand where the drawings will be. */
-export function begin(drawings) {
+/** A search has begun: `drawings` frames stand where the drawings will be; `words` say what comes. */
+export function begin(drawings, words) {
   const began = performance.now();
   clearInterval(clock);
   const tick = () => { $("elapsed").textContent = seconds(performance.now() - began); };
@@ -20,6 +20,7 @@ export function begin(drawings) {
   $("steps").removeAttribute("value");
   $("progress-hint").textContent = "";
   $("progress").hidden = false;
+  $("loading-text").textContent = words;
   $("skeleton").replaceChildren(...frames(drawings));
   $("go").disabled = true;
   $("cancel").hidden = false;
