@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from coin_retrieval.metrics.instances import NuclearMeasures
-from coin_retrieval.types import RgbImage, Sample
+if TYPE_CHECKING:
+    from coin_retrieval.metrics.instances import NuclearMeasures
+    from coin_retrieval.types import RgbImage, Sample
 
 
 @dataclass(frozen=True, slots=True)

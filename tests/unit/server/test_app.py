@@ -186,8 +186,9 @@ def test_the_page_says_that_it_gives_no_diagnosis(client: TestClient) -> None:
 def test_every_operation_is_described(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert set(paths) == {
-        "/v1/search", "/v1/search/image", "/v1/search/stream", "/v1/search/fhir", "/cds-services",
-        "/cds-services/similar-cytology", "/cds-services/similar-cytology/feedback", "/v1/generate",
+        "/v1/search", "/v1/search/image", "/v1/search/layout", "/v1/search/stream",
+        "/v1/search/fhir", "/cds-services", "/cds-services/similar-cytology",
+        "/cds-services/similar-cytology/feedback", "/v1/generate",
         "/v1/prototypes/{prototype_id}.png",
         "/v1/images/{image_id}", "/v1/images/{image_id}/imaging-selection",
         "/v1/images/{image_id}/slide.dzi", "/v1/images/{image_id}/slide_files/{level}/{tile}",
