@@ -96,9 +96,8 @@ def compact(root: Path, *, on: Progress = silent) -> ArchiveManifest:
         with opened(layout) as before:
             on("compacting", 0, 1)
             none = [np.zeros_like(segment.alive) for segment in before.segments]
-            manifest = publish_without(
-                layout, before, none, set(), command="compact", everything=True
-            )
+            every = [segment.entry.folder for segment in before.segments]
+            manifest = publish_without(layout, before, none, set(), command="compact", always=every)
         clean_up(layout, sweep=True)
         on("compacting", 1, 1)
     return manifest

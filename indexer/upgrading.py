@@ -34,9 +34,10 @@ def upgrade(root: Path) -> UpgradeReport:
 
     So is one that is judged by reports which the program does not know any more.
 
-    Nothing is embedded, and pictures need not be there: vectors and records are copied as they are,
-    and what earlier programs did not measure of them is measured. The version before stays as it
-    is. An upgrade that is stopped, by whatever, has changed nothing; the next one begins anew.
+    Nothing is embedded, and pictures need not be there: vectors and records of segments that this
+    program would write otherwise are copied as they are, and what earlier programs did not measure
+    of them is measured. The version before stays as it is. An upgrade that is stopped, by whatever,
+    has changed nothing; the next one begins anew.
 
     Raises:
         NotFoundError: no archive there.
@@ -50,10 +51,11 @@ def upgrade(root: Path) -> UpgradeReport:
         path = layout.published() / MANIFEST
         from_schema, manifest = written_schema(path), read_manifest(path)
         known = manifest.closeness.known if manifest.closeness else known_digest()
-        if known == known_digest() and not any(s.earlier for s in manifest.segments):
+        if known == known_digest() and not any(s.dated for s in manifest.segments):
             return UpgradeReport(manifest, from_schema, upgraded=False)
         with opened(layout, thorough=True) as before:
             none = [np.zeros_like(segment.alive) for segment in before.segments]
-            manifest = publish_without(layout, before, none, set(), command="upgrade")
+            dated = [s.entry.folder for s in before.segments if s.entry.dated]
+            manifest = publish_without(layout, before, none, set(), command="upgrade", always=dated)
         clean_up(layout, sweep=False)
     return UpgradeReport(manifest, from_schema, upgraded=True)

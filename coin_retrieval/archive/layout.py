@@ -2,7 +2,7 @@
 
 ARCHIVE/
     CURRENT                 the name of the published version; replaced last, in one step
-    segments/000002-0/      rows of one or several versions: vectors.faiss ids.npy catalog.sqlite
+    segments/000002-0/      rows of one or several versions: vectors.faiss ids.npy catalog.sqlite …
     versions/000002/        manifest.json skipped.jsonl notes.jsonl, and which rows of its segments
                             it leaves out: removed-000002-0.npy
     thumbnails/ab/ab12….jpg by content, shared between versions (.webp of earlier programs)

@@ -105,6 +105,11 @@ class Segment(_Part):
         """Whether an earlier program wrote it, into its version's own folder."""
         return self.folder.startswith("versions/")
 
+    @property
+    def dated(self) -> bool:
+        """Whether an upgrade writes it anew: so is what keeps its look-ups in its database."""
+        return self.earlier or self.catalog.files == ("catalog.sqlite",)
+
     @model_validator(mode="after")
     def _sealed(self) -> Self:
         if lacking := {*self.store.files, *self.catalog.files} - self.files.keys():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Raised when an older program could misread what this one writes, with a step that leads here."""
 
 Payload = dict[str, Any]
@@ -63,9 +63,15 @@ def _name_segments(manifest: Payload) -> Payload:
     }
 
 
+def _name_lookups(manifest: Payload) -> Payload:
+    """To schema 5: what records are looked up by may lie beside a catalog's database."""
+    return manifest
+
+
 _STEPS: dict[int, Callable[[Payload], Payload]] = {
     1: _name_means_and_calibration,
     2: _name_parts,
     3: _name_segments,
+    4: _name_lookups,
 }
 """From which schema each step leads to the next."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS, Catalog, Where
 from coin_retrieval.catalog.database import open_read_only, written_schema
 from coin_retrieval.catalog.earlier import open_earlier
+from coin_retrieval.catalog.lookups import open_lookups
 from coin_retrieval.catalog.postings import count_rows, unpack_numbers, unpack_rows
 from coin_retrieval.catalog.records import (
     case_record,
@@ -44,14 +45,21 @@ class SqlCatalog(Catalog):
 
     Args:
         alive: which rows are there; ``None`` for all.
-        held: whether what images are looked up by (12 bytes an image) stays in memory, or is read
-            each time.
+        lookups: what images are looked up by, mapped from a file; ``None``: it lies in a table.
+        held: whether a table's (12 bytes an image) stays in memory, or is read each time.
     """
 
-    def __init__(self, engine: Engine, alive: RowMask | None = None, *, held: bool = True) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        alive: RowMask | None = None,
+        *,
+        lookups: Mapping[str, RowIds] | None = None,
+        held: bool = True,
+    ) -> None:
         self._engine = engine
         self._alive = alive
-        read = self._read_numbers
+        read = self._read_numbers if lookups is None else lookups.__getitem__
         self._numbers: Callable[[str], RowIds] = cache(read) if held else read
 
     @classmethod
@@ -65,7 +73,7 @@ class SqlCatalog(Catalog):
         row_order: ImageIds | None = None,
         held: bool = True,
     ) -> Self:
-        """The SQLite file that :class:`SqlCatalogWriter` sealed, for reading only.
+        """The SQLite file that :class:`SqlCatalogWriter` sealed, with what is looked up beside it.
 
         Args:
             alive: which rows are there; ``None`` for all.
@@ -76,10 +84,11 @@ class SqlCatalog(Catalog):
             ArchiveCorruptError: missing, or not such a catalog.
             ArchiveSchemaError: written by a newer program.
         """
-        path = folder.joinpath(*location.files)
-        if written_schema(path) < SCHEMA_VERSION:
-            return cls(open_earlier(path, row_order), alive, held=held)
-        return cls(open_read_only(path), alive, held=held)
+        database, *beside = (folder / name for name in location.files)
+        if written_schema(database) < SCHEMA_VERSION:
+            return cls(open_earlier(database, row_order), alive, held=held)
+        lookups = open_lookups(*beside) if beside else None
+        return cls(open_read_only(database), alive, lookups=lookups, held=held)
 
     @cached_property
     def row_count(self) -> int:

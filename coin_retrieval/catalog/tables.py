@@ -4,7 +4,8 @@ Images are numbered by row, as they came. Filters go through ``terms``, an inver
 fields of the case, the image and the manifest's further columns alike: each distinct value once,
 with its case-folded form (SQL's own ``lower`` knows only ASCII in SQLite) and the rows that have it
 (:mod:`coin_retrieval.catalog.postings`). A case is found through its own table. ``arrays`` holds
-what is looked up by number: ids, contents and places of all rows.
+what is looked up by number: ids, contents and places of all rows; where a catalog lies in files,
+it is empty and they lie beside it (:mod:`coin_retrieval.catalog.lookups`).
 """
 
 from __future__ import annotations

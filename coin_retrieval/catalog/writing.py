@@ -16,6 +16,7 @@ from sqlalchemy.exc import DatabaseError
 
 from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS, CatalogWriter, refuse_orphans
 from coin_retrieval.catalog.database import open_database
+from coin_retrieval.catalog.lookups import LOOKED_UP, LOOKUPS, write_lookups
 from coin_retrieval.catalog.postings import pack_numbers, pack_rows
 from coin_retrieval.catalog.records import (
     case_values,
@@ -62,7 +63,8 @@ class SqlCatalogWriter(CatalogWriter):
         self._sources: dict[str, int] = {}
         self._terms: dict[tuple[str, str], array[int]] = {}
         self._rows: dict[int, int] = {}
-        self._numbers = {"ids": array("q"), "contents": array("q"), "uris": array("q")}
+        self._numbers = {name: array("q") for name in LOOKED_UP}
+        self._folder: Path | None = None
 
     @classmethod
     def create(cls, settings: SqliteCatalogSettings, folder: Path) -> Self:
@@ -71,7 +73,9 @@ class SqlCatalogWriter(CatalogWriter):
         Raises:
             ArchiveCorruptError: there is something else already.
         """
-        return cls(open_database(folder / FILE))
+        writer = cls(open_database(folder / FILE))
+        writer._folder = folder
+        return writer
 
     def put(self, cases: Iterable[CaseRecord], images: Iterable[ImageRecord]) -> None:
         """Append images, and add or replace cases: all or none."""
@@ -126,13 +130,13 @@ class SqlCatalogWriter(CatalogWriter):
         return found
 
     def seal(self) -> Location:
-        """The SQLite file, or of a server the database."""
+        """The SQLite file with what is looked up beside it, or of a server the database."""
         self.finish()
-        database = self._engine.url.database or ""
         self.close()
-        if self._engine.dialect.name == "sqlite":
-            return Location(files=(Path(database).name,))
-        return Location(collection=database)
+        if self._folder is None:
+            return Location(collection=self._engine.url.database or "")
+        write_lookups(self._folder / LOOKUPS, self._numbers)
+        return Location(files=(FILE, LOOKUPS))
 
     def finish(self) -> None:
         """Write what rows are found by."""
@@ -161,11 +165,12 @@ class SqlCatalogWriter(CatalogWriter):
             if fields:
                 entries = [{"field": name, "images": n} for name, n in fields.items()]
                 connection.execute(insert(FieldEntry), entries)
-            arrays = [
-                {"name": name, "data": pack_numbers(np.array(numbers, np.int64))}
-                for name, numbers in self._numbers.items()
-            ]
-            connection.execute(insert(ArrayEntry), arrays)
+            if self._folder is None:
+                arrays = [
+                    {"name": name, "data": pack_numbers(np.array(numbers, np.int64))}
+                    for name, numbers in self._numbers.items()
+                ]
+                connection.execute(insert(ArrayEntry), arrays)
             connection.execute(insert(MetaEntry), [{"key": ROW_COUNT, "value": str(count)}])
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def publish_without(
     cases: set[str],
     *,
     purge: bool = False,
-    everything: bool = False,
+    always: Collection[str] = (),
     command: str = "remove",
 ) -> ArchiveManifest:
     """The archive without some rows as its next version.
@@ -36,7 +36,7 @@ def publish_without(
     Args:
         gone: which rows of each segment go, and ``cases`` those of which no image is left.
         purge: name nothing of it in lists, and write segments that have it anew.
-        everything: write all segments anew.
+        always: folders of segments that are written anew in any case.
     """
     was = before.manifest
     assert was is not None  # noqa: S101
@@ -63,9 +63,9 @@ def publish_without(
         touched = {
             segment.entry.folder
             for segment, mask in zip(before.segments, gone, strict=True)
-            if everything or (purge and (mask.any() or segment.entry.removed))
+            if purge and (mask.any() or segment.entry.removed)
         }
-        kept = new.merge(before, keep_unseen=True, always=touched)
+        kept = new.merge(before, keep_unseen=True, always=touched.union(always))
 
         def counts(images: dict[str, int]) -> Counts:
             return Counts(

@@ -83,7 +83,7 @@ class TestOpening:
         with pytest.raises(ArchiveCorruptError, match="gone"):
             open_archive(root)
 
-    @pytest.mark.parametrize("name", ["vectors.faiss", "ids.npy", "catalog.sqlite"])
+    @pytest.mark.parametrize("name", ["vectors.faiss", "ids.npy", "catalog.sqlite", "lookups.npy"])
     def test_a_missing_file_is_refused(self, root: Path, segment: Path, name: str) -> None:
         (segment / name).unlink()
         with pytest.raises(ArchiveCorruptError, match=f"{name} is missing"):
@@ -94,7 +94,7 @@ class TestOpening:
         with pytest.raises(ArchiveCorruptError, match=r"skipped\.jsonl is missing"):
             open_archive(root)
 
-    @pytest.mark.parametrize("name", ["vectors.faiss", "ids.npy", "catalog.sqlite"])
+    @pytest.mark.parametrize("name", ["vectors.faiss", "ids.npy", "catalog.sqlite", "lookups.npy"])
     def test_a_cut_off_file_is_refused(self, root: Path, segment: Path, name: str) -> None:
         os.truncate(segment / name, 100)
         with pytest.raises(ArchiveCorruptError, match="not as it was published"):

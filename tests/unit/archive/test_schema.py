@@ -34,6 +34,7 @@ INDEXES = {
     1: FlatIndex(),
     2: HnswIndex(m=32, ef_construction=200, ef=128),
     3: HnswIndex(m=32, ef_construction=200, ef=256),
+    4: HnswIndex(m=32, ef_construction=200, ef=256),
 }
 
 
@@ -99,8 +100,8 @@ def test_a_build_reuses_its_embeddings_and_its_kind_of_index(root: Path, tmp_pat
 def test_an_upgrade_is_the_next_version_and_leaves_the_one_before_as_it_was(
     root: Path, schema: int
 ) -> None:
-    old = root / "versions" / "000001"
-    before = _bytes(old)
+    old = [root / "versions" / "000001", *root.glob("segments/*")]
+    before = [_bytes(folder) for folder in old]
     with open_archive(root) as archive:
         calibration = archive.manifest.calibration
         vectors = archive.store.vectors(np.sort(archive.store.ids()))
@@ -112,7 +113,7 @@ def test_an_upgrade_is_the_next_version_and_leaves_the_one_before_as_it_was(
         "schema": SCHEMA_VERSION,
         "upgraded": True,
     }
-    assert _bytes(old) == before
+    assert [_bytes(folder) for folder in old] == before
     assert _written(root)["schema_version"] == SCHEMA_VERSION
     with open_archive(root) as archive:
         assert archive.version == "000002"
@@ -121,6 +122,8 @@ def test_an_upgrade_is_the_next_version_and_leaves_the_one_before_as_it_was(
         assert archive.manifest.calibration == calibration
         assert archive.manifest.real_mean == pytest.approx(vectors.mean(axis=0), abs=1e-6)
         assert archive.manifest.own_neighbours is not None
+        for segment in archive.manifest.segments:
+            assert segment.catalog.files == ("catalog.sqlite", "lookups.npy")
 
 
 def test_an_archive_that_is_up_to_date_is_left_alone(root: Path) -> None:
@@ -196,7 +199,7 @@ def test_nothing_is_upgraded_while_a_build_runs(root: Path) -> None:
 
 
 def test_an_archive_with_a_changed_byte_is_not_upgraded(root: Path) -> None:
-    file = root / "versions" / "000001" / "vectors.faiss"
+    (file,) = root.glob("*/*/vectors.faiss")
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(data)

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from coin_retrieval.catalog.database import open_database
+from coin_retrieval.catalog.lookups import LOOKUPS
 from coin_retrieval.catalog.sql import SqlCatalog
 from coin_retrieval.catalog.writing import SqlCatalogWriter
 from coin_retrieval.config import SqliteCatalogSettings
@@ -27,7 +28,8 @@ SETTINGS = SqliteCatalogSettings()
 
 
 def _open(file: Path) -> SqlCatalog:
-    return SqlCatalog.open(SETTINGS, file.parent, Location(files=(file.name,)))
+    beside = (LOOKUPS,) if (file.parent / LOOKUPS).exists() else ()
+    return SqlCatalog.open(SETTINGS, file.parent, Location(files=(file.name, *beside)))
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def file(tmp_path: Path) -> Path:
     folder.mkdir()
     writer = SqlCatalogWriter.create(SETTINGS, folder)
     writer.put([CERVIX, BLOOD], [LSIL, HSIL, EOSINOPHIL, DRAWN])
-    return folder.joinpath(*writer.seal().files)
+    return folder / writer.seal().files[0]
 
 
 def test_a_published_catalog_opens_from_a_folder_with_odd_characters(file: Path) -> None:
@@ -51,7 +53,7 @@ def test_a_published_catalog_cannot_be_changed(file: Path) -> None:
     with pytest.raises(OperationalError, match="readonly"), catalog._engine.begin() as connection:
         connection.execute(text("DELETE FROM images"))
     catalog.close()
-    assert [path.name for path in file.parent.iterdir()] == ["catalog.sqlite"]
+    assert sorted(path.name for path in file.parent.iterdir()) == ["catalog.sqlite", LOOKUPS]
 
 
 def test_a_published_catalog_opens_where_nothing_may_be_written(file: Path) -> None:
