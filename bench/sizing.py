@@ -3,8 +3,8 @@
     python bench/sizing.py ARCHIVE --embedded-per-s 1500
 
 Bytes a picture are measured on an archive in a folder. What one GPU embeds a second is
-``bench/encode.py``'s figure there. Rows are exact scans; a server of the archive holds ids and
-keys of all rows (52 bytes each), Milvus the vectors as well.
+``bench/encode.py``'s figure there. Rows are exact scans; a server of an archive in Milvus
+and PostgreSQL holds ids and keys of all rows (52 bytes each); of one in files it maps them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def main() -> None:
     with open_archive(options.archive) as archive:
         images, dim = len(archive.store), archive.store.dim
         folders = [archive.root / segment.folder for segment in archive.manifest.segments]
-    catalog = sum(_size(folder, "*.sqlite") for folder in folders) / images
+    kinds = ("*.sqlite", "lookups.npy")
+    catalog = sum(_size(folder, kind) for folder in folders for kind in kinds) / images
     thumbnails = _size(archive.root / "thumbnails", "*.*") / images
     vectors = 4 * dim + 16
     print(
