@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from coin_retrieval.archive.manifest import SourceEntry
 from coin_retrieval.archive.uris import absolute
@@ -36,11 +36,11 @@ class FolderSource:
         """
         self._others.clear()
         self._expander.begin()
-        for paths in self._pictures():
-            stems = Counter(path.with_suffix("") for path in paths)
-            for path in paths:
-                stem = path.with_suffix("")
-                named = stem if stems[stem] == 1 else path
+        for folder, names in self._pictures():
+            stems = Counter(PurePath(name).stem for name in names)
+            for name in names:
+                path = folder / name
+                named = path.with_suffix("") if stems[path.stem] == 1 else path
                 case_id = readable(named.relative_to(self._path).as_posix())
                 row = CaseRow(image_path=path, case_id=case_id)
                 yield from self._expander.rows(row, named_by_file=True)
@@ -57,8 +57,8 @@ class FolderSource:
         """See :class:`indexer.sources.Source`."""
         return SourceEntry(path=readable(absolute(self._path).as_posix()), kind="folder", rows=rows)
 
-    def _pictures(self) -> Iterator[list[Path]]:
-        """The pictures of each folder."""
+    def _pictures(self) -> Iterator[tuple[Path, list[str]]]:
+        """The pictures of each folder, by name: a path takes a kilobyte."""
         for folder, below, names in _walk(self._path):
             here = located(Path(folder))
             below[:] = sorted(
@@ -66,16 +66,16 @@ class FolderSource:
                 for name in below
                 if not name.startswith(".") and (here / name).resolve() != self._leave_out
             )
-            paths = []
+            pictures = []
             for name in sorted(names):
                 path = here / name
                 if name.startswith("."):
                     continue
                 if self._expander.reads(path):
-                    paths.append(path)
+                    pictures.append(name)
                 else:
                     self._others[path.suffix.lower() or "without a suffix"] += 1
-            yield paths
+            yield here, pictures
 
 
 def _walk(path: Path) -> Iterator[tuple[str, list[str], list[str]]]:
