@@ -37,12 +37,11 @@ TABLES = (
     *(f"close-match-{part}{kind}" for part in ("blood", "mixed") for kind in ("", "-pictures")),
     "trying",
     "travel",
-    "images-blood",
-    "images-cervix",
-    "memorisation-blood",
-    "memorisation-cervix",
-    "agreement-blood",
-    "agreement-cervix",
+    *(
+        f"{figure}-{part}"
+        for figure in ("images", "memorisation", "agreement")
+        for part in ("blood", "cervix", "red")
+    ),
     "augmentation",
 )
 FURTHER = ("seed1000", "seed2000", "turned", "stain", "auto")

@@ -108,16 +108,17 @@ step travel "$RUN/python" bench/travel.py "$OUT/val-blood" "$OUT/val-cervix" "$O
 
 # Pictures: as many as the real ones, of the same findings; beside them, those of an untrained network
 step untrained "$RUN/python" bench/untrained.py "$OUT/untrained"
-for part in blood cervix; do
-    like=(--like "$BLOOD")
-    [ "$part" = cervix ] && like=(--like "$CERVIX" --like "$FIELDS")
-    real=(--real "$BLOOD") reference=(--reference "$BLOOD") training=(--training "$BLOOD") held=(--held-out "$BLOOD")
-    if [ "$part" = cervix ]; then
-        real=(--real "$CERVIX" --real "$FIELDS") reference=(--reference "$CERVIX" --reference "$FIELDS")
-        training=(--training "$CERVIX" --training "$FIELDS") held=(--held-out "$CERVIX" --held-out "$FIELDS")
-    fi
-    count=1500
-    [ "$part" = cervix ] && count=249
+for part in blood cervix red; do
+    case $part in
+        blood) tables=("$BLOOD") count=1500 ;;
+        cervix) tables=("$CERVIX" "$FIELDS") count=249 ;;
+        red) tables=("$RED") count=477 ;;
+    esac
+    like=() real=() reference=() training=() held=()
+    for table in "${tables[@]}"; do
+        like+=(--like "$table") real+=(--real "$table") reference+=(--reference "$table")
+        training+=(--training "$table") held+=(--held-out "$table")
+    done
     step "drawn-$part" "$RUN/coin" generate "${like[@]}" --where split=val --out "$OUT/drawn-$part"
     step "noise-$part" "$RUN/coin" generate "${like[@]}" --where split=val --out "$OUT/noise-$part" \
         --generator "$OUT/untrained?text_encoder=minilm"

@@ -84,13 +84,22 @@ def reader(
 
 @train_app.command()
 def diffusion(
-    data: Data, out: Out = _RUNS, recipe: RecipeFile = None, size: SizeOption = Size.CPU
+    data: Data,
+    out: Out = _RUNS,
+    recipe: RecipeFile = None,
+    size: SizeOption = Size.CPU,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(help="Directory of an earlier generator, whose U-Net is trained on."),
+    ] = None,
 ) -> None:
     """Train the generator behind a finished autoencoder and reader; resumes after a kill."""
     from coin_retrieval.training import runs
     from coin_retrieval.training.diffusion import DiffusionRecipe
 
     chosen = _recipe(DiffusionRecipe, "diffusion", recipe, size)
+    if start_from is not None:
+        chosen = chosen.model_copy(update={"start_from": start_from})
     _done(runs.train_generator(_shop(data, out), chosen))
 
 

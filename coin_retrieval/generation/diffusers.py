@@ -139,7 +139,7 @@ class DiffusersGenerator(Prototyper):
 
     def knows(self, source: Source) -> bool:
         """What its own reader says, if it has one; see :meth:`.Prototyper.knows`."""
-        if self._files.scope is None or isinstance(source, PictureSource):
+        if self._files.reader is None or isinstance(source, PictureSource):
             return True
         return self._knows(_text(source))
 

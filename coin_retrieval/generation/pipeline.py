@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 from coin_retrieval.errors import MissingDependencyError, SettingsError, WeightsError
 from coin_retrieval.generation.acceleration import accelerate
 from coin_retrieval.generation.lora import load_loras
-from coin_retrieval.generation.pipeline_files import READER, WEIGHTS, PipelineFiles
+from coin_retrieval.generation.pipeline_files import WEIGHTS, PipelineFiles
 from coin_retrieval.nets.compute import pick_device, pick_dtype
 from coin_retrieval.nets.pretrained import loading, refuse_mismatch, safetensors_keys
 from coin_retrieval.nets.reader import ConceptReader
@@ -57,11 +57,8 @@ def _sentence_encoder(
     """The frozen sentence tower, with the generator's own reader behind it if it has one."""
     directory = minilm.directory()
     encoder = SentenceBert.of_directory(directory, dtype=dtype, device=device)
-    reader = files.directory / READER
-    if reader.is_dir():
-        encoder.reader = ConceptReader.load(reader)
-    if files.scope is not None:
-        encoder.scope = ConceptReader.load(files.scope)
+    if files.reader is not None:
+        encoder.reader = ConceptReader.load(files.reader)
     tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
     tokenizer.model_max_length = minilm.MAX_TOKENS
     return {"text_encoder": encoder, "tokenizer": tokenizer}

@@ -23,7 +23,7 @@ from coin_retrieval.nets.pretrained import (
 from coin_retrieval.starter import minilm
 from coin_retrieval.types import content_digest
 
-INDEX, READER, SCOPE = "model_index.json", "reader", "scope"
+INDEX, READER = "model_index.json", "reader"
 WEIGHTS = re.compile(r"(diffusion_pytorch_model|model)(\.\w+)?(-\d+-of-\d+)?\.safetensors")
 _TOKENIZER_FILES = ("vocab.txt", "merges.txt", "spiece.model")
 
@@ -58,10 +58,10 @@ class PipelineFiles:
         return ("text_encoder", "tokenizer") if self.settings.text_encoder == "minilm" else ()
 
     @property
-    def scope(self) -> Path | None:
-        """Of the reader that says what is not drawn; it shapes no picture: no digest has it."""
-        folders = (self.directory / name for name in (SCOPE, READER) if self.replaced)
-        return next((folder for folder in folders if folder.is_dir()), None)
+    def reader(self) -> Path | None:
+        """What reads the sentence tower's vectors, and says what is not drawn."""
+        folder = self.directory / READER
+        return folder if self.replaced and folder.is_dir() else None
 
     @property
     def unet_digest(self) -> str:

@@ -29,14 +29,12 @@ _REMEMBERED = 256
 class SentenceBert(BertModel):  # type: ignore[misc]
     """Mean-pooled, normalised last hidden state (Reimers & Gurevych 2019, arXiv 1908.10084).
 
-    With a ``reader``, its concept vector stands for the sentence. ``scope`` is the reader that says
-    what lies beyond: the same one, unless another learned that later.
+    With a ``reader``, its concept vector stands for the sentence, and it says what lies beyond.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.reader: ConceptReader | None = None
-        self.scope: ConceptReader | None = None
         self._known: dict[tuple[object, ...], Tensor] = {}
 
     @classmethod
@@ -76,11 +74,11 @@ class SentenceBert(BertModel):  # type: ignore[misc]
         )
 
     def knows(self, input_ids: Tensor) -> bool:
-        """Whether its scope holds what these token ids [1 length] state; without one, yes."""
-        if self.scope is None:
+        """Whether its reader knows what these token ids [1 length] state; without one, yes."""
+        if self.reader is None:
             return True
-        likely = self.scope.known(self._sentences(input_ids, None))
-        return bool(likely.item() > self.scope.config.known_from)
+        likely = self.reader.known(self._sentences(input_ids, None))
+        return bool(likely.item() > self.reader.config.known_from)
 
     def _sentences(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
         if attention_mask is None:

@@ -37,8 +37,7 @@ _FOLDS = 3
 class ReaderRecipe(BaseModel):
     """How much is read and how long; one YAML file.
 
-    ``composed`` counts reports a finding, ``elsewhere`` reports of what no training picture shows;
-    those of ``undrawn`` findings count as such, for a generator that never learned to draw them.
+    ``composed`` counts reports a finding, ``elsewhere`` reports of what no training picture shows.
     The scope is as narrow as keeps ``kept_share`` of training reports that were left out of it.
     """
 
@@ -48,7 +47,6 @@ class ReaderRecipe(BaseModel):
     batch: int = Field(default=256, gt=0)
     composed: int = Field(default=400, gt=0)
     elsewhere: int = Field(default=0, ge=0)
-    undrawn: tuple[str, ...] = ()
     kept_share: float = Field(default=0.97, gt=0, lt=1)
     jitter: float = Field(default=0.5, ge=0)
     mixed_share: float = Field(default=0.5, ge=0, le=1)
@@ -134,26 +132,20 @@ def reports_to_read(
 ) -> ReadReports:
     """Composed and whole reports of every finding, texts that name none, and the empty text.
 
-    With ``elsewhere``, so many that state what no training picture shows; reports of findings that
-    ``concepts`` lacks join them.
+    With ``elsewhere``, so many that state what no training picture shows.
     """
     random = np.random.default_rng(seed)
     by_finding: dict[str, list[CaseRow]] = {}
     for row in rows:
         by_finding.setdefault(row.finding, []).append(row)
     texts: list[Composed] = []
-    beyond: list[Composed] = []
     for finding, own in sorted(by_finding.items()):
         picked = random.integers(len(own), size=composed)
         whole = [Composed(t, {"finding": finding}) for t in whole_reports().get(finding, ())]
-        reports = [compose(own[int(i)], random) for i in picked] + whole
-        if finding in concepts.groups["finding"]:
-            texts += reports
-            texts += [compose_setting(own[int(i)], random) for i in picked[: composed // 20]]
-        else:
-            beyond += [Composed(report.text, {}) for report in reports]
+        texts += [compose(own[int(i)], random) for i in picked] + whole
+        texts += [compose_setting(own[int(i)], random) for i in picked[: composed // 20]]
     texts += [Composed("", {})] * composed
-    beyond += [compose_elsewhere(random) for _ in range(elsewhere)]
+    beyond = [compose_elsewhere(random) for _ in range(elsewhere)]
     known = torch.arange(len(texts) + len(beyond)) < len(texts)
     texts += beyond
     sentences = embed_texts([composed.text for composed in texts]).float()

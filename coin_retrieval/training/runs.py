@@ -115,7 +115,7 @@ def train_encoder(shop: Workshop, recipe: ClipRecipe, *, drawn: Path | None = No
 def train_reader(shop: Workshop, recipe: ReaderRecipe) -> Path:
     """Teach the generator's reader what reports state; returns its directory."""
     rows = shop.cases("train", 128).rows
-    concepts = concepts_of(row for row in rows if row.finding not in recipe.undrawn)
+    concepts = concepts_of(rows)
     out = shop.out / "reader"
     if (out / "model").exists():
         return out / "model"

@@ -14,8 +14,14 @@ from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.wordings.concepts import Concepts
 
 # what a U-Net multiplies a prompt's entries by, each entry its own column
-_PROMPT = ("norm1.weight", "norm1.bias", "positional_embedding", "q_proj.weight")
-_PROMPT += ("k_proj.weight", "v_proj.weight")
+_PROMPT = (
+    "norm1.weight",
+    "norm1.bias",
+    "positional_embedding",
+    "q_proj.weight",
+    "k_proj.weight",
+    "v_proj.weight",
+)
 _CROSS = ("attn2.to_k.weight", "attn2.to_v.weight")
 
 

@@ -63,15 +63,6 @@ def test_a_reader_learns_what_lies_beyond_its_pictures(reader: ConceptReader) ->
     assert found["held_out_beyond"] > 0.6
 
 
-def test_a_finding_that_is_not_drawn_lies_beyond() -> None:
-    rows = _rows()
-    concepts = concepts_of(row for row in rows if row.finding != "target cell")
-    reports = reports_to_read(rows, concepts, composed=5, seed=0)
-    beyond = {reports.texts[int(i)] for i in (~reports.known).nonzero()}
-    assert set(whole_reports()["target cell"]) <= beyond
-    assert not beyond & set(whole_reports()["eosinophil"])
-
-
 def test_the_scope_keeps_as_many_unread_reports_as_the_recipe_says(tmp_path: Path) -> None:
     rows = _rows()
     concepts = concepts_of(rows)
