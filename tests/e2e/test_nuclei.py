@@ -85,6 +85,7 @@ def test_a_case_stands_beside_the_drawing(page: Page) -> None:
 
 
 def test_nuclei_can_be_placed_by_keys_alone(page: Page) -> None:
+    expect(page.locator("#tab-layout")).to_be_visible()
     page.locator("#tab-report").focus()
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#tab-layout")).to_be_focused()

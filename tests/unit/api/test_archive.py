@@ -114,7 +114,10 @@ def test_the_environment_is_not_read(
         ({"report": REPORT, "where": "site=cervix"}, "where cannot be used"),
         ({"report": REPORT, "where": {"site": 3}}, "where"),
         ({"report": REPORT, "mode": "magic"}, "mode cannot be used"),
-        ({"report": REPORT, "limit": 3}, "the fields are report, as_written, specimen, mode"),
+        (
+            {"report": REPORT, "limit": 3},
+            "the fields are k, .*report, as_written, specimen, mode",
+        ),
         ({"report": REPORT, "on": 5}, "listener.*on=print"),
         ({"image": 3}, "not a picture.*a path"),
         ({"image": np.zeros((3, 8, 8), np.float32)}, "uint8.*moveaxis"),

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from coin_retrieval.errors import SettingsError
-from coin_retrieval.generation.pipeline import READER
+from coin_retrieval.generation.pipeline_files import READER
 from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.reports.plain import read_report
 from coin_retrieval.reports.terminology import load_terminologies

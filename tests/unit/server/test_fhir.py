@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -45,7 +46,8 @@ def test_a_report_is_answered_without_the_person(
     assert answer.status_code == 200, answer.text
     assert len(answer.json()["cases"]) == 2
     assert secret not in answer.text
-    assert "1964" not in answer.text
+    # ids are digests, in which four digits may well stand
+    assert not re.search(r"(?<![0-9a-f])1964(?![0-9a-f])", answer.text)
     assert any("removed" in notice for notice in answer.json()["notices"])
 
 
