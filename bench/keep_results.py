@@ -39,7 +39,13 @@ TABLES = (
     "travel",
     *(
         f"{figure}-{part}"
-        for figure in ("images", "memorisation", "agreement")
+        for figure in (
+            "images",
+            "memorisation",
+            "agreement",
+            "images-reconstructed",
+            "agreement-reconstructed",
+        )
         for part in ("blood", "cervix", "red")
     ),
     "augmentation",

@@ -131,6 +131,15 @@ for part in blood cervix red; do
     step "agreement-$part" "$RUN/coin" evaluate classifier-agreement --generated "$OUT/drawn-$part/cases.csv" \
         "${training[@]}" --training-where split=train "${held[@]}" --held-out-where split=val \
         --features "$MOBILENET" --size-px 128 --out "$OUT/agreement-$part"
+    # the same real pictures through the autoencoder: what bounds the drawn ones
+    step "reconstructed-$part" "$RUN/python" bench/reconstructed.py "$OUT/reconstructed-$part" "${tables[@]}"
+    step "images-reconstructed-$part" "$RUN/coin" evaluate images "${real[@]}" --where split=val \
+        --generated "$OUT/reconstructed-$part/images" --features "$MOBILENET" --size-px 128 --sample "$count" \
+        --out "$OUT/images-reconstructed-$part"
+    step "agreement-reconstructed-$part" "$RUN/coin" evaluate classifier-agreement \
+        --generated "$OUT/reconstructed-$part/cases.csv" "${training[@]}" --training-where split=train \
+        "${held[@]}" --held-out-where split=val --features "$MOBILENET" --size-px 128 \
+        --out "$OUT/agreement-reconstructed-$part"
 done
 step drawn-augmentation "$RUN/coin" generate --composed 100 --where "site=peripheral blood" --out "$OUT/drawn-augmentation"
 step augmentation "$RUN/coin" evaluate augmentation --real "$BLOOD" --where split=train \

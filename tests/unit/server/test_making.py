@@ -21,7 +21,7 @@ from unit.server.test_bad_input import refusal
 from coin_retrieval.client import Client
 from coin_retrieval.config import FusionSettings
 from coin_retrieval.encoding.base import Encoder
-from coin_retrieval.errors import InputError, MissingDependencyError, UnsupportedError, WeightsError
+from coin_retrieval.errors import InputError, MissingDependencyError
 from coin_retrieval.factory import make_picture_maker, open_archive
 from coin_retrieval.generation import joint
 from coin_retrieval.presenting.answer import SearchAnswer
@@ -369,22 +369,6 @@ def test_a_client_in_python_asks_for_both(making: TestClient) -> None:
     assert translated.searched_with.how == "translated"
     with pytest.raises(InputError):
         asked.search_layout(WORDS, Query(report=REPORT))
-
-
-def test_a_maker_of_nothing_refuses_both() -> None:
-    with pytest.raises(UnsupportedError):
-        PictureMaker().layout("two nuclei")
-    with pytest.raises(UnsupportedError):
-        PictureMaker().translated(np.zeros((8, 8, 3), np.uint8))
-
-
-@pytest.mark.parametrize("given", ["layout_model", "translator"])
-def test_a_model_that_cannot_be_read_is_told_when_the_server_loads(
-    given: str, tmp_path: Path
-) -> None:
-    with pytest.raises(WeightsError) as told:
-        make_picture_maker(**{given: tmp_path})
-    assert str(tmp_path) in str(told.value)
 
 
 def test_that_nothing_can_find_nuclei_is_told_when_the_server_loads(
