@@ -66,14 +66,14 @@ def search(
         Path | None,
         typer.Option(
             help="Translate --image first, as from histology: a directory of coin train cyclegan, "
-            "or a YAML file of style transfer."
+            "or a YAML file of style transfer; with --server: server, for its own."
         ),
     ] = None,
     layout: Annotated[
         str | None,
         typer.Option(
             help="Search with a picture drawn of nuclei: “twelve crowded large nuclei”, or a CSV "
-            "of x_px, y_px and type; needs --layout-model."
+            "of x_px, y_px and type; needs --layout-model, or a server's."
         ),
     ] = None,
     layout_model: Annotated[
@@ -190,14 +190,14 @@ def search(
 
     asks = report is not None or report_file is not None
     making = Making(translate, layout, layout_model)
-    making.require(image)
     place = asked_where(archive, server)
+    making.require(image, here=isinstance(place, Path))
     if isinstance(place, str):
         from coin_retrieval.cli.served import refuse_local, search_served
 
         refuse_local(
             {"replay": replay, "encoder": encoder, "generator": generator}
-            | {"translate": translate, "layout": layout}
+            | {"layout-model": layout_model}
         )
     before = None
     if replay is not None:
@@ -240,7 +240,7 @@ def search(
     if explain and not query.explain:
         query = query.model_copy(update={"explain": True})
     if isinstance(place, str):
-        search_served(place, query, image=image, save=save, as_json=as_json)
+        search_served(place, query, image=image, making=making, save=save, as_json=as_json)
     else:
         _search_here(
             place,

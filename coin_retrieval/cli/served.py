@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,13 @@ from coin_retrieval.console.session import print_json
 from coin_retrieval.errors import ImageError, InputError
 
 if TYPE_CHECKING:
+    from coin_retrieval.cli.drawing.made_pictures import Making
     from coin_retrieval.presenting.answer import CaseAnswer, SearchAnswer
     from coin_retrieval.search.query import Query
+    from coin_retrieval.types import LayoutSource, RgbImage
+
+_ITS_OWN = Path("server")
+"""What ``--translate`` names of a server: whatever it translates with."""
 
 
 def refuse_local(options: Mapping[str, object]) -> None:
@@ -32,16 +38,34 @@ def refuse_local(options: Mapping[str, object]) -> None:
 
 
 def search_served(
-    url: str, query: Query, *, image: Path | None, save: Path | None, as_json: bool
+    url: str,
+    query: Query,
+    *,
+    image: Path | None,
+    making: Making,
+    save: Path | None,
+    as_json: bool,
 ) -> None:
     """Ask, save and show the answer.
 
     Raises:
-        InputError: ``save`` cannot be written; else as :class:`Client` does.
+        InputError: ``save`` cannot be written, or a translation by a model of this machine; else
+            as :class:`Client` does.
     """
+    if making.translate not in (None, _ITS_OWN):
+        raise InputError(
+            "a server translates with its own model",
+            value=f"--translate {making.translate}",
+            expected="--translate server",
+        )
     picture = None if image is None else _read(image)
     with Client(url) as client:
-        answer = _addressed(client.search(query, image=picture), client)
+        if making.layout is not None:
+            answer = client.search_layout(_layout(making.layout, client), query)
+        else:
+            translate = making.translate is not None
+            answer = client.search(query, image=picture, translate=translate)
+        answer = _addressed(answer, client)
         sheet: Path | None = None
         if save is not None:
             answer, sheet = _save(save, answer, client, picture)
@@ -51,6 +75,19 @@ def search_served(
             _show(answer, client, sheet)
 
 
+def _layout(given: str, client: Client) -> str | LayoutSource:
+    """Words as they are; a table's points, of the squares that the server draws."""
+    if Path(given).suffix.lower() != ".csv":
+        return given
+    from coin_retrieval.prototypes.layouts import layout_of_table
+
+    drawn = client.archive().layouts
+    if drawn is None:
+        # its refusal says what to do
+        return given
+    return layout_of_table(Path(given), drawn.kinds, side_px=drawn.side_px)
+
+
 def _save(
     directory: Path, answer: SearchAnswer, client: Client, picture: bytes | None
 ) -> tuple[SearchAnswer, Path]:
@@ -58,12 +95,38 @@ def _save(
     from coin_retrieval.presenting.saving import save_search
     from coin_retrieval.presenting.sheet import AnswerPictures
 
+    made = _made(answer, client)
+    if made is not None:
+        answer = _keep(made, directory, answer)
+    shown = picture if made is None else made
+    query: RgbImage | None = None if shown is None else decode_image(shown)
     pictures = AnswerPictures(
         prototype=lambda one: client.picture(one.path),
         case=lambda image: decode_image(client.picture(image.uri)),
-        query=None if picture is None else decode_image(picture),
+        query=query,
     )
     return save_search(directory, answer, pictures, demonstration=client.archive().demonstration)
+
+
+def _made(answer: SearchAnswer, client: Client) -> bytes | None:
+    """The file of the picture that was made for this search."""
+    made = answer.searched_with
+    if made is None:
+        return None
+    return client.picture(made.path) if made.path else base64.b64decode(made.png)
+
+
+def _keep(made: bytes, directory: Path, answer: SearchAnswer) -> SearchAnswer:
+    """The answer, with the made picture in ``directory``."""
+    from coin_retrieval.cli.drawing.made_pictures import kept_in
+    from coin_retrieval.files import replace_file
+
+    assert answer.searched_with is not None  # noqa: S101  what was made is told
+    file = kept_in(directory)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(file, made)
+    told = answer.searched_with.model_copy(update={"path": file.as_posix(), "png": ""})
+    return answer.model_copy(update={"searched_with": told})
 
 
 def _show(answer: SearchAnswer, client: Client, sheet: Path | None) -> None:
@@ -91,9 +154,13 @@ def _addressed(answer: SearchAnswer, client: Client) -> SearchAnswer:
     prototypes = [
         one.model_copy(update={"path": client.url_of(one.path)}) for one in answer.prototypes
     ]
+    made = answer.searched_with
+    if made is not None and made.path:
+        made = made.model_copy(update={"path": client.url_of(made.path)})
     own = [one.model_copy(update={"case": _case(one.case, client)}) for one in answer.own]
     cases = [_case(case, client) for case in answer.cases]
-    return answer.model_copy(update={"prototypes": prototypes, "own": own, "cases": cases})
+    whole = {"prototypes": prototypes, "searched_with": made, "own": own, "cases": cases}
+    return answer.model_copy(update=whole)
 
 
 def _case(case: CaseAnswer, client: Client) -> CaseAnswer:

@@ -11,6 +11,8 @@ import pytest
 from e2e.served import Server, command, environment
 from unit.server.ground import write_sources
 
+from coin_retrieval.testing import tiny_models
+
 
 @dataclass(frozen=True)
 class ServedFiles:
@@ -48,6 +50,36 @@ def served_files(
 def server(served_files: ServedFiles) -> Iterator[Server]:
     """A server that is ready."""
     options = ("--generator", served_files.generator)
+    with Server(served_files.archive, *options, cache=served_files.cache) as running:
+        running.wait_until_ready()
+        yield running
+
+
+@dataclass(frozen=True)
+class Makers:
+    """Tiny random models that draw layouts and translate: directories."""
+
+    layouts: Path
+    translator: Path
+
+
+@pytest.fixture(scope="session")
+def makers(tmp_path_factory: pytest.TempPathFactory) -> Makers:
+    """Models of pictures to search with."""
+    folder = tmp_path_factory.mktemp("makers")
+    return Makers(
+        tiny_models.write_joint_dir(folder / "joint"),
+        tiny_models.write_cyclegan_dir(folder / "gan"),
+    )
+
+
+@pytest.fixture(scope="session")
+def making(served_files: ServedFiles, makers: Makers) -> Iterator[Server]:
+    """A server that draws layouts and translates."""
+    options = (
+        *("--generator", served_files.generator),
+        *("--layout-model", str(makers.layouts), "--translate", str(makers.translator)),
+    )
     with Server(served_files.archive, *options, cache=served_files.cache) as running:
         running.wait_until_ready()
         yield running

@@ -30,6 +30,18 @@ def environment(cache: Path) -> dict[str, str]:
     return {**inherited, "COIN_CACHE_DIR": str(cache), "OMP_NUM_THREADS": "1"}
 
 
+def coin_search(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """``coin search``, its environment without settings but these."""
+    return subprocess.run(
+        command("coin_retrieval.cli.main", "search", *arguments),
+        env={**environment(Path("/nowhere")), **variables},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
 class Server:
     """A running ``coin-serve`` on a free port of the loopback; ``log`` is all that it prints."""
 

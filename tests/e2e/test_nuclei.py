@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.conftest import ServedFiles
 from e2e.served import Server
 from e2e.test_page import PATIENCE_MS, choose_picture, expect_pictures, search
 from e2e.test_visit import expect_accessible
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from coin_retrieval.testing import tiny_models
-
 pytestmark = pytest.mark.browser
 
 PLACES = ((0.2, 0.2), (0.5, 0.5), (0.8, 0.6))
-
-
-@pytest.fixture(scope="module")
-def making(served_files: ServedFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that draws layouts and translates."""
-    folder = tmp_path_factory.mktemp("making")
-    options = (
-        *("--generator", served_files.generator),
-        *("--layout-model", str(tiny_models.write_joint_dir(folder / "joint"))),
-        *("--translate", str(tiny_models.write_cyclegan_dir(folder / "gan"))),
-    )
-    with Server(served_files.archive, *options, cache=served_files.cache) as running:
-        running.wait_until_ready()
-        yield running
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.served import PATIENCE_S, Server, command, environment
+from e2e.served import PATIENCE_S, Server, coin_search, command, environment
 from PIL import Image
 from unit.server.ground import PRIVATE, REPORT, disc, png
 
@@ -38,24 +38,12 @@ def test_a_picture_is_answered_and_its_own_case_told_apart(server: Server) -> No
     assert "C-3" not in {case.case_id for case in answer.cases}
 
 
-def coin(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """``coin search``, its environment without settings but these."""
-    return subprocess.run(
-        command("coin_retrieval.cli.main", "search", *arguments),
-        env={**environment(Path("/nowhere")), **variables},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-
-
 def test_the_command_line_asks_a_server_as_it_asks_an_archive(
     server: Server, served_files: Any
 ) -> None:
     question = ("--report", REPORT, "-k", "3", "--where", "site=urine", "--json")
-    there = coin("--server", server.address, *question)
-    here = coin(
+    there = coin_search("--server", server.address, *question)
+    here = coin_search(
         str(served_files.archive), "--generator", served_files.generator, *question,
         COIN_CACHE_DIR=str(served_files.cache),
     )  # fmt: skip
@@ -72,7 +60,7 @@ def test_the_command_line_asks_a_server_as_it_asks_an_archive(
 
 
 def test_the_tables_of_a_served_answer_are_the_command_lines(server: Server) -> None:
-    done = coin(
+    done = coin_search(
         "--report", f"(Urine) {REPORT}", "--explain", "-k", "1",
         COIN_SERVER=server.address,
     )  # fmt: skip
@@ -86,7 +74,7 @@ def test_a_picture_and_a_filter_that_nothing_fits_are_asked_too(
     server: Server, tmp_path: Path
 ) -> None:
     (tmp_path / "cell.png").write_bytes(png(disc(3)))
-    done = coin(
+    done = coin_search(
         "--server", server.address, "--image", str(tmp_path / "cell.png"),
         "--where", "site=brain",
     )  # fmt: skip
@@ -98,7 +86,9 @@ def test_an_answer_of_a_server_is_saved_with_its_pictures_and_its_sheet(
     server: Server, tmp_path: Path
 ) -> None:
     out = tmp_path / "saved"
-    done = coin("--server", server.address, "--report", REPORT, "-k", "2", "--save", str(out))
+    done = coin_search(
+        "--server", server.address, "--report", REPORT, "-k", "2", "--save", str(out)
+    )
     assert f"Contact sheet: {out / 'sheet.png'}" in done.stdout, done.stderr
     saved = read_answer(out / "answer.json")
     assert len(saved.cases) == 2
@@ -118,19 +108,19 @@ def test_an_answer_of_a_server_is_saved_with_its_pictures_and_its_sheet(
 def test_what_only_this_machine_could_do_is_refused_before_a_server_is_asked(
     arguments: tuple[str, ...], told: str
 ) -> None:
-    done = coin(*arguments, "--server", "http://127.0.0.1:1", "--report", REPORT)
+    done = coin_search(*arguments, "--server", "http://127.0.0.1:1", "--report", REPORT)
     assert done.returncode == 2
     assert told in done.stderr
 
 
 def test_a_server_that_is_not_there_is_an_error_that_says_what_to_do() -> None:
-    done = coin("--server", "http://127.0.0.1:1", "--report", REPORT, "--json")
+    done = coin_search("--server", "http://127.0.0.1:1", "--report", REPORT, "--json")
     assert done.returncode == 1
     assert "coin-serve ARCHIVE" in json.loads(done.stdout)["error"]["remedy"]
 
 
 def test_an_archive_that_is_named_wins_over_the_environment(served_files: Any) -> None:
-    done = coin(
+    done = coin_search(
         str(served_files.archive), "--report", REPORT, "--mode", "text", "-k", "1",
         COIN_SERVER="http://127.0.0.1:1",
     )  # fmt: skip
@@ -138,7 +128,7 @@ def test_an_archive_that_is_named_wins_over_the_environment(served_files: Any) -
 
 
 def test_without_archive_and_server_the_command_says_what_it_needs() -> None:
-    done = coin("--report", REPORT)
+    done = coin_search("--report", REPORT)
     assert done.returncode == 2
     assert "--server URL, or COIN_SERVER" in done.stderr
 

@@ -21,15 +21,15 @@ class Making:
     layout: str | None = None
     layout_model: Path | None = None
 
-    def require(self, image: Path | None) -> None:
-        """Refuse what cannot be made.
+    def require(self, image: Path | None, *, here: bool) -> None:
+        """Refuse what cannot be made, ``here`` or by a server, which has its own model of layouts.
 
         Raises:
             InputError: a translation of no picture, or a layout without its model or beside one.
         """
         if self.translate is not None and image is None:
             raise InputError("there is nothing to translate", expected="--image FILE beside it")
-        if (self.layout is None) != (self.layout_model is None):
+        if here and (self.layout is None) != (self.layout_model is None):
             raise InputError(
                 "a layout and what draws it go together",
                 value="--layout" if self.layout is not None else "--layout-model",
