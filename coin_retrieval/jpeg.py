@@ -6,8 +6,6 @@ reading in pieces.
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import simplejpeg
 
@@ -15,19 +13,6 @@ from coin_retrieval.types import RgbImage
 
 _TURNABLE = (b"Exif\0", b"tiff:Orientation")
 """What a file holds that may say how it is to be turned."""
-
-# ITU-T T.81, table B.1: markers
-_START, _END, _MARK, _SCAN = b"\xff\xd8", b"\xff\xd9", 0xFF, 0xDA
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")
-_OF_PICTURE = (0xC0, 0xC4, 0xDB, 0xDD)
-"""Baseline frame, Huffman tables, quantisation, restarts."""
-
-_OF_OTHERS = (*range(0xE0, 0xF0), 0xFE)
-"""Applications' segments and comments."""
-
-_JFIF_KIND, _ADOBE_KIND, _ADOBE_BYTES, _COLOURS = 0xE0, 0xEE, 14, 3
-_JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
-"""Both say what the three colours are; JFIF's own preview and density are left out."""
 
 
 def plain_size(data: bytes) -> tuple[int, int] | None:
@@ -59,33 +44,6 @@ def decode_jpeg(data: bytes, *, scale: int = 1) -> RgbImage | None:
     except ValueError:
         return None
     return pixels
-
-
-def bare_jpeg(data: bytes) -> bytes | None:
-    """The same picture in the same numbers, without all else that its file says or hides.
-
-    Comments, notes of cameras and programs, colour profiles, previews and what follows the picture
-    are left out. ``None`` for other than a plain JPEG file of three colours in one scan.
-    """
-    if plain_size(data) is None:
-        return None
-    parts, place = [_START], len(_START)
-    while place + 4 <= len(data) and data[place] == _MARK:
-        kind, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4])
-        end = place + 2 + length
-        if kind == _SCAN:
-            # within a scan, 0xff that is no marker is followed by zero or counts restarts
-            after = _MARKER.search(data, end)
-            whole = data[place + 4] == _COLOURS and after is not None and after[0] == _END
-            return b"".join([*parts, data[place : after.end()]]) if whole and after else None
-        if kind == _JFIF_KIND and data.startswith(b"JFIF\0", place + 4):
-            parts.append(_JFIF)
-        elif kind in _OF_PICTURE or (kind == _ADOBE_KIND and length == _ADOBE_BYTES):
-            parts.append(data[place:end])
-        elif kind not in _OF_OTHERS:
-            return None
-        place = end
-    return None
 
 
 def encode_jpeg(image: RgbImage, *, quality: int = 85) -> bytes:

@@ -11,15 +11,12 @@ from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.errors import ImageError
 from coin_retrieval.files import replace_file
 from coin_retrieval.images import decode_image, thumbnail
-from coin_retrieval.jpeg import bare_jpeg, encode_jpeg
+from coin_retrieval.jpeg import encode_jpeg
 from coin_retrieval.types import RgbImage
 
 SIDE_PX = 256
 MEDIA_TYPES = {".jpg": "image/jpeg", ".webp": "image/webp"}
 """Of thumbnails, by their suffix."""
-
-_OWN_BYTES = 24 * 1024
-"""Of a file that is its own thumbnail, at most: twice what one of quality 85 has."""
 
 _HEAD = 12
 _TAIL = 16
@@ -53,19 +50,12 @@ def is_whole_thumbnail(path: Path) -> bool:
     return has_thumbnail(path)
 
 
-def write_thumbnail(path: Path, image: RgbImage, *, file: bytes | None = None) -> None:
+def write_thumbnail(path: Path, image: RgbImage) -> None:
     """Write the thumbnail in one step: it is there as a whole, or not at all.
 
     One that an earlier program made gives way.
-
-    Args:
-        file: the picture's own, if it is one: a small JPEG is kept as it is, without all that it
-            says besides the picture.
     """
-    own = None
-    if file is not None and len(file) <= _OWN_BYTES and max(image.shape[:2]) <= SIDE_PX:
-        own = bare_jpeg(file)
-    replace_file(path.with_suffix(".jpg"), own or encode_jpeg(thumbnail(image, SIDE_PX)))
+    replace_file(path.with_suffix(".jpg"), encode_jpeg(thumbnail(image, SIDE_PX)))
     if path.suffix != ".jpg":
         path.unlink(missing_ok=True)
 

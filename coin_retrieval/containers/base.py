@@ -17,13 +17,11 @@ from coin_retrieval.types import RgbImage
 class LazyPicture:
     """A picture by its content (SHA-256, hex), decoded when it is asked for.
 
-    ``read`` is asked whether it is to be whole, and enters the room before it decodes. ``file`` are
-    the bytes of a file that holds nothing but this picture.
+    ``read`` is asked whether it is to be whole, and enters the room before it decodes.
     """
 
     content_hash: str
     read: Callable[[bool, Room], Decoded]
-    file: bytes | None = None
 
     @classmethod
     def of_file(cls, data: bytes, *, name: str) -> Self:
@@ -31,7 +29,6 @@ class LazyPicture:
         return cls(
             content_hash(data),
             lambda whole, room: decode_sized(data, name=name, whole=whole, room=room),
-            data,
         )
 
     @classmethod

@@ -142,7 +142,7 @@ class PictureReader:
         if row.unfit is not None and (reason := row.unfit(decoded.image)):
             raise _LeftOutError(reason)
         if not shown:
-            write_thumbnail(thumbnail, decoded.image, file=picture.file)
+            write_thumbnail(thumbnail, decoded.image)
             self._keep(digest, picture.decode() if self._layout.remote else decoded.image)
         return ReadPicture(digest, None if embedded else decoded, size, modified_ns)
 

@@ -4,13 +4,11 @@ import os
 import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 from tiny_archives import write_pictures
 
 from coin_retrieval.archive import ArchiveLayout
-from coin_retrieval.archive.thumbnails import has_thumbnail
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.images import content_hash, load_image
 from coin_retrieval.types import FileState, ImageId, ImageRecord
@@ -48,30 +46,6 @@ def test_each_picture_leaves_a_small_thumbnail(layout: ArchiveLayout, tmp_path: 
     picture = _reader(layout).read(_row(path))
     assert isinstance(picture, ReadPicture)
     assert load_image(layout.thumbnail(picture.content_hash)).shape[1::-1] == (256, 102)
-
-
-def test_a_small_jpeg_is_its_own_thumbnail_without_what_else_it_says(
-    layout: ArchiveLayout, tmp_path: Path
-) -> None:
-    path = tmp_path / "cell.jpg"
-    Image.effect_noise((256, 200), 8).convert("RGB").save(path, comment=b"Jane Doe", quality=70)
-    picture = _reader(layout).read(_row(path))
-    assert isinstance(picture, ReadPicture)
-    thumbnail = layout.thumbnail(picture.content_hash)
-    assert b"Jane" not in thumbnail.read_bytes()
-    assert has_thumbnail(thumbnail)
-    np.testing.assert_array_equal(load_image(thumbnail), load_image(path))
-
-
-def test_a_small_jpeg_of_many_bytes_is_not_its_own_thumbnail(
-    layout: ArchiveLayout, tmp_path: Path
-) -> None:
-    path = tmp_path / "cell.jpg"
-    Image.effect_noise((256, 200), 90).convert("RGB").save(path, quality=100)
-    picture = _reader(layout).read(_row(path))
-    assert isinstance(picture, ReadPicture)
-    thumbnail = layout.thumbnail(picture.content_hash)
-    assert thumbnail.stat().st_size < path.stat().st_size / 2
 
 
 def test_what_is_embedded_and_has_a_thumbnail_is_not_decoded(
