@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from coin_retrieval.config import TimmEncoderSettings
-from coin_retrieval.encoding.open_clip_files import CONFIG as OPEN_CLIP_CONFIG
-from coin_retrieval.encoding.open_clip_files import WEIGHTS as OPEN_CLIP_WEIGHTS
+from coin_retrieval.encoding.open_clip.files import CONFIG as OPEN_CLIP_CONFIG
+from coin_retrieval.encoding.open_clip.files import WEIGHTS as OPEN_CLIP_WEIGHTS
 from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.files import PARTIAL
 from coin_retrieval.known_models import KnownModel
@@ -122,7 +122,7 @@ def _write_timm(model: KnownModel, tensors: Mapping[str, Tensor], folder: Path) 
     from timm.models import save_for_hf
     from timm.models.vision_transformer import checkpoint_filter_fn
 
-    from coin_retrieval.encoding.timm import create
+    from coin_retrieval.encoding.timm.network import create
 
     settings = TimmEncoderSettings(**model.settings)
     network: Any = create(f"{model.architecture}", settings, num_classes=0)

@@ -39,10 +39,10 @@ def make_encoder(settings: EncoderSettings) -> Encoder:
     _require_starter(settings.model, starter.ENCODER)
     if settings.backend == "open_clip":
         with installed("open_clip", package="open_clip_torch"):
-            from coin_retrieval.encoding.open_clip import OpenClipEncoder
+            from coin_retrieval.encoding.open_clip.encoder import OpenClipEncoder
         return OpenClipEncoder(settings)
     with installed("timm", package="timm"):
-        from coin_retrieval.encoding.timm import TimmEncoder
+        from coin_retrieval.encoding.timm.encoder import TimmEncoder
     return TimmEncoder(settings)
 
 

@@ -20,7 +20,7 @@ from coin_retrieval.config import (
     FusionSettings,
     OpenClipEncoderSettings,
 )
-from coin_retrieval.encoding.open_clip import OpenClipEncoder
+from coin_retrieval.encoding.open_clip.encoder import OpenClipEncoder
 from coin_retrieval.factory import make_encoder, open_archive
 from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.prototypes.cache import PrototypeCache

@@ -12,7 +12,7 @@ import torch
 
 from coin_retrieval.config import TimmEncoderSettings
 from coin_retrieval.encoding.conversion import convert, read_pickle
-from coin_retrieval.encoding.timm import TimmEncoder
+from coin_retrieval.encoding.timm.encoder import TimmEncoder
 from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.known_models import KnownModel, known_models
 from coin_retrieval.testing.encoder_suite import pictures

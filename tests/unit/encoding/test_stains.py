@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from coin_retrieval.config import OpenClipEncoderSettings, StainMap
-from coin_retrieval.encoding.open_clip import OpenClipEncoder
+from coin_retrieval.encoding.open_clip.encoder import OpenClipEncoder
 from coin_retrieval.encoding.showing import how_shown, shown
 from coin_retrieval.encoding.stains import colours_of, home_colours, stain_map
 from coin_retrieval.types import RgbImage

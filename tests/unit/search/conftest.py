@@ -23,8 +23,8 @@ from coin_retrieval.config import (
     SqliteCatalogSettings,
     TimmEncoderSettings,
 )
-from coin_retrieval.encoding.open_clip import OpenClipEncoder
-from coin_retrieval.encoding.timm import TimmEncoder
+from coin_retrieval.encoding.open_clip.encoder import OpenClipEncoder
+from coin_retrieval.encoding.timm.encoder import TimmEncoder
 from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.types import CaseRecord, EncoderSpec, ImageId, ImageRecord, RgbImage
 

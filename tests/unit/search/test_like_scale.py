@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from tiny_archives import build_archive, write_table
 
-from coin_retrieval.encoding.open_clip import OpenClipEncoder
+from coin_retrieval.encoding.open_clip.encoder import OpenClipEncoder
 from coin_retrieval.factory import open_archive
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.search.query import Query

@@ -8,7 +8,7 @@ from unit.search.test_retriever import REPORT, CountingGenerator
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.config import FusionSettings, ModalityMeans
-from coin_retrieval.encoding.open_clip import OpenClipEncoder
+from coin_retrieval.encoding.open_clip.encoder import OpenClipEncoder
 from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.search.query import Query

@@ -13,7 +13,7 @@ from unit.search.test_retriever import REPORT, CountingGenerator
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.config import FusionSettings
-from coin_retrieval.encoding.open_clip import OpenClipEncoder
+from coin_retrieval.encoding.open_clip.encoder import OpenClipEncoder
 from coin_retrieval.errors import CacheError, GenerationError, InputError
 from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.presenting.summary import summary_of

@@ -14,9 +14,9 @@ from coin_retrieval.archive import Archive
 from coin_retrieval.archive.measured.calibration import Calibration, CloseMatch
 from coin_retrieval.calibrating.text_closeness import Holdings, text_closeness
 from coin_retrieval.config import FusionSettings
-from coin_retrieval.encoding.open_clip import OpenClipEncoder
+from coin_retrieval.encoding.open_clip.encoder import OpenClipEncoder
 from coin_retrieval.encoding.sentences import SentenceEncoder
-from coin_retrieval.encoding.timm import TimmEncoder
+from coin_retrieval.encoding.timm.encoder import TimmEncoder
 from coin_retrieval.errors import InputError, NotFoundError
 from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.prototypes.cache import PrototypeCache

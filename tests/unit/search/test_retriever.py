@@ -12,8 +12,8 @@ from tiny_archives import store_of
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.config import FusionSettings
-from coin_retrieval.encoding.open_clip import OpenClipEncoder
-from coin_retrieval.encoding.timm import TimmEncoder
+from coin_retrieval.encoding.open_clip.encoder import OpenClipEncoder
+from coin_retrieval.encoding.timm.encoder import TimmEncoder
 from coin_retrieval.errors import (
     EncoderMismatchError,
     FilterError,

@@ -6,7 +6,7 @@ import pytest
 
 from coin_retrieval.archive import Archive
 from coin_retrieval.config import FusionSettings
-from coin_retrieval.encoding.open_clip import OpenClipEncoder
+from coin_retrieval.encoding.open_clip.encoder import OpenClipEncoder
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.reports.reading import read_closely
 from coin_retrieval.search.query import Query

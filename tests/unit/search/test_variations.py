@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from coin_retrieval.archive import Archive
-from coin_retrieval.encoding.open_clip import OpenClipEncoder
+from coin_retrieval.encoding.open_clip.encoder import OpenClipEncoder
 from coin_retrieval.errors import InputError, UnsupportedError
 from coin_retrieval.factory import starter_generator_settings
 from coin_retrieval.generation.diffusers import DiffusersGenerator

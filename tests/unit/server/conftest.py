@@ -18,7 +18,7 @@ from coin_retrieval.config import (
     OpenClipEncoderSettings,
 )
 from coin_retrieval.encoding.base import Encoder
-from coin_retrieval.encoding.open_clip import OpenClipEncoder
+from coin_retrieval.encoding.open_clip.encoder import OpenClipEncoder
 from coin_retrieval.factory import open_archive
 from coin_retrieval.generation.diffusers import DiffusersGenerator
 from coin_retrieval.prototypes.base import Prototyper

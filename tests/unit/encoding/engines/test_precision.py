@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from coin_retrieval.encoding import precision
-from coin_retrieval.encoding.precision import place
+from coin_retrieval.encoding.engines import precision
+from coin_retrieval.encoding.engines.precision import place
 
 CPU = torch.device("cpu")
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coin_retrieval.encoding.precision import MIN_COSINE, alike, probe_pictures
+from coin_retrieval.encoding.engines.precision import MIN_COSINE, alike, probe_pictures
 from coin_retrieval.errors import MissingDependencyError, ModelError, SettingsError
 
 _FORMATS = {torch.float32: "f32", torch.bfloat16: "bf16", torch.float16: "f16"}

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from coin_retrieval.config import OpenClipEncoderSettings
 from coin_retrieval.encoding.base import Encoder, unit_rows
-from coin_retrieval.encoding.open_clip_files import OpenClipFiles, find_open_clip
-from coin_retrieval.encoding.open_clip_text import make_tokenizer
+from coin_retrieval.encoding.open_clip.files import OpenClipFiles, find_open_clip
+from coin_retrieval.encoding.open_clip.text_tower import make_tokenizer
 from coin_retrieval.encoding.showing import shown
 from coin_retrieval.nets.pretrained import loading
 from coin_retrieval.types import Embeddings, EncoderSpec, RgbImage, content_digest
@@ -72,7 +72,7 @@ class OpenClipEncoder(Encoder):
         from open_clip.hf_model import HFTextEncoder
         from open_clip.transform import PreprocessCfg, image_transform_v2
 
-        from coin_retrieval.encoding.open_clip_model import load_open_clip
+        from coin_retrieval.encoding.open_clip.model import load_open_clip
         from coin_retrieval.encoding.preprocessing import BatchPreprocessing
         from coin_retrieval.nets.compute import pick_device
         from coin_retrieval.nets.towers import reading
@@ -81,7 +81,7 @@ class OpenClipEncoder(Encoder):
         device = pick_device(self._settings.device)
         model, dtype = load_open_clip(files, dtype=self._settings.dtype, device=device)
         if self._settings.engine == "openvino":
-            from coin_retrieval.encoding.openvino import in_openvino
+            from coin_retrieval.encoding.engines.openvino import in_openvino
 
             model.encode_image = in_openvino(  # type: ignore[assignment]
                 model,
@@ -140,7 +140,7 @@ class OpenClipEncoder(Encoder):
     def _embed_texts(self, texts: Sequence[str]) -> Embeddings:
         import torch
 
-        from coin_retrieval.encoding.texts import readable_tokens
+        from coin_retrieval.encoding.open_clip.texts import readable_tokens
 
         self.load()
         network = self._network
@@ -151,7 +151,7 @@ class OpenClipEncoder(Encoder):
 
     def dropped_text(self, text: str) -> str:
         """The end of ``text`` beyond the tower's context length; see :class:`.SupportsText`."""
-        from coin_retrieval.encoding.texts import unread_tail
+        from coin_retrieval.encoding.open_clip.texts import unread_tail
 
         with self._loading:
             tokenizer = self._tokenizer

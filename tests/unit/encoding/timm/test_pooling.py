@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from coin_retrieval.config import TimmEncoderSettings
-from coin_retrieval.encoding.timm import TimmEncoder
+from coin_retrieval.encoding.timm.encoder import TimmEncoder
 from coin_retrieval.errors import SettingsError
 from coin_retrieval.testing.encoder_suite import pictures
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from coin_retrieval.config import OpenClipEncoderSettings, TimmEncoderSettings
-from coin_retrieval.encoding.openvino import in_openvino
+from coin_retrieval.encoding.engines.openvino import in_openvino
 from coin_retrieval.errors import MissingDependencyError, ModelError, SettingsError
 from coin_retrieval.factory import make_encoder
 from coin_retrieval.testing.encoder_suite import pictures
@@ -99,7 +99,7 @@ def test_nothing_is_reported_to_those_who_made_it(tmp_path: Path) -> None:
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import torch\n"
-        "from coin_retrieval.encoding.openvino import in_openvino\n"
+        "from coin_retrieval.encoding.engines.openvino import in_openvino\n"
         "in_openvino(torch.nn.Flatten(), lambda n, b: n(b), input_size=(3, 8, 8),\n"
         "            dtype=torch.float32, device=torch.device('cpu'))\n"
         "from openvino.tools.ovc.convert_impl import tm\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from coin_retrieval.config import OpenClipEncoderSettings
-from coin_retrieval.encoding.open_clip_text import (
+from coin_retrieval.encoding.open_clip.text_tower import (
     refuse_second_tower,
     tower_files,
     with_local_text,

@@ -18,8 +18,8 @@ from transformers import AutoModel, AutoTokenizer
 
 from coin_retrieval.config import OpenClipEncoderSettings
 from coin_retrieval.encoding.base import unit_rows
-from coin_retrieval.encoding.open_clip import OpenClipEncoder
-from coin_retrieval.encoding.open_clip_files import PREPROCESSING
+from coin_retrieval.encoding.open_clip.encoder import OpenClipEncoder
+from coin_retrieval.encoding.open_clip.files import PREPROCESSING
 from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.starter import minilm
 from coin_retrieval.testing.encoder_suite import pictures

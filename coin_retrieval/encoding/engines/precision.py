@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coin_retrieval.encoding.folding import fold_batch_norms
+from coin_retrieval.encoding.engines.folding import fold_batch_norms
 from coin_retrieval.nets.compute import pick_dtype
 from coin_retrieval.types import Dtype
 

@@ -18,9 +18,9 @@ from open_clip.factory import load_checkpoint
 from torch import nn
 from transformers.initialization import no_init_weights
 
-from coin_retrieval.encoding.open_clip_files import CONFIG, OpenClipFiles
-from coin_retrieval.encoding.open_clip_text import TOWER_PREFIX
-from coin_retrieval.encoding.precision import place
+from coin_retrieval.encoding.engines.precision import place
+from coin_retrieval.encoding.open_clip.files import CONFIG, OpenClipFiles
+from coin_retrieval.encoding.open_clip.text_tower import TOWER_PREFIX
 from coin_retrieval.errors import WeightsError
 from coin_retrieval.nets.pretrained import loading, refuse_mismatch
 from coin_retrieval.nets.towers import filled_tower

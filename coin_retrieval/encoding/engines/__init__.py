@@ -1,0 +1,1 @@
+"""How a network runs: number format, folded layers, engines other than torch."""

@@ -1,0 +1,1 @@
+"""timm models: their files, which tokens make an embedding, the encoder."""
