@@ -25,7 +25,8 @@ from coin_retrieval.evaluation.pictures.fidelity import compare
 from coin_retrieval.evaluation.pictures.picture_sets import PictureSet
 from coin_retrieval.evaluation.pictures.spaces import open_space
 from coin_retrieval.factory import make_encoder, make_generator, parse_encoder, parse_generator
-from coin_retrieval.images import fit_square, load_image
+from coin_retrieval.images.decoding import load_image
+from coin_retrieval.images.resizing import fit_square
 from coin_retrieval.metrics.bootstrap import macro_interval
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.types import ReportSource, RgbImage

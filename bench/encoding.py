@@ -28,7 +28,7 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from coin_retrieval.factory import make_encoder, parse_encoder
-from coin_retrieval.images import load_image
+from coin_retrieval.images.decoding import load_image
 from coin_retrieval.nets.compute import pick_device
 
 SIDE = 256

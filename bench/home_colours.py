@@ -14,7 +14,7 @@ from pathlib import Path
 
 from coin_retrieval.case_table import CaseRow, read_case_table
 from coin_retrieval.encoding.stains import colours_of
-from coin_retrieval.images import load_image
+from coin_retrieval.images.decoding import load_image
 
 PICTURES = 600
 

@@ -23,7 +23,8 @@ from measuring import show
 
 import coin_retrieval
 from coin_retrieval.files import replace_file
-from coin_retrieval.images import encode_png, load_image
+from coin_retrieval.images.decoding import load_image
+from coin_retrieval.images.png import encode_png
 from coin_retrieval.types import RgbImage
 from indexer import build
 

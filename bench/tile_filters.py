@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from coin_retrieval.images import SUFFIXES
+from coin_retrieval.images.decoding import SUFFIXES
 from indexer.tiling.fitness import unfit
 from indexer.tiling.settings import Tiling
 

@@ -24,7 +24,8 @@ from coin_retrieval.encoding.showing import shown
 from coin_retrieval.encoding.stains import colours_of, stain_map
 from coin_retrieval.evaluation.pictures.spaces import open_space
 from coin_retrieval.factory import make_translator
-from coin_retrieval.images import fit_square, load_image
+from coin_retrieval.images.decoding import load_image
+from coin_retrieval.images.resizing import fit_square
 from coin_retrieval.metrics.frechet import frechet_distance
 from coin_retrieval.metrics.kernel_distance import kernel_distance
 from coin_retrieval.nets.cyclegan import load_direction

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import coin_retrieval as coin
-from coin_retrieval.images import RgbImage
+from coin_retrieval.images.decoding import RgbImage
 from coin_retrieval.metrics.bootstrap import macro_interval
 
 PLACES = 5

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from coin_retrieval.containers.urls import beside
 from coin_retrieval.errors import CaseTableError
+from coin_retrieval.images.containers.urls import beside
 from coin_retrieval.table_files import columns_of, form_of, read_rows
 from coin_retrieval.types import RgbImage
 
@@ -29,8 +29,9 @@ class CaseRow:
 
     ``attributes`` holds the columns that are not :data:`KNOWN`, empty values left out.
     ``patient_id`` belongs to the case, ``slide_id`` to the picture. ``part`` says which picture of
-    the file is meant, if it holds several (:mod:`coin_retrieval.containers.parts`), ``left_out``
-    why it shall not be indexed, if it shall not; ``unfit`` says the same of its pixels.
+    the file is meant, if it holds several (:mod:`coin_retrieval.images.containers.parts`),
+    ``left_out`` why it shall not be indexed, if it shall not; ``unfit`` says the same of its
+    pixels.
     """
 
     image_path: Path

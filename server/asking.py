@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request, UploadFile
 
 from coin_retrieval.archive import Archive
-from coin_retrieval.images import decode_image
+from coin_retrieval.images.decoding import decode_image
 from coin_retrieval.presenting.answer import SearchAnswer
 from coin_retrieval.progress import Progress, silent
 from coin_retrieval.prototypes.shared import drawing_for

@@ -20,10 +20,10 @@ from coin_retrieval.api.arguments import (
 )
 from coin_retrieval.api.measuring import Measured, Queries, calibration_markdown, reports_of
 from coin_retrieval.api.result import Result
-from coin_retrieval.containers import asked_picture
 from coin_retrieval.factory import make_retriever, open_archive
 from coin_retrieval.files import Closing, as_path
-from coin_retrieval.images import ImageLike, as_rgb
+from coin_retrieval.images.containers import asked_picture
+from coin_retrieval.images.decoding import ImageLike, as_rgb
 from coin_retrieval.search.query import Query
 
 if TYPE_CHECKING:

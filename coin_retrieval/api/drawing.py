@@ -11,7 +11,7 @@ from coin_retrieval.api.arguments import AnyPath, generator_settings, listener, 
 from coin_retrieval.api.page import data_uri, render
 from coin_retrieval.errors import ReportError
 from coin_retrieval.factory import make_drawer
-from coin_retrieval.images import load_image
+from coin_retrieval.images.decoding import load_image
 from coin_retrieval.presenting.answering import to_drawing_answer
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from coin_retrieval.api.arguments import encoder_settings, listener, whole
 from coin_retrieval.encoding.base import SupportsText
 from coin_retrieval.errors import InputError, UnsupportedError
 from coin_retrieval.factory import make_encoder
-from coin_retrieval.images import ImageLike, as_rgb
+from coin_retrieval.images.decoding import ImageLike, as_rgb
 
 if TYPE_CHECKING:
     from coin_retrieval.config import EncoderSettings

@@ -12,7 +12,7 @@ from coin_retrieval.api.arguments import AnyPath, whole
 from coin_retrieval.errors import InputError
 from coin_retrieval.factory import make_picture_maker
 from coin_retrieval.files import as_path
-from coin_retrieval.images import ImageLike, as_rgb
+from coin_retrieval.images.decoding import ImageLike, as_rgb
 from coin_retrieval.presenting.phrases import layout_words
 from coin_retrieval.prototypes.layouts import layout_of_table
 from coin_retrieval.types import LayoutSource

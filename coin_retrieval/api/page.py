@@ -8,8 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from coin_retrieval.images import thumbnail
-from coin_retrieval.jpeg import encode_jpeg
+from coin_retrieval.images.jpeg import encode_jpeg
+from coin_retrieval.images.resizing import thumbnail
 from coin_retrieval.presenting import phrases
 from coin_retrieval.types import RgbImage
 

@@ -13,7 +13,7 @@ from coin_retrieval.api.explanation import Explanation
 from coin_retrieval.api.page import data_uri, render
 from coin_retrieval.errors import MissingDependencyError
 from coin_retrieval.files import as_path
-from coin_retrieval.images import as_rgb, load_image
+from coin_retrieval.images.decoding import as_rgb, load_image
 from coin_retrieval.presenting.answer import CaseAnswer, SearchAnswer
 from coin_retrieval.presenting.answering import to_answer
 

@@ -10,11 +10,11 @@ from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.archive.manifest import ArchiveManifest, sealed_files
 from coin_retrieval.archive.uris import to_path
 from coin_retrieval.catalog.base import Catalog
-from coin_retrieval.containers import picture_at
-from coin_retrieval.containers.parts import part_of
 from coin_retrieval.errors import EncoderMismatchError, NotFoundError
 from coin_retrieval.files import Closing
-from coin_retrieval.images import decode_image
+from coin_retrieval.images.containers import picture_at
+from coin_retrieval.images.containers.parts import part_of
+from coin_retrieval.images.decoding import decode_image
 from coin_retrieval.stores.base import VectorStore
 from coin_retrieval.types import EncoderSpec, ImageRecord, RgbImage, content_digest
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.errors import ImageError
 from coin_retrieval.files import replace_file
-from coin_retrieval.images import decode_image, thumbnail
-from coin_retrieval.jpeg import encode_jpeg
+from coin_retrieval.images.decoding import decode_image
+from coin_retrieval.images.jpeg import encode_jpeg
+from coin_retrieval.images.resizing import thumbnail
 from coin_retrieval.types import RgbImage
 
 SIDE_PX = 256

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from coin_retrieval.containers.urls import SCHEMES, UrlPath
 from coin_retrieval.errors import UnsupportedError
+from coin_retrieval.images.containers.urls import SCHEMES, UrlPath
 
 
 def absolute(path: Path) -> Path:

@@ -13,7 +13,7 @@ from coin_retrieval.archive.archive import Archive
 from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.archive.manifest import seal, sealed_files
 from coin_retrieval.archive.thumbnails import is_whole_thumbnail
-from coin_retrieval.containers.urls import is_readable
+from coin_retrieval.images.containers.urls import is_readable
 from coin_retrieval.types import ImageId, ImageRecord
 
 _BLOCK = 4096

@@ -91,7 +91,7 @@ def _layout(given: str, client: Client) -> str | LayoutSource:
 def _save(
     directory: Path, answer: SearchAnswer, client: Client, picture: bytes | None
 ) -> tuple[SearchAnswer, Path]:
-    from coin_retrieval.images import decode_image
+    from coin_retrieval.images.decoding import decode_image
     from coin_retrieval.presenting.saving import save_search
     from coin_retrieval.presenting.sheet import AnswerPictures
 

@@ -63,7 +63,7 @@ class Encoder(ABC):
                     "not an RGB picture",
                     value=f"{image.dtype} {image.shape}",
                     expected="uint8 [height width 3]",
-                    remedy="decode files with coin_retrieval.images.decode_image",
+                    remedy="decode files with coin_retrieval.images.decoding.load_image",
                 )
         parts = [
             self._embed(images[start : start + batch_size])

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.config import StainMap
-from coin_retrieval.images import fit_square
+from coin_retrieval.images.resizing import fit_square
 from coin_retrieval.starter import COLOURS
 from coin_retrieval.types import RgbImage
 

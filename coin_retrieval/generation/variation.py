@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from coin_retrieval.images import fit_square, resize
+from coin_retrieval.images.resizing import fit_square, resize
 from coin_retrieval.prototypes.base import picture_of
 from coin_retrieval.types import Provenance
 

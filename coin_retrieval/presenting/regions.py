@@ -35,7 +35,7 @@ class RegionView(BaseModel):
 def region_of(image: ImageRecord) -> RegionView | None:
     """Where a picture lies on its slide; ``None`` of what is no tile."""
     # a client that only reads answers loads no decoder
-    from coin_retrieval.containers.parts import part_of, tile_of
+    from coin_retrieval.images.containers.parts import part_of, tile_of
 
     tile = tile_of(part_of(image.uri))
     if tile is None:
@@ -96,7 +96,7 @@ def imaging_selection(image: ImageRecord) -> dict[str, Any]:
     Raises:
         NotFoundError: it is not of a DICOM instance.
     """
-    from coin_retrieval.containers.parts import fields, part_of
+    from coin_retrieval.images.containers.parts import fields, part_of
 
     said = image.attributes
     if not all(said.get(name) for name in ("dicom_study", "dicom_series", "dicom_instance")):

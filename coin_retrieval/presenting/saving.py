@@ -12,7 +12,8 @@ from urllib.parse import quote
 from coin_retrieval.archive import Archive
 from coin_retrieval.errors import InputError
 from coin_retrieval.files import replace_file
-from coin_retrieval.images import encode_png, load_image, read_bytes
+from coin_retrieval.images.decoding import load_image, read_bytes
+from coin_retrieval.images.png import encode_png
 from coin_retrieval.presenting.answer import SearchAnswer
 from coin_retrieval.presenting.phrases import DEMONSTRATION_BANNER, FOOTER
 from coin_retrieval.presenting.regions import slide_annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from coin_retrieval.images import decode_image
+from coin_retrieval.images.decoding import decode_image
 from coin_retrieval.presenting.answer import (
     CaseAnswer,
     ImageAnswer,

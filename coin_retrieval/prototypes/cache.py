@@ -28,7 +28,8 @@ from PIL import Image
 
 from coin_retrieval.errors import CacheError, NotFoundError
 from coin_retrieval.files import PARTIAL, read_or_make_key, replace_file
-from coin_retrieval.images import encode_png, load_image
+from coin_retrieval.images.decoding import load_image
+from coin_retrieval.images.png import encode_png
 from coin_retrieval.prototypes.prototype import Prototype
 from coin_retrieval.prototypes.trimming import touch, trim
 from coin_retrieval.types import (

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from coin_retrieval.errors import CaseTableError
-from coin_retrieval.images import load_image, read_bytes, resize
+from coin_retrieval.images.decoding import load_image, read_bytes
+from coin_retrieval.images.resizing import resize
 from coin_retrieval.metrics.instances import (
     NUCLEUS,
     InstanceMap,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from coin_retrieval.errors import ImageError
-from coin_retrieval.images import load_image
+from coin_retrieval.images.decoding import load_image
 from coin_retrieval.types import ImageRecord, RgbImage
 
 ALIKE = 5.0

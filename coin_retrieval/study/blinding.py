@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from coin_retrieval.images import fit_square
-from coin_retrieval.jpeg import encode_jpeg
+from coin_retrieval.images.jpeg import encode_jpeg
+from coin_retrieval.images.resizing import fit_square
 from coin_retrieval.types import RgbImage
 
 MOST_PX = 512

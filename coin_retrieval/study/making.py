@@ -10,7 +10,7 @@ import numpy as np
 from coin_retrieval.archive import Archive
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import InputError
-from coin_retrieval.images import load_image
+from coin_retrieval.images.decoding import load_image
 from coin_retrieval.progress import Progress, silent
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from coin_retrieval.files import replacing
-from coin_retrieval.images import encode_png
+from coin_retrieval.images.png import encode_png
 from coin_retrieval.types import RgbImage
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from coin_retrieval.images import fit_square
+from coin_retrieval.images.resizing import fit_square
 from coin_retrieval.prototypes.base import Prototyper, picture_of
 from coin_retrieval.types import PictureSource, Provenance, RgbImage, Source
 

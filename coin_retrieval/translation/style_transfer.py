@@ -17,7 +17,8 @@ import numpy as np
 from coin_retrieval.config import Settings
 from coin_retrieval.errors import InputError
 from coin_retrieval.files import digest_file
-from coin_retrieval.images import fit_square, load_image
+from coin_retrieval.images.decoding import load_image
+from coin_retrieval.images.resizing import fit_square
 from coin_retrieval.nets.pretrained import safetensors_keys
 from coin_retrieval.translation.base import Translator
 from coin_retrieval.types import RgbImage, content_digest

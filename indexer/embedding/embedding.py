@@ -13,7 +13,7 @@ import numpy as np
 
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.errors import ModelError
-from coin_retrieval.images import Decoded
+from coin_retrieval.images.decoding import Decoded
 from coin_retrieval.types import Embeddings, ImageRecord
 from indexer.embedding.pictures import PictureReader, ReadPicture, Unreadable
 from indexer.rows import SourceRow

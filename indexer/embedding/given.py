@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coin_retrieval.catalog.writing import chunks
-from coin_retrieval.containers import picture_at
 from coin_retrieval.encoding.base import Encoder
 from coin_retrieval.errors import (
     EncoderMismatchError,
     ImageError,
     MissingDependencyError,
 )
+from coin_retrieval.images.containers import picture_at
 from coin_retrieval.types import RgbImage
 from indexer.embedding.contents import EmbeddedContents
 from indexer.sources.clip_retrieval import ClipRetrievalSource

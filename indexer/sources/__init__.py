@@ -8,8 +8,8 @@ from typing import Protocol
 
 from coin_retrieval.archive.manifest import SourceEntry
 from coin_retrieval.case_table import CaseRow
-from coin_retrieval.containers.urls import UrlPath, located
 from coin_retrieval.errors import InputError
+from coin_retrieval.images.containers.urls import UrlPath, located
 from coin_retrieval.table_files import SUFFIXES
 from indexer.sources.clip_retrieval import ClipRetrievalSource
 from indexer.sources.expanding import Expander

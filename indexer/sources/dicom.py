@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from coin_retrieval.case_table import CaseRow
-from coin_retrieval.containers.parts import named
-from coin_retrieval.dicom.header import DicomHeader, read_header
-from coin_retrieval.slides.opening import levels_of
+from coin_retrieval.images.containers.parts import named
+from coin_retrieval.images.dicom.header import DicomHeader, read_header
+from coin_retrieval.images.slides.opening import levels_of
 from indexer.sources.slide import SlideRows
 
 STUDY, SERIES, INSTANCE, CLASS = (

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from coin_retrieval import images
 from coin_retrieval.case_table import CaseRow
-from coin_retrieval.containers.tar import SUFFIXES as TAR_SUFFIXES
-from coin_retrieval.containers.urls import UrlPath
-from coin_retrieval.dicom.header import is_dicom
 from coin_retrieval.errors import ImageError, MissingDependencyError
-from coin_retrieval.slides.opening import SUFFIXES as SLIDE_SUFFIXES
-from coin_retrieval.slides.opening import is_slide
+from coin_retrieval.images import decoding as images
+from coin_retrieval.images.containers.tar import SUFFIXES as TAR_SUFFIXES
+from coin_retrieval.images.containers.urls import UrlPath
+from coin_retrieval.images.dicom.header import is_dicom
+from coin_retrieval.images.slides.opening import SUFFIXES as SLIDE_SUFFIXES
+from coin_retrieval.images.slides.opening import is_slide
 from indexer.sources.dicom import DicomRows
 from indexer.sources.slide import SlideRows
 from indexer.sources.table_rows import table_rows
@@ -97,7 +97,7 @@ def holds_pictures(path: Path) -> bool:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from coin_retrieval.containers.table import picture_columns
+    from coin_retrieval.images.containers.table import picture_columns
 
     try:
         return bool(picture_columns(pq.read_schema(path)))

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from coin_retrieval.case_table import CaseRow
-from coin_retrieval.containers.opening import container_at
-from coin_retrieval.containers.slide import SlideContainer
-from coin_retrieval.slides.base import Slide
+from coin_retrieval.images.containers.opening import container_at
+from coin_retrieval.images.containers.slide import SlideContainer
+from coin_retrieval.images.slides.base import Slide
 from indexer.sources.readable import readable
 from indexer.tiling.fitness import unfit
 from indexer.tiling.grid import Grid, grid_of

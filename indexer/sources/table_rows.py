@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from coin_retrieval.case_table import CaseRow
-from coin_retrieval.containers.opening import container_at
-from coin_retrieval.containers.parts import named
-from coin_retrieval.containers.table import TableContainer
+from coin_retrieval.images.containers.opening import container_at
+from coin_retrieval.images.containers.parts import named
+from coin_retrieval.images.containers.table import TableContainer
 from indexer.sources.filling import filled
 
 

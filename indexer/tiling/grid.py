@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from coin_retrieval.containers.parts import Tile
-from coin_retrieval.slides.base import Region, Slide
+from coin_retrieval.images.containers.parts import Tile
+from coin_retrieval.images.slides.base import Region, Slide
 from indexer.tiling.settings import Tiling
 from indexer.tiling.tissue import shares, tissue
 

@@ -14,8 +14,10 @@ from coin_retrieval.errors import (
     NotFoundError,
     UnsupportedError,
 )
-from coin_retrieval.images import decode_image, encode_png, thumbnail
-from coin_retrieval.jpeg import encode_jpeg
+from coin_retrieval.images.decoding import decode_image
+from coin_retrieval.images.jpeg import encode_jpeg
+from coin_retrieval.images.png import encode_png
+from coin_retrieval.images.resizing import thumbnail
 from coin_retrieval.types import ImageId, ImageRecord
 from server.asking import AskingHere
 from server.limits import MAX_SIZE_PX

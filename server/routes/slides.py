@@ -14,18 +14,18 @@ from fastapi import APIRouter, Path, Response
 from fastapi.responses import JSONResponse
 
 from coin_retrieval.archive import Archive
-from coin_retrieval.containers.opening import container_at
-from coin_retrieval.containers.parts import part_of
-from coin_retrieval.containers.slide import SlideContainer
 from coin_retrieval.errors import (
     ImageError,
     MissingDependencyError,
     NotFoundError,
     UnsupportedError,
 )
-from coin_retrieval.jpeg import encode_jpeg
+from coin_retrieval.images.containers.opening import container_at
+from coin_retrieval.images.containers.parts import part_of
+from coin_retrieval.images.containers.slide import SlideContainer
+from coin_retrieval.images.jpeg import encode_jpeg
+from coin_retrieval.images.slides import Region, Slide
 from coin_retrieval.presenting.regions import imaging_selection, region_of
-from coin_retrieval.slides import Region, Slide
 from coin_retrieval.types import ImageRecord
 from server.asking import AskingHere
 from server.routes.images import ImageIdHere, record_of

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 import coin_retrieval as coin
-from coin_retrieval.images import encode_png, load_image
+from coin_retrieval.images.decoding import load_image
+from coin_retrieval.images.png import encode_png
 from coin_retrieval.starter import DEMONSTRATION
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -53,7 +53,7 @@ def make_picture(
     Raises:
         InputError, ImageError, ModelError: as :mod:`coin_retrieval.api.made_pictures` says.
     """
-    from coin_retrieval.containers import asked_picture
+    from coin_retrieval.images.containers import asked_picture
 
     picture, mpp_um = (None, None) if image is None else asked_picture(image)
     if making.translate is None and making.layout is None:

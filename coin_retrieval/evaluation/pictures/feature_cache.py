@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from coin_retrieval.errors import SettingsError
 from coin_retrieval.files import replacing
-from coin_retrieval.images import content_hash, read_bytes
+from coin_retrieval.images.decoding import content_hash, read_bytes
 from coin_retrieval.types import EncoderSpec, content_digest
 
 

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict
 
 from coin_retrieval.evaluation.pictures.picture_sets import PictureSet, notes_on, require_disjoint
 from coin_retrieval.evaluation.pictures.spaces import FeatureSpace
-from coin_retrieval.images import encode_png, load_image
+from coin_retrieval.images.decoding import load_image
+from coin_retrieval.images.png import encode_png
 from coin_retrieval.metrics.intervals import wilson
 from coin_retrieval.metrics.neighbours import nearest
 from coin_retrieval.presenting.sheet_page import GREY, INK, SYNTHETIC, Page, Tile

@@ -18,7 +18,8 @@ from PIL import Image
 from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import InputError
 from coin_retrieval.evaluation.pictures.picture_sets import PictureSet, require_real
-from coin_retrieval.images import encode_png, load_image
+from coin_retrieval.images.decoding import load_image
+from coin_retrieval.images.png import encode_png
 from coin_retrieval.presenting.sheet_page import GREY, SYNTHETIC, Page, Tile
 from coin_retrieval.progress import Progress, counted, silent
 from coin_retrieval.prototypes.drawer import PrototypeDrawer

@@ -14,7 +14,8 @@ from coin_retrieval.errors import WeightsError
 from coin_retrieval.evaluation.pictures.feature_cache import FeatureCache
 from coin_retrieval.evaluation.pictures.picture_sets import PictureSet
 from coin_retrieval.factory import make_encoder, parse_encoder
-from coin_retrieval.images import fit_square, load_image
+from coin_retrieval.images.decoding import load_image
+from coin_retrieval.images.resizing import fit_square
 from coin_retrieval.progress import Progress, silent
 from coin_retrieval.types import Features
 

@@ -12,7 +12,7 @@ from coin_retrieval.archive import Archive
 from coin_retrieval.catalog.base import Where
 from coin_retrieval.errors import InputError
 from coin_retrieval.evaluation.pictures.picture_sets import read_pictures
-from coin_retrieval.images import load_image
+from coin_retrieval.images.decoding import load_image
 from coin_retrieval.types import ImageId, RgbImage
 from coin_retrieval.wordings.labelled_reports import labelled_reports, require_label
 

@@ -10,7 +10,8 @@ from torch import nn
 
 from coin_retrieval.errors import InputError
 from coin_retrieval.evaluation.pictures.picture_sets import read_pictures
-from coin_retrieval.images import fit_square, load_image
+from coin_retrieval.images.decoding import load_image
+from coin_retrieval.images.resizing import fit_square
 from coin_retrieval.nets.cyclegan import save_pair
 from coin_retrieval.training.cyclegan.task import CycleGanRecipe, CycleGanTask
 from coin_retrieval.training.loop import fit

@@ -15,7 +15,8 @@ from torch import Tensor
 from coin_retrieval.case_table import CaseRow, read_case_table
 from coin_retrieval.errors import CaseTableError
 from coin_retrieval.files import replacing
-from coin_retrieval.images import fit_square, load_image
+from coin_retrieval.images.decoding import load_image
+from coin_retrieval.images.resizing import fit_square
 from coin_retrieval.types import content_digest
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coin_retrieval.images import encode_png
+from coin_retrieval.images.png import encode_png
 
 CASES = (
     ("A", "cervix", "LSIL", "koilocytes"),

@@ -9,7 +9,7 @@ import pytest
 from e2e.asking import REPORT, answer, coin
 from PIL import Image
 
-from coin_retrieval.images import load_image
+from coin_retrieval.images.decoding import load_image
 
 
 @pytest.mark.usefixtures("cache")

@@ -20,7 +20,7 @@ from coin_retrieval.errors import (
     SettingsError,
 )
 from coin_retrieval.factory import open_archive
-from coin_retrieval.images import load_image
+from coin_retrieval.images.decoding import load_image
 from indexer.changing import changing
 from indexer.history import history, rollback
 from indexer.removing import compact, remove

@@ -17,7 +17,7 @@ from coin_retrieval.archive.publish import KEPT_VERSIONS
 from coin_retrieval.archive.verify import verify
 from coin_retrieval.errors import ArchiveBusyError, ArchiveError, ArchiveSchemaError, InputError
 from coin_retrieval.factory import open_archive
-from coin_retrieval.images import load_image
+from coin_retrieval.images.decoding import load_image
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
 from indexer.building import BuildReport
 

@@ -11,7 +11,7 @@ from coin_retrieval.case_table import CaseRow, read_case_table
 from coin_retrieval.encoding.stains import colours_of, home_colours, stain_map
 from coin_retrieval.errors import InputError
 from coin_retrieval.factory import parse_encoder
-from coin_retrieval.images import load_image
+from coin_retrieval.images.decoding import load_image
 from indexer import build
 
 CELLS = ("neutrophil", "eosinophil", "lymphocyte", "monocyte")

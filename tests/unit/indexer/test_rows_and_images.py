@@ -9,7 +9,7 @@ from growing_archives import ids_of, lines_of
 from tiny_archives import build_archive, write_picture, write_pictures, write_table
 
 from coin_retrieval.factory import open_archive
-from coin_retrieval.images import load_image
+from coin_retrieval.images.decoding import load_image
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
 from coin_retrieval.types import Origin
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from plans import plan_of
 
-from coin_retrieval.images import encode_png
+from coin_retrieval.images.png import encode_png
 from coin_retrieval.presenting.answering import to_answer
 from coin_retrieval.presenting.sheet import AnswerPictures, draw_sheet
 from coin_retrieval.prototypes.prototype import Prototype

@@ -12,7 +12,8 @@ from PIL import Image
 
 from coin_retrieval.encoding.base import unit_rows
 from coin_retrieval.errors import NotFoundError, SettingsError
-from coin_retrieval.images import encode_png, load_image
+from coin_retrieval.images.decoding import load_image
+from coin_retrieval.images.png import encode_png
 from coin_retrieval.prototypes.cache import SYNTHETIC_NOTICE, PrototypeCache
 from coin_retrieval.types import (
     Embeddings,

@@ -12,7 +12,7 @@ from tiny_archives import build_archive, write_table
 from unit.ranking.test_near_duplicates import field
 
 from coin_retrieval.factory import open_archive
-from coin_retrieval.images import load_image
+from coin_retrieval.images.decoding import load_image
 from coin_retrieval.presenting.answer import SearchAnswer
 from coin_retrieval.presenting.answering import to_answer
 from coin_retrieval.prototypes.cache import PrototypeCache

@@ -22,7 +22,7 @@ from coin_retrieval.errors import (
     UnsupportedError,
 )
 from coin_retrieval.generation.diffusers import DiffusersGenerator
-from coin_retrieval.images import load_image
+from coin_retrieval.images.decoding import load_image
 from coin_retrieval.limits import MAX_CASES, MAX_MARKS, MAX_PROTOTYPES
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.prototypes.cache import PrototypeCache

@@ -12,7 +12,8 @@ from coin_retrieval.encoding.open_clip.encoder import OpenClipEncoder
 from coin_retrieval.errors import InputError, UnsupportedError
 from coin_retrieval.factory import starter_generator_settings
 from coin_retrieval.generation.diffusers import DiffusersGenerator
-from coin_retrieval.images import fit_square, load_image
+from coin_retrieval.images.decoding import load_image
+from coin_retrieval.images.resizing import fit_square
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.search.query import Query
 from coin_retrieval.search.retriever import Retriever

@@ -14,7 +14,7 @@ from coin_retrieval.config import TimmEncoderSettings
 from coin_retrieval.encoding.preprocessing import BatchPreprocessing
 from coin_retrieval.encoding.timm.encoder import TimmEncoder
 from coin_retrieval.errors import SettingsError, WeightsError
-from coin_retrieval.images import load_image
+from coin_retrieval.images.decoding import load_image
 from coin_retrieval.testing.encoder_suite import pictures
 
 

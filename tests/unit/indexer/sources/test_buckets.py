@@ -14,10 +14,10 @@ from servers import ObjectStore, free_port
 from tiny_archives import build_archive, write_picture, write_table
 
 from coin_retrieval.archive.verify import verify
-from coin_retrieval.containers.urls import UrlPath
 from coin_retrieval.errors import InputError, MissingDependencyError
 from coin_retrieval.factory import open_archive
-from coin_retrieval.images import load_image
+from coin_retrieval.images.containers.urls import UrlPath
+from coin_retrieval.images.decoding import load_image
 from indexer.rows import read_sources
 
 pytestmark = pytest.mark.xdist_group("servers")

@@ -10,7 +10,7 @@ from tiny_archives import build_archive, write_picture, write_pictures, write_ta
 
 from coin_retrieval.errors import EncoderMismatchError, InputError
 from coin_retrieval.factory import open_archive
-from coin_retrieval.images import load_image
+from coin_retrieval.images.decoding import load_image
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
 from coin_retrieval.types import ImageRecord
 from indexer.exporting import export

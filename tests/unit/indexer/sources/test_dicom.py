@@ -8,9 +8,9 @@ import pytest
 from tiny_archives import build_archive
 
 from coin_retrieval.case_table import CaseRow
-from coin_retrieval.containers import asked_picture, picture_at
 from coin_retrieval.errors import ImageError
 from coin_retrieval.factory import open_archive
+from coin_retrieval.images.containers import asked_picture, picture_at
 from indexer.rows import SourceRows, read_sources
 from indexer.tiling.settings import Tiling
 

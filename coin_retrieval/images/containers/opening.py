@@ -6,11 +6,11 @@ import threading
 from functools import lru_cache
 from pathlib import Path
 
-from coin_retrieval.containers.base import Container, LazyPicture
-from coin_retrieval.containers.parts import fields, named
-from coin_retrieval.dicom.header import is_dicom, read_header
 from coin_retrieval.errors import ImageError
-from coin_retrieval.images import load_image, read_bytes
+from coin_retrieval.images.containers.base import Container, LazyPicture
+from coin_retrieval.images.containers.parts import fields, named
+from coin_retrieval.images.decoding import load_image, read_bytes
+from coin_retrieval.images.dicom.header import is_dicom, read_header
 from coin_retrieval.types import RgbImage
 
 KEPT_OPEN = 16
@@ -75,19 +75,19 @@ def container_at(path: Path, part: str) -> Container:
 def _opened(kind: str, path: Path, _size: int, _modified_ns: int) -> Container:
     """Opened once while the file stays as it is."""
     if kind == "member":
-        from coin_retrieval.containers.tar import TarContainer
+        from coin_retrieval.images.containers.tar import TarContainer
 
         return TarContainer(path)
     if kind == "xywh":
-        from coin_retrieval.containers.slide import SlideContainer
+        from coin_retrieval.images.containers.slide import SlideContainer
 
         return SlideContainer(path)
     if kind == "frame":
-        from coin_retrieval.containers.frames import DicomContainer
+        from coin_retrieval.images.containers.frames import DicomContainer
 
         return DicomContainer(path)
     if kind == "row":
-        from coin_retrieval.containers.table import TableContainer
+        from coin_retrieval.images.containers.table import TableContainer
 
         return TableContainer(path)
     raise ImageError(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from coin_retrieval.jpeg import decode_jpeg, encode_jpeg
+from coin_retrieval.images.jpeg import decode_jpeg, encode_jpeg
 
 SMOOTH = np.random.default_rng(0).integers(0, 256, (9, 13, 3), np.uint8)
 

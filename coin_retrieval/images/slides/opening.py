@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from coin_retrieval.dicom.header import DicomHeader, is_dicom, read_header
 from coin_retrieval.errors import ImageError, MissingDependencyError
-from coin_retrieval.images import MAX_PIXELS
-from coin_retrieval.slides.base import Slide
+from coin_retrieval.images.decoding import MAX_PIXELS
+from coin_retrieval.images.dicom.header import DicomHeader, is_dicom, read_header
+from coin_retrieval.images.slides.base import Slide
 
 SUFFIXES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".czi"})
 """Of files that are slides, whatever is in them."""
@@ -29,16 +29,16 @@ def open_slide(path: Path) -> Slide:
         MissingDependencyError: none is installed.
     """
     if not is_dicom(path):
-        from coin_retrieval.slides.openslide import OpenSlideSlide
+        from coin_retrieval.images.slides.openslide import OpenSlideSlide
 
         return OpenSlideSlide(path, [path, *_beside(path)])
     paths = [found for found, _ in levels_of(path)]
     try:
-        from coin_retrieval.slides.openslide import OpenSlideSlide
+        from coin_retrieval.images.slides.openslide import OpenSlideSlide
 
         return OpenSlideSlide(paths[0], paths)
     except (ImageError, MissingDependencyError):
-        from coin_retrieval.slides.wsidicom import WsiDicomSlide
+        from coin_retrieval.images.slides.wsidicom import WsiDicomSlide
 
         return WsiDicomSlide(paths)
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from coin_retrieval.errors import ImageError, MissingDependencyError
-from coin_retrieval.slides.base import Slide
+from coin_retrieval.images.slides.base import Slide
 from coin_retrieval.types import RgbImage
 
 try:

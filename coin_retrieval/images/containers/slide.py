@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from coin_retrieval.containers.base import Container, LazyPicture
-from coin_retrieval.containers.parts import tile_of
 from coin_retrieval.errors import ImageError
-from coin_retrieval.slides import open_slide
+from coin_retrieval.images.containers.base import Container, LazyPicture
+from coin_retrieval.images.containers.parts import tile_of
+from coin_retrieval.images.slides import open_slide
 
 
 class SlideContainer(Container):

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from coin_retrieval.containers.base import Container, LazyPicture
-from coin_retrieval.containers.parts import fields
 from coin_retrieval.errors import ImageError
-from coin_retrieval.images import MAX_BYTES
+from coin_retrieval.images.containers.base import Container, LazyPicture
+from coin_retrieval.images.containers.parts import fields
+from coin_retrieval.images.decoding import MAX_BYTES
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz")
 _GZIP = 31

@@ -17,10 +17,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from coin_retrieval.containers.base import Container, LazyPicture
-from coin_retrieval.containers.parts import fields
 from coin_retrieval.errors import ImageError
-from coin_retrieval.images import read_bytes
+from coin_retrieval.images.containers.base import Container, LazyPicture
+from coin_retrieval.images.containers.parts import fields
+from coin_retrieval.images.decoding import read_bytes
 
 SUFFIXES = frozenset({".arrow", ".parquet"})
 _METADATA = b"huggingface"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from coin_retrieval.errors import NotFoundError
-from coin_retrieval.slides.base import Region
+from coin_retrieval.images.slides.base import Region
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coin_retrieval.containers.base import Container, LazyPicture
-from coin_retrieval.containers.opening import asked_picture, picture_at
+from coin_retrieval.images.containers.base import Container, LazyPicture
+from coin_retrieval.images.containers.opening import asked_picture, picture_at
 
 __all__ = ["Container", "LazyPicture", "asked_picture", "picture_at"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from coin_retrieval.containers.base import Container, LazyPicture
-from coin_retrieval.containers.parts import fields
-from coin_retrieval.dicom.pixels import read_frame
 from coin_retrieval.errors import ImageError
 from coin_retrieval.files import digest_file
+from coin_retrieval.images.containers.base import Container, LazyPicture
+from coin_retrieval.images.containers.parts import fields
+from coin_retrieval.images.dicom.pixels import read_frame
 
 
 class DicomContainer(Container):

@@ -13,7 +13,8 @@ import numpy as np
 
 from coin_retrieval.errors import ImageError
 from coin_retrieval.files import Closing, digest_file
-from coin_retrieval.images import MAX_PIXELS, resize
+from coin_retrieval.images.decoding import MAX_PIXELS
+from coin_retrieval.images.resizing import resize
 from coin_retrieval.types import RgbImage
 
 LEAST_MPP_UM, MOST_MPP_UM = 0.01, 20.0

@@ -1,4 +1,4 @@
-"""Pictures in and out of bytes: decode under size caps, square, resize, hash, mark, save.
+"""Bytes to pictures: decoded under size caps, hashed.
 
 Everything that enters the system passes :func:`decode_image` or, from Python, :func:`as_rgb`, so
 what a picture may be is decided once: any common file format and mode, one frame, at most
@@ -11,7 +11,7 @@ import hashlib
 import io
 import struct
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from os import PathLike
 from pathlib import Path
@@ -19,10 +19,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from coin_retrieval.errors import ImageError
-from coin_retrieval.jpeg import decode_jpeg, plain_size
+from coin_retrieval.images.jpeg import decode_jpeg, plain_size
 from coin_retrieval.types import RgbImage
 
 ENOUGH_PX = 768
@@ -207,53 +207,6 @@ def _checked(image: Any) -> NDArray[Any]:
         remedy="values from 0 to 1: (255 * x).round().astype('uint8'); "
         "channels first: np.moveaxis(x, 0, -1)",
     )
-
-
-def fit_square(image: RgbImage, size_px: int, *, max_stretch: float = 1.25) -> RgbImage:
-    """Centre-crop until the sides' ratio is at most ``max_stretch``, then resize to a square.
-
-    A little stretching keeps more of an elongated cell than cropping to a square would.
-    """
-    height, width = image.shape[:2]
-    crop_w = min(width, round(height * max_stretch))
-    crop_h = min(height, round(width * max_stretch))
-    left, top = (width - crop_w) // 2, (height - crop_h) // 2
-    return resize(image[top : top + crop_h, left : left + crop_w], size_px, size_px)
-
-
-def resize(
-    image: RgbImage, width_px: int, height_px: int, *, reducing_gap: float | None = None
-) -> RgbImage:
-    """Antialiased bicubic resize.
-
-    Args:
-        reducing_gap: first average down to so many times the size that is wanted: cheaper, for
-            what is only looked at.
-    """
-    if image.shape[:2] == (height_px, width_px):
-        return np.ascontiguousarray(image)
-    resampled = Image.fromarray(image).resize(
-        (width_px, height_px), Image.Resampling.BICUBIC, reducing_gap=reducing_gap
-    )
-    return np.asarray(resampled, dtype=np.uint8)
-
-
-def thumbnail(image: RgbImage, side_px: int) -> RgbImage:
-    """Shrink so that the longer side is at most ``side_px``; never enlarges."""
-    scale = min(1.0, side_px / max(image.shape[:2]))
-    height_px, width_px = (max(1, round(side * scale)) for side in image.shape[:2])
-    return resize(image, width_px, height_px, reducing_gap=2.0)
-
-
-def encode_png(image: RgbImage, *, text: Mapping[str, str] | None = None) -> bytes:
-    """PNG bytes, with ``text`` as its textual metadata (iTXt)."""
-    info = PngImagePlugin.PngInfo()
-    for key, value in (text or {}).items():
-        info.add_itxt(key, value)
-    buffer = io.BytesIO()
-    # a third of the usual level's time, and a tenth more bytes
-    Image.fromarray(image).save(buffer, format="PNG", pnginfo=info, compress_level=3)
-    return buffer.getvalue()
 
 
 def _refuse_bomb(size: tuple[int, int], name: str, max_pixels: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from coin_retrieval.files import Closing
-from coin_retrieval.images import Decoded, Room, content_hash, decode_sized, enough_of
+from coin_retrieval.images.decoding import Decoded, Room, content_hash, decode_sized, enough_of
 from coin_retrieval.types import RgbImage
 
 
@@ -58,7 +58,7 @@ class Container(Closing):
 
     @abstractmethod
     def picture(self, part: str) -> LazyPicture:
-        """The picture that a URI's fragment names (see :mod:`coin_retrieval.containers.parts`).
+        """The picture of a URI's fragment (see :mod:`coin_retrieval.images.containers.parts`).
 
         Raises:
             ImageError: there is none, or it cannot be read.

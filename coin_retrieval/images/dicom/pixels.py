@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coin_retrieval.errors import ImageError, MissingDependencyError
-from coin_retrieval.images import MAX_PIXELS
+from coin_retrieval.images.decoding import MAX_PIXELS
 from coin_retrieval.types import RgbImage
 
 if TYPE_CHECKING:

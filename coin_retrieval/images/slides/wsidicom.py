@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from coin_retrieval.errors import ImageError, MissingDependencyError
-from coin_retrieval.slides.base import Slide
+from coin_retrieval.images.slides.base import Slide
 from coin_retrieval.types import RgbImage
 
 try:

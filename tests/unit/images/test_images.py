@@ -11,20 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from coin_retrieval import images
 from coin_retrieval.errors import ImageError
-from coin_retrieval.images import (
+from coin_retrieval.images import decoding as images
+from coin_retrieval.images.decoding import (
     ImageLike,
     as_rgb,
     content_hash,
     decode_image,
     decode_sized,
-    encode_png,
-    fit_square,
     load_image,
-    resize,
-    thumbnail,
 )
+from coin_retrieval.images.png import encode_png
+from coin_retrieval.images.resizing import fit_square, resize, thumbnail
 
 RED = np.broadcast_to(np.array([200, 30, 40], np.uint8), (12, 20, 3))
 

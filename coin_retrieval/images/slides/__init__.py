@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coin_retrieval.slides.base import Region, Slide
-from coin_retrieval.slides.opening import is_slide, open_slide
+from coin_retrieval.images.slides.base import Region, Slide
+from coin_retrieval.images.slides.opening import is_slide, open_slide
 
 __all__ = ["Region", "Slide", "is_slide", "open_slide"]
