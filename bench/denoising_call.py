@@ -1,15 +1,18 @@
 """One call of SDXL's denoising network at full size, by each setting: seconds, and how far it is.
 
     python bench/denoising_call.py --work DIR [--size 512] [--latents 1] [--calls 2]
-        [--ways plain,fused,int8,fp8,compiled,graphs] [--reference FILE.npy]
+        [--ways float32,plain,channels_last,qkv,in_place,packed,inductor,frozen,fused,int8,fp8,…]
+        [--reference FILE.npy]
         [--clock processor] [--out FILE.json]
 
 A whole picture takes minutes where cores are shared (bench/generation.py); its network's call is
 most of it. Weights are random (into ``--work``). ``plain`` is diffusers' network in the number
-format chosen for the device, ``float32`` the same in float32; every other way is ``fused`` and one
-setting more. Each way's first output is compared with the first way's, or with ``--reference``,
-which an earlier run has written: the root of the mean squared difference over that one's spread.
-The first call of a way packs or compiles.
+format chosen for the device, ``float32`` the same in float32. ``channels_last``, ``qkv``,
+``in_place``, ``packed``, ``inductor`` (the repeated blocks by torch.compile) and ``frozen`` (the
+same with constant weights) are one change of it alone; ``fused`` is the setting, ``int8``, ``fp8``,
+``compiled`` and ``graphs`` are ``fused`` and one setting more. Each way's first output is compared
+with the first way's, or with ``--reference``, which an earlier run has written: the root of the
+mean squared difference over that one's spread. The first call of a way packs or compiles.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,10 +29,12 @@ import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 from full_size import write_sdxl
-from generation import CLOCKS, memory_gb, read_clock, timed
+from generation import CLOCKS, forget_memory, memory_gb, read_clock, timed
 
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.generation.acceleration import accelerate
+from coin_retrieval.generation.in_place import overwrite
+from coin_retrieval.generation.packing import pack
 from coin_retrieval.nets.compute import pick_device, pick_dtype
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -36,6 +42,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "fp8": {"quantised": "fp8"},
     "compiled": {"compiled": True},
     "graphs": {"compiled": True, "cuda_graphs": True},
+}
+ALONE: dict[str, Callable[[Any], object]] = {
+    "channels_last": lambda unet: unet.to(memory_format=torch.channels_last),
+    "qkv": lambda unet: unet.fuse_qkv_projections(),
+    "in_place": overwrite,
+    "packed": pack,
+    "inductor": lambda unet: unet.compile_repeated_blocks(fullgraph=True),
+    "frozen": lambda unet: unet.compile_repeated_blocks(fullgraph=True, options={"freezing": True}),
 }
 STEADY_TIMES = (700, 600, 500, 400, 300, 200)
 
@@ -59,9 +73,11 @@ def measure(way: str, model: Path, *, size: int, latents: int, calls: int) -> di
     dtype = torch.float32 if way == "float32" else pick_dtype("auto", device)
     unet = UNet2DConditionModel.from_pretrained(model / "unet", dtype=dtype, use_safetensors=True)
     unet.eval().requires_grad_(False)
-    fused = way not in ("plain", "float32")
+    forget_memory()
+    fused = way not in ("plain", "float32", *ALONE)
     settings = DiffusersGeneratorSettings(model="x", fused=fused, **SETTINGS.get(way, {}))
     accelerate(Network(unet=unet), settings, device)
+    ALONE.get(way, lambda _: None)(unet)
     config = unet.config
     pooled = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
     drawn = torch.Generator().manual_seed(0)

@@ -6,16 +6,16 @@
 
 Without ``--model``, SDXL base 1.0 is built from its configuration with random weights (into
 ``--work``, 7 GB in bfloat16): they cost what trained ones cost. Each way is a preset, or settings
-``name=value&name=value``, and is compared with the first one's picture of the same seed, or with
-those of ``--reference``, which an earlier run's first way (``dtype=float32``) has written; each
-draws one step to warm up. The floor is the run's floating-point operations (torch's counter, on
-shapes alone) over the matrix peak in the way's number format: the mean of large products timed
+``name=value&name=value``; each draws one step to warm up. Pictures are compared with the snippet's
+of the same seed, in float32; without it with the first way's, or with those of ``--reference``,
+which an earlier run has written. The floor is the run's floating-point operations (torch's counter,
+on shapes alone) over the matrix peak in the way's number format: the mean of large products timed
 between the run's own blocks of layers, since a shared machine's pace changes within seconds, and
 beside it the best of them. The snippet is COIN's inference as published: the pipeline in float32,
-one picture a call; ``--ways none`` runs it alone. ``tiny_vae=random`` takes a small decoder with
-random weights. Where other work has the same cores, ``--clock processor`` on one thread
-(OMP_NUM_THREADS=1) tells the process's own seconds. The programs set THP_MEM_ALLOC_ENABLE=1 for
-themselves, here the caller does. Runs unchanged on a GPU.
+one picture a call, here from the same noise; ``--ways none`` runs it alone. ``tiny_vae=random``
+takes a small decoder with random weights. Where other work has the same cores, ``--clock
+processor`` on one thread (OMP_NUM_THREADS=1) tells the process's own seconds. The programs set
+THP_MEM_ALLOC_ENABLE=1 for themselves, here the caller does. Runs unchanged on a GPU.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -154,6 +153,7 @@ def measure(
 ) -> tuple[dict[str, Any], list[RgbImage]]:
     settings = settings_of(way, base)
     generator = DiffusersGenerator(settings)
+    forget_memory()
     device = pick_device(settings.device)
     dtype = pick_dtype(settings.dtype, device)
     loading_s = timed(device, generator.load)
@@ -186,25 +186,45 @@ def measure(
     return row, drawn
 
 
-def snippet(model: Path, *, size: int, steps: int, device: torch.device) -> dict[str, Any]:
+def snippet(
+    model: Path, *, size: int, steps: int, pictures: int, device: torch.device
+) -> tuple[dict[str, Any], list[RgbImage]]:
     """COIN's inference as published: no number format is named, so it is float32."""
     from diffusers import StableDiffusionXLPipeline
 
+    forget_memory()
     pipeline = StableDiffusionXLPipeline.from_pretrained(model, dtype=torch.float32)
     pipeline.to(device)
     pipeline.set_progress_bar_config(disable=True)
     options = {"num_inference_steps": steps, "guidance_scale": 7.5, "height": size, "width": size}
     pipeline(REPORT, **options | {"num_inference_steps": 1})
-    seconds = timed(device, lambda: pipeline(REPORT, **options))
-    return {"way": "published snippet", "format": "float32", "steps": steps, "guidance": 7.5,
-            "seconds": round(seconds, 2), "peak_memory_gb": memory_gb(device)}  # fmt: skip
+    drawn: list[RgbImage] = []
+
+    def draw() -> None:
+        for seed in range(pictures):
+            noise = torch.Generator("cpu").manual_seed(seed)
+            picture = pipeline(REPORT, **options, generator=noise, output_type="np").images[0]
+            drawn.append((picture * 255).round().astype(np.uint8))
+
+    seconds = timed(device, draw)
+    row = {"way": "published snippet", "format": "float32", "steps": steps, "guidance": 7.5,
+           "seconds": round(seconds, 2), "peak_memory_gb": memory_gb(device)}  # fmt: skip
+    return row, drawn
+
+
+def forget_memory() -> None:
+    """Let the most that is held be told from now on."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 def memory_gb(device: torch.device) -> float:
-    """The most that was held so far: of the GPU, or of the process (which never falls again)."""
+    """The most that was held of the GPU, or of the process, mapped files among it."""
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 1e9, 2)
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, 2)
+    (line,) = (s for s in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in s)
+    return round(int(line.split()[1]) * 1024 / 1e9, 2)
 
 
 def difference(ours: list[RgbImage], reference: list[RgbImage]) -> float:
@@ -241,19 +261,24 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     kept = asked.reference
     reference = list(np.load(kept)) if kept is not None and kept.is_file() else []
+    if asked.snippet:
+        row, reference = snippet(
+            model, size=asked.size, steps=asked.steps, pictures=asked.pictures, device=device
+        )
+        rows.append(row)
+        print(json.dumps(row), flush=True)
+        gc.collect()
     for way in asked.ways.split(",") if asked.ways != "none" else ():
         row, drawn = measure(way, base, model=model, size=asked.size, pictures=asked.pictures)
         reference = reference or drawn
         if kept is not None and not kept.is_file():
             np.save(kept, np.stack(reference))
-        rows.append(row | {"difference": difference(drawn, reference)})
+        row["difference"] = difference(drawn, reference)
+        if asked.snippet:
+            row["snippet_over_this"] = round(rows[0]["seconds"] / row["seconds"], 2)
+        rows.append(row)
         print(json.dumps(rows[-1]), flush=True)
         gc.collect()
-    if asked.snippet:
-        row = snippet(model, size=asked.size, steps=asked.steps, device=device)
-        ours = min((other["seconds"] / asked.pictures for other in rows), default=row["seconds"])
-        rows.append(row | {"times_ours": round(row["seconds"] / ours, 2)})
-        print(json.dumps(rows[-1]), flush=True)
     found = {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
