@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from coin_retrieval.case_table import CaseRow, read_case_table
 from coin_retrieval.evaluation.pictures.fidelity import compare
 from coin_retrieval.evaluation.pictures.picture_sets import PictureSet
 from coin_retrieval.evaluation.pictures.spaces import open_space
@@ -29,6 +28,7 @@ from coin_retrieval.images.decoding import load_image
 from coin_retrieval.images.resizing import fit_square
 from coin_retrieval.metrics.bootstrap import macro_interval
 from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.tables.cases import CaseRow, read_case_table
 from coin_retrieval.types import ReportSource, RgbImage
 from coin_retrieval.wordings.labelled_reports import LabelledReport, labelled_reports
 

@@ -12,9 +12,9 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
-from coin_retrieval.case_table import CaseRow, read_case_table
 from coin_retrieval.encoding.stains import colours_of
 from coin_retrieval.images.decoding import load_image
+from coin_retrieval.tables.cases import CaseRow, read_case_table
 
 PICTURES = 600
 

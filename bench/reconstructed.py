@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderTiny
 
-from coin_retrieval.case_table import read_case_table
 from coin_retrieval.images.decoding import load_image
 from coin_retrieval.images.png import encode_png
 from coin_retrieval.images.resizing import fit_square
 from coin_retrieval.starter import GENERATOR
+from coin_retrieval.tables.cases import read_case_table
 from coin_retrieval.training.pictures.sheets import to_uint8
 
 SIDE_PX = 128

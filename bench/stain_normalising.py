@@ -20,12 +20,12 @@ from adapting import drawn_by
 from numpy.typing import NDArray
 from translation import recoloured
 
-from coin_retrieval.case_table import CaseRow, read_case_table
 from coin_retrieval.encoding.base import SupportsText
 from coin_retrieval.factory import make_encoder, make_generator, parse_encoder, parse_generator
 from coin_retrieval.images.decoding import load_image
 from coin_retrieval.images.resizing import fit_square
 from coin_retrieval.metrics.bootstrap import macro_interval
+from coin_retrieval.tables.cases import CaseRow, read_case_table
 from coin_retrieval.types import ReportSource, RgbImage
 from coin_retrieval.wordings.labelled_reports import labelled_reports
 

@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from coin_retrieval.case_table import read_case_table
 from coin_retrieval.encoding.showing import shown
 from coin_retrieval.encoding.stains import colours_of, stain_map
 from coin_retrieval.evaluation.pictures.spaces import open_space
@@ -29,6 +28,7 @@ from coin_retrieval.images.resizing import fit_square
 from coin_retrieval.metrics.frechet import frechet_distance
 from coin_retrieval.metrics.kernel_distance import kernel_distance
 from coin_retrieval.nets.cyclegan import load_direction
+from coin_retrieval.tables.cases import read_case_table
 from coin_retrieval.translation.base import Translator
 from coin_retrieval.types import PictureSource, RgbImage
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coin_retrieval.archive.manifest import SourceEntry
-from coin_retrieval.case_table import IDENTITIES, CaseRow
 from coin_retrieval.catalog.base import CASE_FIELDS, IMAGE_FIELDS, Where
 from coin_retrieval.errors import FilterError, InputError
+from coin_retrieval.tables.cases import IDENTITIES, CaseRow
 from indexer.cases.drafts import CaseDrafts
 from indexer.cases.pseudonyms import fingerprint, pseudonymised
 from indexer.sources import FileSource, FolderSource, Source, open_source

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 from coin_retrieval.archive import Archive
-from coin_retrieval.case_table import IDENTITIES
 from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.limits import MAX_NUCLEI
 from coin_retrieval.presenting.views import (
@@ -17,6 +16,7 @@ from coin_retrieval.presenting.views import (
 )
 from coin_retrieval.search.making import PictureMaker
 from coin_retrieval.search.retriever import Retriever
+from coin_retrieval.tables.cases import IDENTITIES
 
 VALUES_SHOWN = 100
 _NAMES = frozenset({"case_id", *IDENTITIES})

@@ -56,13 +56,13 @@ def create(
 
     The links are told once. Serve the study with coin-serve ARCHIVE --study DATABASE.
     """
-    from coin_retrieval.case_table import read_case_table
     from coin_retrieval.cli.opening import open_retriever
     from coin_retrieval.console.bars import showing
     from coin_retrieval.console.session import print_json
     from coin_retrieval.factory import open_archive
     from coin_retrieval.study.making import diagnosis_study, real_or_drawn_study
     from coin_retrieval.study.store import database_of, make_study
+    from coin_retrieval.tables.cases import read_case_table
 
     if kind is Kind.REAL_OR_DRAWN:
         if drawn is None:

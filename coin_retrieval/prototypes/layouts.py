@@ -11,7 +11,7 @@ import numpy as np
 from coin_retrieval.errors import InputError
 from coin_retrieval.limits import MAX_NUCLEI
 from coin_retrieval.metrics.instances import Points
-from coin_retrieval.table_files import columns_of, form_of, read_rows
+from coin_retrieval.tables.files import columns_of, form_of, read_rows
 from coin_retrieval.types import LayoutSource
 
 _NUMBERS = (

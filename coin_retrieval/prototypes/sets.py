@@ -8,13 +8,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from coin_retrieval.case_table import MANIFEST, CaseRow
 from coin_retrieval.errors import InputError
 from coin_retrieval.files import replacing
 from coin_retrieval.progress import Progress, silent
 from coin_retrieval.prototypes.base import MAX_PICTURES, STAGE
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
 from coin_retrieval.reports.plain import affirms, read_for_search
+from coin_retrieval.tables.cases import MANIFEST, CaseRow
 from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import Origin
 

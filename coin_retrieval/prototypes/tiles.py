@@ -23,7 +23,7 @@ from coin_retrieval.metrics.instances import (
     measure,
     renumbered,
 )
-from coin_retrieval.table_files import columns_of, form_of, read_rows
+from coin_retrieval.tables.files import columns_of, form_of, read_rows
 from coin_retrieval.types import RgbImage
 
 _HELD_OUT_OF = 4

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from coin_retrieval.archive import Archive
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import InputError
 from coin_retrieval.images.decoding import load_image
 from coin_retrieval.progress import Progress, silent
@@ -17,6 +16,7 @@ from coin_retrieval.search.retriever import Retriever
 from coin_retrieval.study.blinding import Blinding, common_size_px
 from coin_retrieval.study.kind import Kind
 from coin_retrieval.study.models import HelpCase, Item, StudyPlan
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.types import ImageRecord, Origin, RgbImage
 
 STAGE = "pictures"

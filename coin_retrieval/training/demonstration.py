@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 from rich.progress import track
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.types import Origin, ReportSource, RgbImage
 from coin_retrieval.wordings.captions import compose_report, load_lexicon
 

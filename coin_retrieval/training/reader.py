@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.nets.reader import ConceptReader, ReaderConfig
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.training.loop import LoopSettings, Task, device, fit
 from coin_retrieval.training.texts import embed_texts
 from coin_retrieval.wordings.captions import (

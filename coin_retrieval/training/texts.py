@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoTokenizer, BertModel
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.starter import minilm
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.training.loop import device
 from coin_retrieval.types import content_digest
 from coin_retrieval.wordings.captions import TRAINED_WORDINGS, compose_report

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import CaseTableError, InputError
 from coin_retrieval.files import read_yaml
+from coin_retrieval.tables.cases import CaseRow
 
 WORDINGS = Path(__file__).parent
 LEXICON = WORDINGS / "lexicon.yaml"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from coin_retrieval.case_table import CaseRow
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.wordings.captions import Statements, load_lexicon, statements_of
 
 _ALIGNMENT = 32

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import CaseTableError, ReportError
 from coin_retrieval.reports.plain import read_report
+from coin_retrieval.tables.cases import CaseRow
 
 _KNOWN = ("case_id", "site", "specimen", "stain", "diagnosis", "finding")
 

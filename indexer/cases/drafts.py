@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from coin_retrieval.case_table import CaseRow
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.types import CaseRecord
 
 OF_CASE = ("site", "specimen", "stain", "report", "patient_id")

@@ -6,8 +6,8 @@ import hmac
 from dataclasses import replace
 from pathlib import Path
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import InputError
+from coin_retrieval.tables.cases import CaseRow
 
 LEAST_BYTES = 16
 _DIGITS = 24

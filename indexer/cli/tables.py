@@ -17,10 +17,10 @@ from coin_retrieval.archive.manifest import check_sizes, read_manifest
 from coin_retrieval.archive.measured.calibration import CloseMatch
 from coin_retrieval.archive.opening import open_layout
 from coin_retrieval.archive.verify import Finding
-from coin_retrieval.case_table import IDENTITIES
 from coin_retrieval.encoding.showing import how_shown
 from coin_retrieval.search.calibration_use import images_notice
 from coin_retrieval.search.judging.closeness import report_threshold
+from coin_retrieval.tables.cases import IDENTITIES
 from indexer.building import BuildReport
 from indexer.upgrading import UpgradeReport
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from coin_retrieval.archive.uris import to_uri
-from coin_retrieval.case_table import CaseRow
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.types import CaseRecord, FileState, ImageId, ImageRecord, Origin
 from indexer.cases.wanted import CasesWanted
 from indexer.embedding.contents import EmbeddedContents

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from coin_retrieval.archive.layout import NOTES, SKIPPED
 from coin_retrieval.archive.uris import to_uri
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.catalog.writing import chunks
 from coin_retrieval.errors import InputError
 from coin_retrieval.progress import Progress, SupportsNotes
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.types import ImageRecord
 from indexer.cases.wanted import CasesWanted
 from indexer.embedding.contents import EmbeddedContents

@@ -11,11 +11,11 @@ from threading import Lock
 
 from coin_retrieval.archive.layout import ArchiveLayout
 from coin_retrieval.archive.thumbnails import has_thumbnail, write_thumbnail
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import ImageError, MissingDependencyError
 from coin_retrieval.images.containers import picture_at
 from coin_retrieval.images.decoding import MAX_BYTES, Decoded
 from coin_retrieval.images.png import encode_png
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.types import ImageRecord, RgbImage
 from indexer.embedding.shared_room import SharedRoom
 

@@ -11,7 +11,7 @@ from typing import Any
 from coin_retrieval.archive import ArchiveLayout, ArchiveManifest
 from coin_retrieval.archive.layout import SKIPPED
 from coin_retrieval.archive.manifest import SourceEntry
-from coin_retrieval.case_table import CaseRow
+from coin_retrieval.tables.cases import CaseRow
 from indexer.embedding.embedding import SkippedRow
 from indexer.rows import SourceRows
 

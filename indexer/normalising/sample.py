@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.config import StainMap
 from coin_retrieval.encoding.stains import colours_of, home_colours, stain_map
 from coin_retrieval.errors import ImageError, InputError
 from coin_retrieval.images.containers import picture_at
 from coin_retrieval.images.resizing import thumbnail
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.types import RgbImage
 from indexer.rows import SourceRows
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Protocol
 
 from coin_retrieval.archive.manifest import SourceEntry
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import InputError
 from coin_retrieval.images.containers.urls import UrlPath, located
-from coin_retrieval.table_files import SUFFIXES
+from coin_retrieval.tables.cases import CaseRow
+from coin_retrieval.tables.files import SUFFIXES
 from indexer.sources.clip_retrieval import ClipRetrievalSource
 from indexer.sources.expanding import Expander
 from indexer.sources.file import FileSource

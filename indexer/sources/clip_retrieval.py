@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from coin_retrieval.archive.manifest import SourceEntry
 from coin_retrieval.archive.uris import absolute, to_path
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import EncoderMismatchError, InputError
 from coin_retrieval.images.containers.parts import part_of
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.types import EncoderSpec
 from indexer.sources.filling import filled
 from indexer.sources.readable import readable

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.images.containers.parts import named
 from coin_retrieval.images.dicom.header import DicomHeader, read_header
 from coin_retrieval.images.slides.opening import levels_of
+from coin_retrieval.tables.cases import CaseRow
 from indexer.sources.slide import SlideRows
 
 STUDY, SERIES, INSTANCE, CLASS = (

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import ImageError, MissingDependencyError
 from coin_retrieval.images import decoding as images
 from coin_retrieval.images.containers.tar import SUFFIXES as TAR_SUFFIXES
@@ -14,6 +13,7 @@ from coin_retrieval.images.containers.urls import UrlPath
 from coin_retrieval.images.dicom.header import is_dicom
 from coin_retrieval.images.slides.opening import SUFFIXES as SLIDE_SUFFIXES
 from coin_retrieval.images.slides.opening import is_slide
+from coin_retrieval.tables.cases import CaseRow
 from indexer.sources.dicom import DicomRows
 from indexer.sources.slide import SlideRows
 from indexer.sources.table_rows import table_rows

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from coin_retrieval.archive.manifest import SourceEntry
 from coin_retrieval.archive.uris import absolute
-from coin_retrieval.case_table import CaseRow
+from coin_retrieval.tables.cases import CaseRow
 from indexer.sources.expanding import Expander
 from indexer.sources.readable import readable
 

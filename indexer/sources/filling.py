@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from coin_retrieval.case_table import KNOWN, CaseRow
 from coin_retrieval.errors import CaseTableError
+from coin_retrieval.tables.cases import KNOWN, CaseRow
 from coin_retrieval.types import Origin
 
 _ORIGINS = frozenset(origin.value for origin in Origin)

@@ -9,9 +9,9 @@ from pathlib import Path, PurePath
 
 from coin_retrieval.archive.manifest import SourceEntry
 from coin_retrieval.archive.uris import absolute
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import InputError
 from coin_retrieval.images.containers.urls import UrlPath, located
+from coin_retrieval.tables.cases import CaseRow
 from indexer.sources.expanding import Expander
 from indexer.sources.readable import readable
 

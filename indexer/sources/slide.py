@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.images.containers.opening import container_at
 from coin_retrieval.images.containers.slide import SlideContainer
 from coin_retrieval.images.slides.base import Slide
+from coin_retrieval.tables.cases import CaseRow
 from indexer.sources.readable import readable
 from indexer.tiling.fitness import unfit
 from indexer.tiling.grid import Grid, grid_of

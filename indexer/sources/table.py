@@ -7,8 +7,8 @@ from pathlib import Path
 
 from coin_retrieval.archive.manifest import SourceEntry, seal
 from coin_retrieval.archive.uris import absolute
-from coin_retrieval.case_table import CaseRow, read_case_table
-from coin_retrieval.table_files import form_of
+from coin_retrieval.tables.cases import CaseRow, read_case_table
+from coin_retrieval.tables.files import form_of
 from indexer.sources.expanding import Expander
 from indexer.sources.filling import checked
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.images.containers.opening import container_at
 from coin_retrieval.images.containers.parts import named
 from coin_retrieval.images.containers.table import TableContainer
+from coin_retrieval.tables.cases import CaseRow
 from indexer.sources.filling import filled
 
 

@@ -15,12 +15,12 @@ from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Any
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import ImageError
 from coin_retrieval.images import decoding as images
 from coin_retrieval.images.containers.opening import container_at
 from coin_retrieval.images.containers.parts import named
 from coin_retrieval.images.containers.tar import Member, TarContainer
+from coin_retrieval.tables.cases import CaseRow
 from indexer.sources.filling import filled
 from indexer.sources.readable import readable
 

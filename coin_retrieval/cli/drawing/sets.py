@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import InputError
+from coin_retrieval.tables.cases import CaseRow
 
 if TYPE_CHECKING:
     from coin_retrieval.prototypes.sets import DrawnSet

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from coin_retrieval.case_table import MANIFEST, CaseRow, read_case_table
 from coin_retrieval.errors import CaseTableError, FilterError, InputError, NotFoundError
 from coin_retrieval.images.decoding import SUFFIXES, load_image
+from coin_retrieval.tables.cases import MANIFEST, CaseRow, read_case_table
 from coin_retrieval.types import Origin
 from coin_retrieval.wordings.labelled_reports import require_label
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import InputError
 from coin_retrieval.evaluation.pictures.picture_sets import PictureSet, require_real
 from coin_retrieval.images.decoding import load_image
@@ -23,6 +22,7 @@ from coin_retrieval.images.png import encode_png
 from coin_retrieval.presenting.sheet_page import GREY, SYNTHETIC, Page, Tile
 from coin_retrieval.progress import Progress, counted, silent
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.types import RgbImage
 from coin_retrieval.wordings.captions import held_out_reports, load_lexicon
 

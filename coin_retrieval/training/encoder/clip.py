@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.starter import minilm
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.training.encoder.depthwise import quicken
 from coin_retrieval.training.encoder.imagenet import freeze_stages, start_from_imagenet
 from coin_retrieval.training.encoder.text_head import TextHeadRecipe

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import LoraError
 from coin_retrieval.generation.prompts import unread_tail
 from coin_retrieval.generation.tokenizers import token_limit
 from coin_retrieval.nets.orientations import dihedral
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.training.loop import device
 from coin_retrieval.training.lora.recipe import LoraRecipe
 from coin_retrieval.training.pictures.data import PackedCases

@@ -12,11 +12,11 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
-from coin_retrieval.case_table import CaseRow, read_case_table
 from coin_retrieval.errors import CaseTableError
 from coin_retrieval.files import replacing
 from coin_retrieval.images.decoding import load_image
 from coin_retrieval.images.resizing import fit_square
+from coin_retrieval.tables.cases import CaseRow, read_case_table
 from coin_retrieval.types import content_digest
 
 

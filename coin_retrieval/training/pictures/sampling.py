@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from coin_retrieval.case_table import CaseRow
+from coin_retrieval.tables.cases import CaseRow
 
 
 def balanced_weights(

@@ -14,12 +14,12 @@ from PIL import Image
 from tiny_archives import write_table
 from typer.testing import CliRunner
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.cli.main import app
 from coin_retrieval.errors import CaseTableError, InputError
 from coin_retrieval.factory import make_drawer, parse_generator
 from coin_retrieval.images.decoding import load_image
 from coin_retrieval.prototypes.sets import IMAGES, draw_set
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.wordings.captions import load_lexicon
 from coin_retrieval.wordings.report_table import read_report_table
 

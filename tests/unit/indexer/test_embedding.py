@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from tiny_archives import build_archive, write_picture, write_pictures
 
-from coin_retrieval.case_table import CaseRow
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
 from coin_retrieval.types import RgbImage
 from indexer.embedding import embedding, pictures

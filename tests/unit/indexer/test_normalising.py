@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from tiny_archives import write_pictures, write_table
 
-from coin_retrieval.case_table import CaseRow, read_case_table
 from coin_retrieval.encoding.stains import colours_of, home_colours, stain_map
 from coin_retrieval.errors import InputError
 from coin_retrieval.factory import parse_encoder
 from coin_retrieval.images.decoding import load_image
+from coin_retrieval.tables.cases import CaseRow, read_case_table
 from indexer import build
 
 CELLS = ("neutrophil", "eosinophil", "lymphocyte", "monocyte")

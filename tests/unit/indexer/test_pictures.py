@@ -9,8 +9,8 @@ from PIL import Image
 from tiny_archives import write_pictures
 
 from coin_retrieval.archive import ArchiveLayout
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.images.decoding import content_hash, load_image
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.types import FileState, ImageId, ImageRecord
 from indexer.embedding.pictures import PictureReader, ReadPicture, Unreadable
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tiny_archives import write_picture, write_pictures, write_table
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import CaseTableError, FilterError, InputError
+from coin_retrieval.tables.cases import CaseRow
 from indexer.rows import SourceRows, read_sources
 
 

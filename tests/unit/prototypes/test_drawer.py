@@ -7,11 +7,11 @@ from threading import Event
 
 import pytest
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import GenerationError, InputError, ReportError, UndrawableError
 from coin_retrieval.prototypes.cache import PrototypeCache
 from coin_retrieval.prototypes.drawer import PrototypeDrawer
 from coin_retrieval.prototypes.sets import draw_set
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.testing.noise_prototyper import NoisePrototyper
 from coin_retrieval.timing import Stopwatch
 from coin_retrieval.types import Provenance, ReportSource, RgbImage, Source

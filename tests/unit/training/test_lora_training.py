@@ -13,10 +13,10 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.errors import CaseTableError, LoraError
 from coin_retrieval.factory import make_generator
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.training.loop import LoopSettings
 from coin_retrieval.training.lora.material import texts_of
 from coin_retrieval.training.lora.recipe import LoraRecipe

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.nets.orientations import dihedral
 from coin_retrieval.nets.reader import ConceptReader, ReaderConfig
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.training.autoencoder import texture
 from coin_retrieval.training.diffusion import DiffusionRecipe, build_unet, noise_scheduler
 from coin_retrieval.training.distillation import velocity_of_leap

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.reports.plain import read_report
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.training.loop import LoopSettings, fit
 from coin_retrieval.training.reader import (
     ReaderRecipe,

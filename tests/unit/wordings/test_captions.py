@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coin_retrieval.case_table import CaseRow, read_case_table
 from coin_retrieval.errors import CaseTableError
 from coin_retrieval.reports.plain import read_report
+from coin_retrieval.tables.cases import CaseRow, read_case_table
 from coin_retrieval.wordings.captions import (
     compose,
     compose_report,

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from typer.testing import CliRunner
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.cli.main import app
 from coin_retrieval.errors import InputError
 from coin_retrieval.evaluation.augmentation.classifiers import LinearClassifier
@@ -25,6 +24,7 @@ from coin_retrieval.evaluation.augmentation.training_sets import (
     regimes,
 )
 from coin_retrieval.evaluation.pictures.picture_sets import PictureSet
+from coin_retrieval.tables.cases import CaseRow
 
 POOL = Pool(["a"] * 20 + ["b"] * 6, ["a"] * 5 + ["b"] * 60)
 

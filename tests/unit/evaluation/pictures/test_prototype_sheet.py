@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.cli.main import app
 from coin_retrieval.evaluation.pictures.picture_sets import PictureSet
 from coin_retrieval.evaluation.pictures.prototype_sheet import (
@@ -20,6 +19,7 @@ from coin_retrieval.evaluation.pictures.prototype_sheet import (
     draw_pages,
     save_pages,
 )
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.types import RgbImage
 from coin_retrieval.wordings.captions import held_out_reports, load_lexicon, whole_reports
 from coin_retrieval.wordings.report_table import read_report_table

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from tiny_archives import build_archive, write_picture
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.factory import open_archive
+from coin_retrieval.tables.cases import CaseRow
 from indexer.rows import SourceRows, read_sources
 
 FEATURES = {

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from tiny_archives import build_archive
 
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import ImageError
 from coin_retrieval.factory import open_archive
 from coin_retrieval.images.containers import asked_picture, picture_at
+from coin_retrieval.tables.cases import CaseRow
 from indexer.rows import SourceRows, read_sources
 from indexer.tiling.settings import Tiling
 

@@ -12,10 +12,10 @@ from tiny_archives import LABEL, build_archive, write_table
 from typer.testing import CliRunner
 
 from coin_retrieval.archive import ArchiveLayout
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.factory import open_archive
 from coin_retrieval.images.containers.parts import part_of, tile_of
 from coin_retrieval.named_settings import read_catalog, read_store
+from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.testing.histogram_encoder import HistogramEncoder
 from coin_retrieval.types import RgbImage
 from indexer.building import BuildSettings, build

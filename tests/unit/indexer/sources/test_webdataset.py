@@ -13,9 +13,9 @@ from PIL import Image
 from tiny_archives import build_archive, write_table
 
 from coin_retrieval.archive import ArchiveLayout
-from coin_retrieval.case_table import CaseRow
 from coin_retrieval.errors import InputError
 from coin_retrieval.factory import open_archive
+from coin_retrieval.tables.cases import CaseRow
 from indexer.rows import SourceRows, read_sources
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from coin_retrieval.case_table import CaseRow, read_case_table
 from coin_retrieval.errors import CaseTableError
-from coin_retrieval.table_files import form_of
+from coin_retrieval.tables.cases import CaseRow, read_case_table
+from coin_retrieval.tables.files import form_of
 
 HEADER = "image_path,case_id,report,diagnosis\n"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from coin_retrieval.errors import CaseTableError
 from coin_retrieval.images.containers.urls import beside
-from coin_retrieval.table_files import columns_of, form_of, read_rows
+from coin_retrieval.tables.files import columns_of, form_of, read_rows
 from coin_retrieval.types import RgbImage
 
 MANIFEST = "cases.csv"
