@@ -79,6 +79,7 @@ starter: $(RUN)/coin  ## train the starter again (SIZE=cpu or gpu, SHARED=data, 
 		--perception $(WEIGHTS)/squeezenet1_1_imagenet.safetensors
 	$(RUN)/coin train decoder --data $(SHARED) --size $(SIZE) --out $(WORKSHOP) \
 		--perception $(WEIGHTS)/squeezenet1_1_imagenet.safetensors
+	$(RUN)/coin train tower --data $(SHARED) --size $(SIZE) --out $(WORKSHOP)
 	$(RUN)/coin train reader --data $(SHARED) --size $(SIZE) --out $(WORKSHOP)
 	$(RUN)/coin train diffusion --data $(SHARED) --size $(SIZE) --out $(WORKSHOP)
 	$(RUN)/coin train distill --data $(SHARED) --size $(SIZE) --out $(WORKSHOP)
@@ -87,7 +88,8 @@ starter: $(RUN)/coin  ## train the starter again (SIZE=cpu or gpu, SHARED=data, 
 	$(RUN)/coin train clip --data $(SHARED) --size $(SIZE) --out $(WORKSHOP) \
 		--drawn $(WORKSHOP)/drawn/cases.csv
 ifeq ($(SIZE),cpu)  # in three steps of growing pictures; the last one is the starter's
-	for step in 2 3; do $(RUN)/coin train clip --data $(SHARED) --out $(WORKSHOP)/clip-$$step \
+	for step in 2 3; do mkdir -p $(WORKSHOP)/clip-$$step && cp -r $(WORKSHOP)/tower $(WORKSHOP)/clip-$$step && \
+		$(RUN)/coin train clip --data $(SHARED) --out $(WORKSHOP)/clip-$$step \
 		--drawn $(WORKSHOP)/drawn/cases.csv --recipe coin_retrieval/training/recipes/cpu/clip-$$step.yaml \
 		--start-from $(WORKSHOP)/$$([ $$step = 3 ] && echo clip-2/)encoder/model/open_clip_model.safetensors \
 		|| exit 1; done

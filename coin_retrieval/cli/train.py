@@ -1,6 +1,6 @@
 """``coin train``: the starter's models again, or your own from your own cases.
 
-The models stand on each other: autoencoder → decoder → (reader) → diffusion → distill, and clip.
+The models stand on each other: autoencoder → decoder → diffusion → distill; tower → reader, clip.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+from coin_retrieval.errors import InputError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -62,13 +64,28 @@ def decoder(
     recipe: RecipeFile = None,
     size: SizeOption = Size.CPU,
     perception: Perception = None,
+    encoder: Annotated[
+        Path | None,
+        typer.Option(help="open_clip directory of coin train clip, by whose eyes it is taught."),
+    ] = None,
 ) -> None:
     """Teach a finished autoencoder's decoder to draw grain; resumes after a kill."""
     from coin_retrieval.training import runs
     from coin_retrieval.training.decoder import DecoderRecipe
 
     chosen = _recipe(DecoderRecipe, "decoder", recipe, size)
-    _done(runs.train_decoder(_shop(data, out), chosen, perception=perception))
+    _done(runs.train_decoder(_shop(data, out), chosen, perception=perception, encoder=encoder))
+
+
+@train_app.command()
+def tower(
+    data: Data, out: Out = _RUNS, recipe: RecipeFile = None, size: SizeOption = Size.CPU
+) -> None:
+    """Adapt the text tower to reports, before reader and encoder; resumes after a kill."""
+    from coin_retrieval.training import runs
+    from coin_retrieval.training.tower import TowerRecipe
+
+    _done(runs.train_tower(_shop(data, out), _recipe(TowerRecipe, "tower", recipe, size)))
 
 
 @train_app.command()
@@ -136,6 +153,10 @@ def clip(
     start_from: Annotated[
         Path | None, typer.Option(help="safetensors of an earlier training, instead of ImageNet's.")
     ] = None,
+    head_only: Annotated[
+        bool,
+        typer.Option("--head-only", help="Teach the text head of --start-from, and nothing else."),
+    ] = False,
 ) -> None:
     """Train the encoder; resumes after a kill."""
     from coin_retrieval.training import runs
@@ -144,7 +165,11 @@ def clip(
     chosen = _recipe(ClipRecipe, "clip", recipe, size)
     if start_from is not None:
         chosen = chosen.model_copy(update={"start_from": start_from, "imagenet": False})
-    _done(runs.train_encoder(_shop(data, out), chosen, drawn=drawn))
+    if head_only and chosen.start_from is None:
+        raise InputError(
+            "whose head is taught?", value="--head-only", expected="--start-from FILE beside it"
+        )
+    _done(runs.train_encoder(_shop(data, out), chosen, drawn=drawn, head_only=head_only))
 
 
 @train_app.command()

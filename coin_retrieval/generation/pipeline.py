@@ -56,7 +56,9 @@ def _sentence_encoder(
 ) -> dict[str, Any]:
     """The frozen sentence tower, with the generator's own reader behind it if it has one."""
     directory = minilm.directory()
-    encoder = SentenceBert.of_directory(directory, dtype=dtype, device=device)
+    encoder = SentenceBert.of_directory(
+        directory, dtype=dtype, device=device, adapter=files.text_adapter
+    )
     if files.reader is not None:
         encoder.reader = ConceptReader.load(files.reader)
     tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)

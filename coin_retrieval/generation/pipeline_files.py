@@ -20,6 +20,8 @@ from coin_retrieval.nets.pretrained import (
     remedy_of,
     safetensors_keys,
 )
+from coin_retrieval.nets.text_adapter import FOLDER as TEXT_ADAPTER
+from coin_retrieval.nets.text_adapter import adapter_of
 from coin_retrieval.starter import minilm
 from coin_retrieval.types import content_digest
 
@@ -62,6 +64,11 @@ class PipelineFiles:
         """What reads the sentence tower's vectors, and says what is not drawn."""
         folder = self.directory / READER
         return folder if self.replaced and folder.is_dir() else None
+
+    @property
+    def text_adapter(self) -> Path | None:
+        """What is added to the sentence tower's weights."""
+        return adapter_of(self.directory) if self.replaced else None
 
     @property
     def unet_digest(self) -> str:
@@ -194,7 +201,8 @@ def _files(
             if loaded or file.suffix == ".json" or file.name in _TOKENIZER_FILES:
                 files.append(file)
     if "text_encoder" in replaced:
-        files += sorted((directory / READER).glob("*"))
+        for folder in (READER, TEXT_ADAPTER):
+            files += sorted((directory / folder).glob("*"))
     return {str(file.relative_to(directory)): file for file in files}
 
 

@@ -39,18 +39,23 @@ class SentenceBert(BertModel):  # type: ignore[misc]
 
     @classmethod
     def of_directory(
-        cls, directory: Path, *, dtype: torch.dtype, device: torch.device
+        cls,
+        directory: Path,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        adapter: Path | None = None,
     ) -> SentenceBert:
         """The sentence tower of a BERT directory; whoever else has it uses the same weights.
 
         Raises:
-            WeightsError: the directory is no whole BERT.
+            WeightsError: the directory is no whole BERT, or the adapter is of another.
         """
         config = BertConfig.from_json_file(directory / "config.json")
         with no_init_weights():
             tower = BertModel(config, add_pooling_layer=False)
             sentence = cls(config, add_pooling_layer=False)
-        tower = filled_tower(tower, directory, dtype=dtype, device=device)
+        tower = filled_tower(tower, directory, dtype=dtype, device=device, adapter=adapter)
         sentence.embeddings, sentence.encoder = tower.embeddings, tower.encoder
         # kept, or the next who asks would get another; not as a module, whose weights count twice
         sentence.__dict__["tower"] = tower

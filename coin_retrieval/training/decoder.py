@@ -6,11 +6,12 @@ section 2.2.2; Esser et al. 2021, arXiv 2012.09841). The encoder stays as it is,
 diffusion model was trained on stay valid.
 
 With a frozen SqueezeNet (``perception.py``) the pictures are also compared in its features, and a
-second critic reads them.
+second critic reads them; with further frozen networks, in theirs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -25,6 +26,7 @@ from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.perception import (
     FeatureCritic,
     SqueezeFeatures,
+    TrunkFeatures,
     perceptual_distance,
 )
 from coin_retrieval.training.pictures.data import PackedCases
@@ -37,6 +39,8 @@ class DecoderRecipe(BaseModel):
     """The decoder's and its critic's training; one YAML file.
 
     ``channels`` widens the decoder first, ``upsample`` bilinear leaves no mesh.
+    ``imagenet_weight`` and ``encoder_weight`` compare pictures as EfficientNet-Lite0 sees them by
+    its ImageNet weights, and by those of an encoder of ours.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +58,8 @@ class DecoderRecipe(BaseModel):
     matching_weight: float = Field(default=0.1, ge=0)
     perceptual_weight: float = Field(default=0.0, ge=0)
     projected_weight: float = Field(default=0.0, ge=0)
+    imagenet_weight: float = Field(default=0.0, ge=0)
+    encoder_weight: float = Field(default=0.0, ge=0)
 
 
 class PatchCritic(nn.Module):
@@ -89,11 +95,14 @@ class DecoderTask(Task):
         recipe: DecoderRecipe,
         *,
         perception: SqueezeFeatures | None = None,
+        eyes: Sequence[tuple[TrunkFeatures, float]] = (),
     ) -> None:
+        """``eyes`` are networks that see both pictures, and what their differences weigh."""
         self._cases, self._recipe = cases, recipe
         self._encoder = autoencoder.encoder.requires_grad_(False).to(device())
         self._weights = balanced_weights(cases.rows, power=recipe.balance)
         self._perception = perception.to(device()) if perception is not None else None
+        self._eyes = [(network.to(device()), weight) for network, weight in eyes]
         parts = {"decoder": autoencoder.decoder, "critic": PatchCritic(recipe.critic_channels)}
         if perception is not None:
             parts["judge"] = FeatureCritic(perception.channels)
@@ -121,6 +130,10 @@ class DecoderTask(Task):
         pixels = F.l1_loss(drawn, real)
         total = pixels + recipe.critic_weight * -judged.mean() + recipe.matching_weight * matching
         figures = {"l1": pixels.item(), "critic": critic_loss.item(), "match": matching.item()}
+        for network, weight in self._eyes:
+            with torch.no_grad():
+                seen_real = network(real)
+            total = total + weight * perceptual_distance(network(drawn), seen_real)
         if self._perception is None:
             return total + critic_loss, figures
         liking, judge_loss, alike = self._perceived(real, drawn)

@@ -1,22 +1,32 @@
-"""How alike do two pictures look? Features of a frozen SqueezeNet, as LPIPS compares them.
+"""How alike do two pictures look? Features of frozen networks, as LPIPS compares them.
 
 Zhang et al. 2018 (arXiv 1801.03924) without the learnt weights of its layers; and a critic that
-reads the same features (projected GAN, Sauer et al. 2021, arXiv 2111.01007), for a critic that has
-to learn to see first needs far more pictures than a small archive has. The network is a training
-aid: nothing of it goes into the trained model, and no figure is measured in its space.
+reads SqueezeNet's features (projected GAN, Sauer et al. 2021, arXiv 2111.01007), for a critic that
+has to learn to see first needs far more pictures than a small archive has. The networks are a
+training aid: nothing of them goes into the trained model. No picture is judged in the space of an
+ImageNet network that taught it; what an archive's encoder sees of a cell may well be taught, for
+that is what the picture will be searched by.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import squeezenet1_1
 
+from coin_retrieval.config import OpenClipEncoderSettings
+from coin_retrieval.encoding.open_clip.files import find_open_clip
+from coin_retrieval.encoding.open_clip.model import load_open_clip
+from coin_retrieval.errors import WeightsError
 from coin_retrieval.nets.pretrained import read_safetensors, refuse_mismatch
+from coin_retrieval.training.encoder.imagenet import start_from_imagenet
 
+_STAGES = (0, 1, 2, 4)
 _TAPS = {1: 64, 4: 128, 7: 256, 12: 512}
 _MEAN_BGR = (104.0, 117.0, 123.0)
 
@@ -58,6 +68,58 @@ class SqueezeFeatures(nn.Module):
                 taps.append(seen)
             if index == max(_TAPS):
                 break
+        return taps
+
+
+class TrunkFeatures(nn.Module):
+    """A frozen timm EfficientNet at strides 2, 4, 8 and 16, of pictures [b 3 h w] in [-1, 1]."""
+
+    def __init__(self, trunk: nn.Module, *, mean: float = 0.5, std: float = 0.5) -> None:
+        super().__init__()
+        self.trunk = trunk.requires_grad_(False).eval()
+        self.mean, self.std = mean, std
+
+    @classmethod
+    def of_imagenet(cls, name: str = "tf_efficientnet_lite0") -> TrunkFeatures:
+        """By its published ImageNet weights.
+
+        Raises:
+            WeightsError, MissingDependencyError: as :func:`.start_from_imagenet`.
+        """
+        trunk = timm.create_model(name, num_classes=0)
+        start_from_imagenet(trunk, name)
+        return cls(trunk, mean=127 / 255, std=128 / 255)
+
+    @classmethod
+    def of_encoder(cls, directory: Path) -> TrunkFeatures:
+        """What an encoder of ours sees: an open_clip directory of :mod:`.encoder.clip`.
+
+        Raises:
+            WeightsError: no such directory, or no EfficientNet in it.
+        """
+        settings = OpenClipEncoderSettings(model=str(directory), text_tower="minilm")
+        model, _ = load_open_clip(
+            find_open_clip(settings), dtype="float32", device=torch.device("cpu")
+        )
+        trunk = getattr(getattr(model, "visual", None), "trunk", None)
+        if not isinstance(trunk, nn.Module) or not hasattr(trunk, "conv_stem"):
+            raise WeightsError(
+                "the encoder's image tower is no EfficientNet",
+                value=str(directory),
+                expected="an encoder of coin train clip",
+            )
+        return cls(trunk)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Features at four depths."""
+        seen = ((images + 1) / 2 - self.mean) / self.std
+        trunk: Any = self.trunk
+        seen = trunk.bn1(trunk.conv_stem(seen))
+        taps = []
+        for stage, block in enumerate(trunk.blocks[: max(_STAGES) + 1]):
+            seen = block(seen)
+            if stage in _STAGES:
+                taps.append(seen)
         return taps
 
 

@@ -1,12 +1,12 @@
 """Train the generator's reader: which concepts does a report state?
 
-The sentence embeddings are frozen, so an hour of wordings takes a minute. Embeddings are jittered
+The sentence embeddings stand still, so an hour of wordings takes a minute. Embeddings are jittered
 and mixed (Zhang et al. 2018, arXiv 1710.09412): what counts is wordings that nobody thought of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from coin_retrieval.nets.reader import ConceptReader, ReaderConfig
 from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.training.loop import LoopSettings, Task, device, fit
-from coin_retrieval.training.texts import embed_texts
 from coin_retrieval.wordings.captions import (
     Composed,
     compose,
@@ -31,6 +30,8 @@ from coin_retrieval.wordings.captions import (
 )
 from coin_retrieval.wordings.concepts import Concepts
 
+Embed = Callable[[list[str]], Tensor]
+"""From reports to pooled states [n dim], as :func:`.embed_texts` gives them."""
 _FOLDS = 3
 
 
@@ -87,19 +88,33 @@ class ReaderTask(Task):
         )
         self.module: nn.Module = ConceptReader(config)
 
+    @property
+    def reader(self) -> ConceptReader:
+        """What learns to read sentence embeddings."""
+        assert isinstance(self.module, ConceptReader)  # noqa: S101  what this task trains
+        return self.module
+
+    def read(self, rows: Tensor, random: np.random.Generator) -> Tensor:
+        """Sentence embeddings of these reports, [b dim] of norm sqrt(dim)."""
+        del random
+        return self._reports.sentences[rows]
+
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch; see :class:`.Task`."""
         recipe, reports = self._recipe, self._reports
-        rows = torch.from_numpy(random.integers(len(reports.sentences), size=recipe.batch))
-        others = rows[torch.from_numpy(random.permutation(recipe.batch))]
+        rows = torch.from_numpy(random.integers(len(reports.texts), size=recipe.batch))
+        turned = torch.from_numpy(random.permutation(recipe.batch))
+        others = rows[turned]
         share = random.beta(0.4, 0.4, recipe.batch)
         share[random.random(recipe.batch) >= recipe.mixed_share] = 1.0
         kept = torch.from_numpy(share).float()[:, None]
-        mixed = kept * reports.sentences[rows] + (1 - kept) * reports.sentences[others]
+        read = self.read(rows, random)
+        kept_here = kept.to(read.device)
+        mixed = kept_here * read + (1 - kept_here) * read[turned.to(read.device)]
         mixed = mixed + recipe.jitter * torch.randn_like(mixed)
         sentences = F.normalize(mixed, dim=-1) * mixed.shape[-1] ** 0.5
         losses, hit = [], 0.0
-        for group, logits in self.module.logits(sentences.to(device())).items():  # type: ignore[operator]
+        for group, logits in self.reader.logits(sentences.to(device())).items():
             column = list(self._concepts.groups).index(group)
             wanted = kept * self._wanted(rows, column, logits.shape[1])
             wanted = wanted + (1 - kept) * self._wanted(others, column, logits.shape[1])
@@ -109,7 +124,7 @@ class ReaderTask(Task):
             losses.append(cross_entropy * (1.0 if column == 0 else recipe.other_groups_weight))
             if column == 0:
                 hit = (logits.argmax(1).cpu() == wanted.argmax(1)).float().mean().item()
-        if self.module.config.scoped:  # type: ignore[union-attr]
+        if self.reader.config.scoped:
             losses.append(recipe.scope_weight * self._scope_loss(sentences, rows, others, kept))
         return torch.stack(losses).sum(), {"hit": hit}
 
@@ -117,7 +132,7 @@ class ReaderTask(Task):
         """Cross entropy of "known" and "beyond"; a mixture is known by its known share."""
         known = self._reports.known.float()[:, None]
         share = kept * known[rows] + (1 - kept) * known[others]
-        logits = self.module.scope_logits(sentences.to(device()))  # type: ignore[operator]
+        logits = self.reader.scope_logits(sentences.to(device()))
         wanted = torch.cat([share, 1 - share], 1).to(logits.device)
         missed: Tensor = F.cross_entropy(logits.float(), wanted)
         return missed
@@ -128,7 +143,13 @@ class ReaderTask(Task):
 
 
 def reports_to_read(
-    rows: Sequence[CaseRow], concepts: Concepts, *, composed: int, elsewhere: int = 0, seed: int
+    rows: Sequence[CaseRow],
+    concepts: Concepts,
+    *,
+    composed: int,
+    elsewhere: int = 0,
+    seed: int,
+    embed: Embed,
 ) -> ReadReports:
     """Composed and whole reports of every finding, texts that name none, and the empty text.
 
@@ -148,21 +169,21 @@ def reports_to_read(
     beyond = [compose_elsewhere(random) for _ in range(elsewhere)]
     known = torch.arange(len(texts) + len(beyond)) < len(texts)
     texts += beyond
-    sentences = embed_texts([composed.text for composed in texts]).float()
-    unit = F.normalize(sentences, dim=-1) * sentences.shape[-1] ** 0.5
     stated = np.stack([concepts.indices(composed.stated) for composed in texts])
     words = tuple(composed.text for composed in texts)
-    return ReadReports(words, unit, torch.from_numpy(stated), known)
+    return ReadReports(words, _sentences(words, embed), torch.from_numpy(stated), known)
 
 
 @torch.inference_mode()
-def held_out_accuracy(reader: ConceptReader, concepts: Concepts) -> float:
+def held_out_accuracy(reader: ConceptReader, concepts: Concepts, embed: Embed) -> float:
     """How often the likeliest finding of a held-out report is its own, averaged over findings."""
     findings = concepts.groups["finding"]
     rates = []
     for finding, reports in held_out_reports().items():
         if finding in findings:
-            named = reader.logits(_sentences(reports))["finding"].argmax(1).tolist()
+            named = (
+                reader.logits(_sentences(reports, embed).to(device()))["finding"].argmax(1).tolist()
+            )
             rates.append(float(np.mean([index == findings.index(finding) for index in named])))
     return float(np.mean(rates)) if rates else float("nan")
 
@@ -195,18 +216,22 @@ def _plain(text: str) -> str:
 
 
 @torch.inference_mode()
-def held_out_scope(reader: ConceptReader, concepts: Concepts) -> dict[str, float]:
+def held_out_scope(reader: ConceptReader, concepts: Concepts, embed: Embed) -> dict[str, float]:
     """The shares of held-out reports that the reader rightly takes for known, and for beyond."""
     findings = concepts.groups["finding"]
     inside = [text for finding in findings for text in held_out_reports().get(finding, ())]
     known, beyond = (
-        float((reader.known(_sentences(texts)) > reader.config.known_from).float().mean())
+        float(
+            (reader.known(_sentences(texts, embed).to(device())) > reader.config.known_from)
+            .float()
+            .mean()
+        )
         for texts in (inside, held_out_from_elsewhere())
     )
     return {"held_out_known": known, "held_out_beyond": 1 - beyond}
 
 
-def _sentences(texts: Sequence[str]) -> Tensor:
-    sentences = embed_texts(list(texts)).float()
+def _sentences(texts: Sequence[str], embed: Embed) -> Tensor:
+    sentences = embed(list(texts)).float()
     unit: Tensor = F.normalize(sentences, dim=-1) * sentences.shape[-1] ** 0.5
-    return unit.to(device())
+    return unit

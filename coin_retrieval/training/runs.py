@@ -29,11 +29,12 @@ from coin_retrieval.training.distillation import (
 from coin_retrieval.training.encoder.clip import ClipRecipe, ClipTask, save_clip
 from coin_retrieval.training.encoder.text_head import TextHeadTask, embed_views
 from coin_retrieval.training.loop import device, fit
-from coin_retrieval.training.perception import SqueezeFeatures
+from coin_retrieval.training.perception import SqueezeFeatures, TrunkFeatures
 from coin_retrieval.training.pictures.data import PackedCases, load_cases
 from coin_retrieval.training.reader import (
     ReaderRecipe,
     ReaderTask,
+    ReadReports,
     held_out_accuracy,
     held_out_scope,
     known_from,
@@ -41,9 +42,10 @@ from coin_retrieval.training.reader import (
 )
 from coin_retrieval.training.run_folder import Workshop, finished, run_once
 from coin_retrieval.training.starter import save_generator
-from coin_retrieval.training.texts import caption_pool
+from coin_retrieval.training.texts import caption_pool, embed_texts
+from coin_retrieval.training.tower import TowerRecipe, TowerTask, save_adapter
 from coin_retrieval.types import content_digest
-from coin_retrieval.wordings.concepts import concepts_of
+from coin_retrieval.wordings.concepts import Concepts, concepts_of
 
 
 def train_autoencoder(
@@ -65,17 +67,29 @@ def train_autoencoder(
     )
 
 
-def train_decoder(shop: Workshop, recipe: DecoderRecipe, *, perception: Path | None = None) -> Path:
+def train_decoder(
+    shop: Workshop,
+    recipe: DecoderRecipe,
+    *,
+    perception: Path | None = None,
+    encoder: Path | None = None,
+) -> Path:
     """Teach the finished autoencoder's decoder to draw grain; returns the new autoencoder's.
 
     Its latents stay as they are, so a generator trained before or after fits. ``perception`` is
-    the safetensors file of a SqueezeNet 1.1.
+    the safetensors file of a SqueezeNet 1.1, ``encoder`` an open_clip directory; what the recipe
+    gives no weight is not looked at.
     """
     autoencoder = with_decoder(_autoencoder(finished(shop, "autoencoder")), recipe)
     held_out = shop.cases("val", recipe.side_px)
     features = SqueezeFeatures(perception) if perception is not None else None
     cases = shop.cases("train", recipe.side_px)
-    task = DecoderTask(cases, autoencoder, recipe, perception=features)
+    eyes: list[tuple[TrunkFeatures, float]] = []
+    if recipe.imagenet_weight:
+        eyes.append((TrunkFeatures.of_imagenet(), recipe.imagenet_weight))
+    if recipe.encoder_weight and encoder is not None:
+        eyes.append((TrunkFeatures.of_encoder(encoder), recipe.encoder_weight))
+    task = DecoderTask(cases, autoencoder, recipe, perception=features, eyes=eyes)
 
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
         autoencoder.decoder = module["decoder"]  # type: ignore[index]
@@ -85,28 +99,54 @@ def train_decoder(shop: Workshop, recipe: DecoderRecipe, *, perception: Path | N
     return run_once(shop, "decoder", keep, lambda out: fit(task, recipe.loop, out, name="decoder"))
 
 
-def train_encoder(shop: Workshop, recipe: ClipRecipe, *, drawn: Path | None = None) -> Path:
-    """Train the encoder; ``drawn`` is a manifest of pictures that a generator drew of findings."""
+def train_tower(shop: Workshop, recipe: TowerRecipe) -> Path:
+    """Adapt the text tower to reports; returns the adapter's directory.
+
+    What is trained in the workshop afterwards (reader, encoder, generator) reads with it.
+    """
+    task = TowerTask(*_reports(shop, recipe, adapter=None), recipe)
+
+    def keep(module: nn.Module, directory: Path) -> dict[str, float]:
+        save_adapter(module, directory)
+        return {}
+
+    return run_once(shop, "tower", keep, lambda out: fit(task, recipe.loop, out, name="tower"))
+
+
+def train_encoder(
+    shop: Workshop, recipe: ClipRecipe, *, drawn: Path | None = None, head_only: bool = False
+) -> Path:
+    """Train the encoder; ``drawn`` is a manifest of pictures that a generator drew of findings.
+
+    With ``head_only`` the image tower stays as ``start_from`` has it, and only the text head is
+    taught, as after new wordings.
+    """
     cases = shop.cases("train", recipe.side_px)
-    captions = caption_pool(cases.rows, size=recipe.captions_per_row, seed=0, cache=shop.cache)
+    adapter = _adapter(shop)
+    captions = caption_pool(
+        cases.rows, size=recipe.captions_per_row, seed=0, cache=shop.cache, adapter=adapter
+    )
     prototypes = None
     if drawn is not None:
         prototypes = load_cases([drawn], side_px=recipe.side_px, split="train", cache=shop.cache)
     task = ClipTask(cases, captions, recipe, drawn=prototypes)
 
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
-        save_clip(module, recipe, directory)
+        save_clip(module, recipe, directory, adapter=adapter)
         return {}
 
     def train(out: Path) -> nn.Module:
-        model = fit(task, recipe.loop, out, name="encoder")
+        model = (
+            task.module.to(device()) if head_only else fit(task, recipe.loop, out, name="encoder")
+        )
         if recipe.text_head is not None:
             random = np.random.default_rng(recipe.loop.seed)
             varied = partial(task.vary, random=random)
             shown = [task.plain, *[varied] * recipe.text_head.views]
-            images = embed_views(model.visual, cases, shown, batch=recipe.batch)  # type: ignore[arg-type]
+            images = embed_views(model.eval().visual, cases, shown, batch=recipe.batch)  # type: ignore[arg-type]
+            apart = out if head_only else out / "text_head"
             head = TextHeadTask(cases, captions, images, model.text.proj, recipe.text_head)  # type: ignore[union-attr,arg-type]
-            model.text.proj = fit(head, recipe.text_head.loop, out / "text_head", name="text head")  # type: ignore[union-attr]
+            model.text.proj = fit(head, recipe.text_head.loop, apart, name="text head")  # type: ignore[union-attr]
         return model
 
     return run_once(shop, "encoder", keep, train)
@@ -114,18 +154,12 @@ def train_encoder(shop: Workshop, recipe: ClipRecipe, *, drawn: Path | None = No
 
 def train_reader(shop: Workshop, recipe: ReaderRecipe) -> Path:
     """Teach the generator's reader what reports state; returns its directory."""
-    rows = shop.cases("train", 128).rows
-    concepts = concepts_of(rows)
     out = shop.out / "reader"
     if (out / "model").exists():
         return out / "model"
-    reports = reports_to_read(
-        rows,
-        concepts,
-        composed=recipe.composed,
-        elsewhere=recipe.elsewhere,
-        seed=recipe.loop.seed,
-    )
+    adapter = _adapter(shop)
+    embed = partial(embed_texts, adapter=adapter)
+    reports, concepts = _reports(shop, recipe, adapter=adapter)
     task = ReaderTask(reports, concepts, recipe)
 
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
@@ -134,8 +168,8 @@ def train_reader(shop: Workshop, recipe: ReaderRecipe) -> Path:
             least = known_from(reports, concepts, recipe, out)
             module.config = module.config.model_copy(update={"known_from": least})
         module.save(directory)
-        figures = {"held_out_accuracy": held_out_accuracy(module, concepts)}
-        return figures | (held_out_scope(module, concepts) if module.config.scoped else {})
+        figures = {"held_out_accuracy": held_out_accuracy(module, concepts, embed)}
+        return figures | (held_out_scope(module, concepts, embed) if module.config.scoped else {})
 
     return run_once(shop, "reader", keep, lambda out: fit(task, recipe.loop, out, name="reader"))
 
@@ -152,6 +186,7 @@ def train_generator(shop: Workshop, recipe: DiffusionRecipe) -> Path:
             autoencoder,
             latents=latents,
             reader=reader,
+            text_adapter=_adapter(shop),
             steps=recipe.steps,
             guidance=recipe.guidance,
             directory=directory,
@@ -180,6 +215,7 @@ def distil_generator(shop: Workshop, recipe: DistillationRecipe, source: Diffusi
             autoencoder,
             latents=latents,
             reader=reader,
+            text_adapter=_adapter(shop),
             steps=recipe.steps,
             guidance=1.0,
             directory=directory,
@@ -189,6 +225,28 @@ def distil_generator(shop: Workshop, recipe: DistillationRecipe, source: Diffusi
     return run_once(
         shop, "distilled", keep, lambda out: fit(task, recipe.loop, out, name="distilled")
     )
+
+
+def _adapter(shop: Workshop) -> Path | None:
+    """The adapter of the text tower that was trained here, if one was."""
+    adapter = shop.out / "tower" / "model"
+    return adapter if adapter.exists() else None
+
+
+def _reports(
+    shop: Workshop, recipe: ReaderRecipe, *, adapter: Path | None
+) -> tuple[ReadReports, Concepts]:
+    rows = shop.cases("train", 128).rows
+    concepts = concepts_of(rows)
+    reports = reports_to_read(
+        rows,
+        concepts,
+        composed=recipe.composed,
+        elsewhere=recipe.elsewhere,
+        seed=recipe.loop.seed,
+        embed=partial(embed_texts, adapter=adapter),
+    )
+    return reports, concepts
 
 
 def _generator_task(

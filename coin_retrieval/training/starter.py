@@ -12,6 +12,7 @@ from torch import Tensor
 
 from coin_retrieval.generation.pipeline_files import READER
 from coin_retrieval.nets.model_card import CARD
+from coin_retrieval.nets.text_adapter import FOLDER as TEXT_ADAPTER
 from coin_retrieval.training.diffusion import latent_scale, noise_scheduler
 
 
@@ -21,14 +22,15 @@ def save_generator(
     *,
     latents: Tensor,
     reader: Path,
+    text_adapter: Path | None,
     steps: int,
     guidance: float,
     directory: Path,
 ) -> None:
     """Write a ``StableDiffusionPipeline`` directory, float16, without the frozen text tower.
 
-    ``reader/`` is the trained reader's directory; ``coin.json`` holds what this generator is best
-    drawn with.
+    ``reader/`` is the trained reader's directory, ``text_adapter/`` what it reads with;
+    ``coin.json`` holds what this generator is best drawn with.
     """
     # the path that it was loaded from belongs to this machine
     autoencoder.register_to_config(scaling_factor=latent_scale(latents), _name_or_path="")
@@ -45,6 +47,8 @@ def save_generator(
     )
     pipeline.to(torch.float16).save_pretrained(directory, safe_serialization=True)
     shutil.copytree(reader, directory / READER, dirs_exist_ok=True)
+    if text_adapter is not None:
+        shutil.copytree(text_adapter, directory / TEXT_ADAPTER, dirs_exist_ok=True)
     side_px = (
         2 ** (len(autoencoder.config.decoder_block_out_channels) - 1) * unet.config.sample_size
     )

@@ -12,6 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoTokenizer, BertModel
 
+from coin_retrieval.nets.pretrained import digest_files
+from coin_retrieval.nets.text_adapter import adapter_files, merge
 from coin_retrieval.starter import minilm
 from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.training.loop import device
@@ -37,8 +39,10 @@ class CaptionPool:
         return moved
 
 
-def caption_pool(rows: tuple[CaseRow, ...], *, size: int, seed: int, cache: Path) -> CaptionPool:
-    """Compose and embed ``size`` reports a row; kept in ``cache`` by a digest of rows and words."""
+def caption_pool(
+    rows: tuple[CaseRow, ...], *, size: int, seed: int, cache: Path, adapter: Path | None = None
+) -> CaptionPool:
+    """Compose and embed ``size`` reports a row; kept in ``cache`` under a digest."""
     key = content_digest(
         {
             "rows": [[str(row.image_path), row.finding] for row in rows],
@@ -47,22 +51,31 @@ def caption_pool(rows: tuple[CaseRow, ...], *, size: int, seed: int, cache: Path
             "size": size,
             "seed": seed,
         }
+        | ({"adapter": digest_files(adapter_files(adapter))} if adapter is not None else {})
     )
     file = cache / f"captions-{key[:16]}.safetensors"
     if not file.exists():
         random = np.random.default_rng(seed)
         texts = [compose_report(row, random) for row in rows for _ in range(size)]
         cache.mkdir(parents=True, exist_ok=True)
-        save_file({"embeddings": embed_texts(texts).reshape(len(rows), size, -1)}, file)
+        save_file(
+            {"embeddings": embed_texts(texts, adapter=adapter).reshape(len(rows), size, -1)}, file
+        )
     return CaptionPool(load_file(file)["embeddings"])
 
 
 @torch.inference_mode()
-def embed_texts(texts: list[str], *, batch: int = 128) -> Tensor:
-    """Mean-pooled last hidden states of the frozen tower, float16 [n dim], not normalised."""
+def embed_texts(texts: list[str], *, adapter: Path | None = None, batch: int = 128) -> Tensor:
+    """Mean-pooled last hidden states of the tower, float16 [n dim], not normalised.
+
+    ``adapter`` is merged into it (:mod:`coin_retrieval.nets.text_adapter`).
+    """
     directory = minilm.directory()
     tokenizer = AutoTokenizer.from_pretrained(directory)
-    tower = BertModel.from_pretrained(directory, add_pooling_layer=False).eval().to(device())
+    tower = BertModel.from_pretrained(directory, add_pooling_layer=False).eval()
+    if adapter is not None:
+        merge(tower, adapter)
+    tower = tower.to(device())
     distinct = sorted(set(texts), key=len)
     vectors: dict[str, Tensor] = {}
     for start in track(range(0, len(distinct), batch), "embedding reports"):

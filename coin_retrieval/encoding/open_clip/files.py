@@ -22,6 +22,7 @@ from coin_retrieval.nets.pretrained import (
     hub_snapshot,
     safetensors_keys,
 )
+from coin_retrieval.nets.text_adapter import adapter_files, adapter_of
 from coin_retrieval.starter import minilm
 from coin_retrieval.types import EncoderSpec, content_digest
 
@@ -52,7 +53,7 @@ class OpenClipFiles:
 
     ``config`` is open_clip's ``model_cfg``, its text tower named by where it lies here;
     ``preprocess`` what the model's transform is made from; ``text_tower`` a directory whose weights
-    the file ``weights`` leaves out.
+    the file ``weights`` leaves out, ``text_adapter`` what is added to them.
     """
 
     name: str
@@ -61,6 +62,7 @@ class OpenClipFiles:
     preprocess: Mapping[str, Any]
     weights: Path
     text_tower: Path | None = None
+    text_adapter: Path | None = None
     allow_download: bool = False
 
     @property
@@ -69,6 +71,8 @@ class OpenClipFiles:
         parts = {"model": digest_file(self.weights)}
         if self.text_tower is not None:
             parts["text_tower"] = digest_files(tower_files(self.text_tower))
+        if self.text_adapter is not None:
+            parts["text_adapter"] = digest_files(adapter_files(self.text_adapter))
         return EncoderSpec(
             name=self.name,
             revision=self.revision,
@@ -152,6 +156,7 @@ def _files(
         _preprocessing(preprocess_cfg, config["vision_cfg"].get("image_size", 224)),
         weights,
         tower,
+        adapter_of(directory) if tower is not None and directory is not None else None,
         settings.allow_download,
     )
 

@@ -52,7 +52,9 @@ def load_open_clip(
             device=device,
         )
         if tower is not None:
-            text.transformer = filled_tower(empty, tower, dtype=chosen, device=device)
+            text.transformer = filled_tower(
+                empty, tower, dtype=chosen, device=device, adapter=files.text_adapter
+            )
     return model, chosen
 
 

@@ -7,6 +7,7 @@ picture of it (Khosla et al. 2020, arXiv 2004.11362, equation 2), across and wit
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from coin_retrieval.nets.text_adapter import FOLDER as TEXT_ADAPTER
 from coin_retrieval.starter import minilm
 from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.training.encoder.depthwise import quicken
@@ -232,7 +234,9 @@ def build_clip(recipe: ClipRecipe) -> CustomTextCLIP:
     return model
 
 
-def save_clip(model: nn.Module, recipe: ClipRecipe, directory: Path) -> None:
+def save_clip(
+    model: nn.Module, recipe: ClipRecipe, directory: Path, *, adapter: Path | None = None
+) -> None:
     """Write an open_clip directory, float16; the frozen tower stays in its package."""
     directory.mkdir(parents=True, exist_ok=True)
     kept = {
@@ -244,3 +248,5 @@ def save_clip(model: nn.Module, recipe: ClipRecipe, directory: Path) -> None:
     (directory / "open_clip_config.json").write_text(
         json.dumps(clip_config(recipe), indent=2) + "\n"
     )
+    if adapter is not None:
+        shutil.copytree(adapter, directory / TEXT_ADAPTER, dirs_exist_ok=True)

@@ -5,12 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 from torchvision.models import squeezenet1_1
 
 from coin_retrieval.errors import WeightsError
+from coin_retrieval.starter import ENCODER
 from coin_retrieval.training.perception import (
     FeatureCritic,
     SqueezeFeatures,
+    TrunkFeatures,
     perceptual_distance,
 )
 
@@ -58,3 +61,35 @@ def test_another_networks_weights_are_refused(tmp_path: Path) -> None:
     save_file({"layer.weight": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(WeightsError, match="SqueezeNet"):
         SqueezeFeatures(tmp_path / "other.safetensors")
+
+
+@pytest.fixture(scope="module")
+def eyes() -> TrunkFeatures:
+    return TrunkFeatures.of_encoder(ENCODER)
+
+
+def test_an_encoders_eyes_see_at_four_depths_and_do_not_learn(eyes: TrunkFeatures) -> None:
+    drawn = (torch.rand(1, 3, 64, 64) * 2 - 1).requires_grad_()
+    seen = eyes(drawn)
+    assert [part.shape[-1] for part in seen] == [32, 16, 8, 4]
+    perceptual_distance(seen, eyes(torch.zeros(1, 3, 64, 64))).backward()
+    assert drawn.grad is not None
+    assert drawn.grad.abs().sum() > 0
+    assert not any(parameter.requires_grad for parameter in eyes.parameters())
+
+
+def test_an_encoders_eyes_are_its_image_towers(eyes: TrunkFeatures) -> None:
+    trunk = eyes.trunk
+    assert isinstance(trunk, nn.Module)
+    images = torch.rand(2, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        # what a tower does after its last tap
+        last = eyes(images)[-1]
+        whole = trunk.forward_features(images)  # type: ignore[operator]
+        rest = trunk.bn2(trunk.conv_head(trunk.blocks[5:](last)))  # type: ignore[operator,index]
+    assert torch.allclose(rest, whole, atol=1e-4)
+
+
+def test_an_encoder_without_such_a_tower_is_refused(tiny_open_clip_dir: Path) -> None:
+    with pytest.raises(WeightsError, match="no EfficientNet"):
+        TrunkFeatures.of_encoder(tiny_open_clip_dir)

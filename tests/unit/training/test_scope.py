@@ -17,6 +17,7 @@ from coin_retrieval.training.reader import (
     known_from,
     reports_to_read,
 )
+from coin_retrieval.training.texts import embed_texts
 from coin_retrieval.wordings.captions import (
     held_out_from_elsewhere,
     held_out_reports,
@@ -47,7 +48,12 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> ConceptReader:
     rows = _rows()
     concepts = concepts_of(rows)
     reports = reports_to_read(
-        rows, concepts, composed=RECIPE.composed, elsewhere=RECIPE.elsewhere, seed=0
+        rows,
+        concepts,
+        composed=RECIPE.composed,
+        elsewhere=RECIPE.elsewhere,
+        seed=0,
+        embed=embed_texts,
     )
     assert int((~reports.known).sum()) == RECIPE.elsewhere
     assert (reports.stated[~reports.known] == -1).all()
@@ -58,7 +64,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> ConceptReader:
 
 
 def test_a_reader_learns_what_lies_beyond_its_pictures(reader: ConceptReader) -> None:
-    found = held_out_scope(reader, concepts_of(_rows()))
+    found = held_out_scope(reader, concepts_of(_rows()), embed_texts)
     assert found["held_out_known"] > 0.8
     assert found["held_out_beyond"] > 0.6
 
@@ -66,7 +72,7 @@ def test_a_reader_learns_what_lies_beyond_its_pictures(reader: ConceptReader) ->
 def test_the_scope_keeps_as_many_unread_reports_as_the_recipe_says(tmp_path: Path) -> None:
     rows = _rows()
     concepts = concepts_of(rows)
-    reports = reports_to_read(rows, concepts, composed=40, elsewhere=160, seed=0)
+    reports = reports_to_read(rows, concepts, composed=40, elsewhere=160, seed=0, embed=embed_texts)
     least = [
         known_from(reports, concepts, RECIPE.model_copy(update={"kept_share": kept}), tmp_path)
         for kept in (0.5, 0.99)
@@ -77,7 +83,7 @@ def test_the_scope_keeps_as_many_unread_reports_as_the_recipe_says(tmp_path: Pat
 def test_without_reports_from_elsewhere_a_reader_has_no_scope() -> None:
     rows = _rows()
     concepts = concepts_of(rows)
-    reports = reports_to_read(rows, concepts, composed=2, seed=0)
+    reports = reports_to_read(rows, concepts, composed=2, seed=0, embed=embed_texts)
     task = ReaderTask(reports, concepts, RECIPE)
     assert isinstance(task.module, ConceptReader)
     assert task.module.scope is None
