@@ -2,7 +2,7 @@
 
     python bench/encoding.py --work DIR [--models starter,ViT-B-32,ViT-B-16,ViT-L-14]
         [--engines torch,compiled,openvino,onnx] [--dtype bfloat16] [--pictures 64] [--batch 32]
-        [--clock processor] [--out FILE.json]
+        [--rounds 3] [--clock processor] [--out FILE.json]
 
 ViTs are open_clip's at full size with random weights: they cost what trained ones cost. The floor
 is the network's floating-point operations (torch's counter, on shapes alone) over the matrix peak
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from generation import CLOCKS, MatrixPeak, memory_gb, read_clock, timed
+from generation import CLOCKS, MatrixPeak, forget_memory, memory_gb, read_clock, timed
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -61,9 +61,17 @@ def write_jpegs(folder: Path, count: int) -> list[Path]:
 
 
 def measure(
-    settings: str, engine: str, dtype: str, files: list[Path], batch: int, work: Path
+    settings: str,
+    engine: str,
+    dtype: str,
+    files: list[Path],
+    *,
+    batch: int,
+    rounds: int,
+    work: Path,
 ) -> dict[str, Any]:
-    """Pictures a second by the fastest of three rounds; what starting takes comes before."""
+    """Pictures a second by the fastest of the rounds; what starting takes comes before."""
+    forget_memory()
     images = [load_image(file) for file in files]
     exact = make_encoder(parse_encoder(f"{settings}?dtype=float32")).encode(images[:batch])
     ours = f"{settings}?dtype={'float32' if engine == 'onnx' else dtype}"
@@ -100,7 +108,7 @@ def measure(
     rates = {}
     for way, work_of_it in ways.items():
         seconds = []
-        for _ in range(3):
+        for _ in range(rounds):
             peak.sample()
             seconds.append(timed(device, work_of_it))
         rates[way] = len(files) / min(seconds)
@@ -140,6 +148,7 @@ def main() -> None:
     parser.add_argument("--dtype", default="bfloat16")
     parser.add_argument("--pictures", type=int, default=64)
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
@@ -149,7 +158,15 @@ def main() -> None:
     for name in asked.models.split(","):
         model = name if name == "starter" else f"open_clip:{write_vit(asked.work / name, name)}"
         for engine in asked.engines.split(","):
-            row = measure(model, engine, asked.dtype, files, asked.batch, asked.work)
+            row = measure(
+                model,
+                engine,
+                asked.dtype,
+                files,
+                batch=asked.batch,
+                rounds=asked.rounds,
+                work=asked.work,
+            )
             rows.append({"model": name} | row)
             print(json.dumps(rows[-1]), flush=True)
     device = pick_device()

@@ -197,7 +197,7 @@ def snippet(
     pipeline.to(device)
     pipeline.set_progress_bar_config(disable=True)
     options = {"num_inference_steps": steps, "guidance_scale": 7.5, "height": size, "width": size}
-    pipeline(REPORT, **options | {"num_inference_steps": 1})
+    pipeline(REPORT, **options | {"num_inference_steps": 1, "guidance_scale": 1.0})
     drawn: list[RgbImage] = []
 
     def draw() -> None:

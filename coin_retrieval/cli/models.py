@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from coin_retrieval.prototypes.base import Prototyper
 
 models_app = typer.Typer(
-    help="Generators and encoders that hospitals use, by name.", no_args_is_help=True
+    help="Generators and encoders that hospitals use, by name; alone, it lists them."
 )
 _REPORT = "(cervical smear) superficial squamous cells with pyknotic nuclei; NILM"
 
 
-@models_app.callback()
-def _group() -> None: ...
+@models_app.callback(invoke_without_command=True)
+def _group(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_models()
 
 
 @models_app.command(name="list")
@@ -70,7 +72,7 @@ def check(
     name: Annotated[str, typer.Argument(help="Of the list, or any --encoder or --generator.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Load a model, draw or embed once, and say what it took; exit code 4 where it is not here."""
+    """Load a model, draw or embed once, and say what it took; exit code 2 where it is not here."""
     from coin_retrieval.console.session import print_json, working
 
     with working(f"trying {name}"):

@@ -160,7 +160,7 @@ def _directory(settings: DiffusersGeneratorSettings) -> Path:
             f"no such pipeline on this machine ({type(error).__name__})",
             value=settings.model,
             expected="a directory with model_index.json, or a hub id in the local cache",
-            remedy=remedy_of(settings.model),
+            remedy=remedy_of(settings.model, lora=settings.lora),
         ) from error
 
 

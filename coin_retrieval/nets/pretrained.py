@@ -120,9 +120,13 @@ def hub_snapshot(repository: str, *, patterns: list[str], allow_download: bool) 
         ) from error
 
 
-def remedy_of(repository: str) -> str:
-    """How to get a repository's files, by its own card if it is one that the program knows."""
-    known = model_of_repository(repository)
+def remedy_of(repository: str, *, lora: str | None = None) -> str:
+    """How to get a repository's files, by its own card if it is one that the program knows.
+
+    Args:
+        lora: what is drawn with on top of it: whoever lacks both has to ask for it first.
+    """
+    known = model_of_repository(lora or repository)
     usual = (
         "allow the download (allow_download: true), or copy the model here and give its directory"
     )

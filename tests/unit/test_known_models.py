@@ -9,8 +9,8 @@ from timm.layers import SwiGLUPacked
 from typer.testing import CliRunner
 
 from coin_retrieval.cli.main import app
-from coin_retrieval.errors import SettingsError
-from coin_retrieval.factory import make_encoder, parse_encoder, parse_generator
+from coin_retrieval.errors import SettingsError, WeightsError
+from coin_retrieval.factory import make_encoder, make_generator, parse_encoder, parse_generator
 from coin_retrieval.known_models import KnownModel, known_models
 
 MODELS = known_models().values()
@@ -50,6 +50,20 @@ def test_an_absent_gated_model_says_where_to_ask_and_where_to_put_it() -> None:
         make_encoder(parse_encoder("uni"))
     assert "https://huggingface.co/MahmoodLab/UNI" in caught.value.remedy
     assert "coin models convert uni" in caught.value.remedy
+
+
+def test_an_absent_gated_lora_is_asked_for_before_its_base_is_fetched() -> None:
+    with pytest.raises(WeightsError, match="on this machine") as caught:
+        make_generator(parse_generator("coin"))
+    remedy = str(caught.value.remedy)
+    assert "ask for access at https://huggingface.co/LexieK/COIN" in remedy
+    assert "--generator coin?model=DIR&lora=FILE" in remedy
+
+
+def test_models_alone_lists_them() -> None:
+    alone = CliRunner().invoke(app, ["models"])
+    assert alone.exit_code == 0
+    assert "h-optimus-0" in alone.stdout
 
 
 def test_a_model_without_a_loader_says_why_where_to_ask_and_what_to_write() -> None:
