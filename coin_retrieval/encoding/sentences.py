@@ -1,4 +1,4 @@
-"""Texts in the frozen sentence space: what a report says, whatever the archive's encoder reads."""
+"""Texts in the published sentence space: what a report says, whatever encoder an archive has."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ _BATCH, _REMEMBERED = 64, 256
 class SentenceEncoder:
     """all-MiniLM-L6-v2 on the CPU, in float32. Safe for several threads; loads at the first text.
 
-    The text tower of the embedded encoder and generator is the same one, and its weights are there
-    once.
+    As published, without what a model's adapter adds to it: it is asked about what nobody taught.
     """
 
     def __init__(self) -> None:
