@@ -2,7 +2,7 @@
 
     python bench/generation.py --work DIR [--model DIR] [--size 512] [--steps 2] [--pictures 1]
         [--ways reference,balanced,…] [--reference FILE.npy] [--snippet] [--clock processor]
-        [--out FILE.json]
+        [--peak-side 4096] [--out FILE.json]
 
 Without ``--model``, SDXL base 1.0 is built from its configuration with random weights (into
 ``--work``, 7 GB in bfloat16): they cost what trained ones cost. Each way is a preset, or settings
@@ -53,9 +53,9 @@ def read_clock(name: str) -> None:
 class MatrixPeak:
     """Large matrix products, timed between a run's blocks of layers."""
 
-    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
-        self._device = device
-        self._left = torch.randn(PEAK_SIDE, PEAK_SIDE, device=device).to(dtype)
+    def __init__(self, device: torch.device, dtype: torch.dtype, side: int = PEAK_SIDE) -> None:
+        self._device, self._side = device, side
+        self._left = torch.randn(side, side, device=device).to(dtype)
         self.seconds: list[float] = []
 
     def sample(self) -> None:
@@ -64,12 +64,12 @@ class MatrixPeak:
     @property
     def mean(self) -> float:
         """Floating-point operations a second."""
-        return 2 * PEAK_SIDE**3 * len(self.seconds) / sum(self.seconds)
+        return 2 * self._side**3 * len(self.seconds) / sum(self.seconds)
 
     @property
     def best(self) -> float:
         """Of the fastest product alone."""
-        return 2 * PEAK_SIDE**3 / min(self.seconds)
+        return 2 * self._side**3 / min(self.seconds)
 
 
 def timed(device: torch.device, work: Callable[[], object]) -> float:
@@ -149,7 +149,7 @@ def settings_of(way: str, base: dict[str, Any]) -> DiffusersGeneratorSettings:
 
 
 def measure(
-    way: str, base: dict[str, Any], *, model: Path, size: int, pictures: int
+    way: str, base: dict[str, Any], *, model: Path, size: int, pictures: int, peak_side: int
 ) -> tuple[dict[str, Any], list[RgbImage]]:
     settings = settings_of(way, base)
     generator = DiffusersGenerator(settings)
@@ -160,7 +160,7 @@ def measure(
     plans = generator.plan(ReportSource(REPORT), n=pictures)
     once = [replace(plan, steps=1) for plan in plans]
     first_s = timed(device, lambda: generator._draw(once, lambda _: None))
-    peak = MatrixPeak(device, dtype)
+    peak = MatrixPeak(device, dtype, peak_side)
     stages = Stages(generator._pipeline, device, peak)
     drawn: list[RgbImage] = []
     seconds = timed(device, lambda: drawn.extend(s.image for s in generator.draw(plans)))
@@ -242,6 +242,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=1)
     parser.add_argument("--ways", default="fused=false,reference")
     parser.add_argument("--reference", type=Path)
+    parser.add_argument("--peak-side", type=int, default=PEAK_SIDE)
     parser.add_argument("--snippet", action="store_true")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--out", type=Path)
@@ -269,7 +270,14 @@ def main() -> None:
         print(json.dumps(row), flush=True)
         gc.collect()
     for way in asked.ways.split(",") if asked.ways != "none" else ():
-        row, drawn = measure(way, base, model=model, size=asked.size, pictures=asked.pictures)
+        row, drawn = measure(
+            way,
+            base,
+            model=model,
+            size=asked.size,
+            pictures=asked.pictures,
+            peak_side=asked.peak_side,
+        )
         reference = reference or drawn
         if kept is not None and not kept.is_file():
             np.save(kept, np.stack(reference))
