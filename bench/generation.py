@@ -96,8 +96,9 @@ class Stages:
                 if (network := getattr(pipeline, name, None)) is not None:
                     network.forward = self._timed(stage, network.forward, device)
         pipeline.vae.decode = self._timed("decoding", pipeline.vae.decode, device)
-        unet, decoder = pipeline.unet, pipeline.vae.decoder
-        for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks, *decoder.up_blocks):
+        unet = pipeline.unet
+        decoding = getattr(pipeline.vae.decoder, "up_blocks", ())  # a tiny decoder has none
+        for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks, *decoding):
             block.register_forward_pre_hook(lambda *_: peak.sample())
 
     def _timed(self, stage: str, call: Callable[..., Any], device: torch.device) -> Any:
@@ -165,7 +166,9 @@ def measure(
     drawn: list[RgbImage] = []
     seconds = timed(device, lambda: drawn.extend(s.image for s in generator.draw(plans)))
     seconds -= sum(peak.seconds)
-    flop = operations(model, size=size, calls=stages.calls, pictures=pictures)
+    # a tiny decoder's operations are not worth counting
+    decoded = 0 if settings.tiny_vae else pictures
+    flop = operations(model, size=size, calls=stages.calls, pictures=decoded)
     row = {
         "way": way,
         "format": str(dtype).removeprefix("torch."),
