@@ -1,12 +1,15 @@
 """What a change of an archive costs, by the archive's size.
 
     OMP_NUM_THREADS=1 python bench/growth.py FOLDER --images 10000 100000 1000000
+    … --images 40000 --segment-rows 1000 --only build "build again"
 
-Archives of so many images (256-d, two a case, six filtered fields) are written straight as
-segments, without pictures; then one and a thousand real small pictures are added with a stub
-encoder, cases are removed, and the archive is opened and searched with filters. Each is a process
-of its own: CPU seconds and memory are counted from when everything is imported; memory is the
-highest that was allocated (RssAnon), without files mapped into it.
+Archives of so many images (256-d, two a case, six filtered fields) are built of rows whose pictures
+are nowhere (a made-up hash and vector for each), and built again with nothing new; then one and a
+thousand real small pictures are added with a stub encoder, cases are removed, and the archive is
+opened and searched with filters. Each is a process of its own: CPU seconds and memory are counted
+from when everything is imported; memory is the highest that was allocated (RssAnon), without files
+mapped into it. An archive is deleted when it is measured. With ``--segment-rows`` segments are full
+earlier: as many of them as a large archive has, at the price of a small one.
 """
 
 from __future__ import annotations
@@ -22,14 +25,18 @@ from typing import Any
 
 from measuring import in_fresh_process
 
+from coin_retrieval.stores.base import SCANNED_ROWS
+
 DIM = 256
-AT_ONCE = 5000
+AT_ONCE = 256
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--segment-rows", type=int, default=SCANNED_ROWS)
+    parser.add_argument("--only", nargs="+", help="these steps alone")
     options = parser.parse_args()
     pictures = options.folder / "pictures"
     in_fresh_process(_write_pictures, pictures)
@@ -37,8 +44,10 @@ def main() -> None:
     for images in options.images:
         root = options.folder / f"archive-{images}"
         shutil.rmtree(root, ignore_errors=True)
+        archive = (root, images, options.segment_rows)
         steps: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = [
-            ("write all", _write, (root, images)),
+            ("build", _build, archive),
+            ("build again", _build, archive),
             ("add 1", _add, (root, pictures / "one")),
             ("add 1,000", _add, (root, pictures / "thousand")),
             ("add 1 again", _add, (root, pictures / "two")),
@@ -46,6 +55,8 @@ def main() -> None:
             ("open", _open, (root,)),
         ]
         for name, step, arguments in steps:
+            if options.only and name not in options.only:
+                continue
             before = _bytes(root)
             cost = in_fresh_process(step, *arguments)
             written = max(0, _bytes(root) - before) / 1e6
@@ -53,8 +64,10 @@ def main() -> None:
                 f"{images:>10,} {name:<22}{cost['cpu_s']:>8.2f}{cost['mb']:>7.0f}{written:>12.1f}",
                 flush=True,
             )
-        for line in in_fresh_process(_search, root)["answer"]:
-            print(f"{images:>10,} {line}", flush=True)
+        if not options.only:
+            for line in in_fresh_process(_search, root)["answer"]:
+                print(f"{images:>10,} {line}", flush=True)
+        shutil.rmtree(root)
 
 
 def _bytes(root: Path) -> int:
@@ -96,84 +109,92 @@ def stub_settings() -> Any:
     return BuildSettings(LABEL, read_store("flat"), 32, 2)
 
 
-def _write(root: Path, images: int) -> None:
-    import numpy as np
+class _Slides:
+    """A source of so many rows, two a case, whose pictures are nowhere."""
 
-    from coin_retrieval.archive import ArchiveLayout
-    from coin_retrieval.archive.layout import NOTES, SKIPPED
-    from coin_retrieval.archive.manifest import Change, Counts
-    from coin_retrieval.archive.publish import staging
-    from coin_retrieval.types import CaseRecord, FileState, ImageId, ImageRecord
-    from indexer.changing import changing, clean_up
-    from indexer.embedding.contents import EmbeddedContents
-    from indexer.versions.journal import Journal
-    from indexer.versions.new_segments import NewSegments
-    from indexer.versions.version import VersionContent, publish_version
+    def __init__(self, images: int) -> None:
+        self._images = images
 
-    settings, encoder = stub_settings(), stub_encoder()
-    random = np.random.default_rng(0)
-    sites = ("cervix", "urine", "pleura", "blood", "thyroid")
+    def rows(self) -> Any:
+        from coin_retrieval.tables.cases import CaseRow
 
-    def record(number: int) -> ImageRecord:
-        share = number % 1000
-        return ImageRecord(
-            ImageId((number * 2_654_435_761) % 2**53),
-            f"case-{number // 2:08d}",
-            f"file:///share/slides/{number // 200:05d}/{number:08d}.png",
-            f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}{number:048x}",
-            224,
-            224,
-            ("LSIL", "HSIL", "NILM", "ASC-US")[number % 4],
-            f"finding {number % 50}",
-            attributes={
-                "half": str(share < 500),
-                "tenth": str(share < 100),
-                "hundredth": str(share < 10),
-                "thousandth": str(share < 1),
-            },
-            file=FileState("/share/cases.csv", 40_000 + number % 999, 2**60 + number),
-        )
-
-    with changing(root, new=True) as layout:
-        journal = Journal(layout, encoder.spec)
-        contents = EmbeddedContents(journal)
-        new = NewSegments(layout, contents, store=settings.store, catalog=settings.catalog)
-        with new, contents, staging(layout, "000001") as staged:
-            (staged / SKIPPED).touch()
-            (staged / NOTES).touch()
-            for start in range(0, images, AT_ONCE):
-                records = [record(n) for n in range(start, min(start + AT_ONCE, images))]
-                names = {image.case_id for image in records}
-                cases = {
-                    name: CaseRecord(name, sites[int(name[5:]) % 5], "smear", "Pap")
-                    for name in names
-                }
-                rows = random.standard_normal((len(records), DIM), dtype=np.float32)
-                rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-                new.add(cases, records, rows)
-            counts = Counts(
-                rows=images,
-                images=images,
-                cases=-(-images // 2),
-                skipped=0,
-                duplicates=0,
-                repeated=0,
-                generated=0,
-                translated=0,
+        sites = ("cervix", "urine", "pleura", "blood", "thyroid")
+        for number in range(self._images):
+            share, case = number % 1000, number // 2
+            yield CaseRow(
+                Path(f"/share/slides/{number // 200:05d}/{number:08d}.png"),
+                f"case-{case:08d}",
+                sites[case % 5],
+                "smear",
+                "Pap",
+                ("LSIL", "HSIL", "NILM", "ASC-US")[number % 4],
+                f"finding {number % 50}",
+                attributes={
+                    "half": str(share < 500),
+                    "tenth": str(share < 100),
+                    "hundredth": str(share < 10),
+                    "thousandth": str(share < 1),
+                },
             )
-            content = VersionContent(
-                kept=(),
-                new=new.seal(),
-                encoder=encoder.spec,
-                encoder_settings=settings.encoder,
-                store=settings.store,
-                catalog=settings.catalog,
-                change=Change(command="build", added=images),
-                counts=lambda _: counts,
-                sources=(),
-            )
-            publish_version(layout, staged, "000001", content, encoder=None)
-        clean_up(ArchiveLayout(root), sweep=False)
+
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
+
+class _Embedder:
+    """Some row for each picture, by its number, into the journal; what is known is not read."""
+
+    def __init__(self, contents: Any) -> None:
+        self.embedded, self.encoding_s = 0, 0.0
+        self._contents = contents
+
+    def embed(self, rows: Any) -> Any:
+        import numpy as np
+
+        from coin_retrieval.catalog.writing import chunks
+        from indexer.embedding.embedding import IndexedRow
+        from indexer.embedding.pictures import ReadPicture
+
+        random = np.random.default_rng(0)
+        for some in chunks(rows, AT_ONCE):
+            read, new = [], []
+            for row, known in some:
+                if known is None:
+                    number = int(row.row.image_path.stem)
+                    digest = f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}{number:048x}"
+                    new.append(digest)
+                    picture = ReadPicture(digest, None, 40_000 + number % 999, 2**60 + number)
+                else:
+                    file = known.file
+                    picture = ReadPicture(
+                        known.content_hash, None, file.size_bytes, file.modified_ns
+                    )
+                read.append(IndexedRow(row, picture))
+            if new:
+                vectors = random.standard_normal((len(new), DIM), dtype=np.float32)
+                vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+                self._contents.journal.write(new, np.full((len(new), 2), 224, np.int32), vectors)
+                self.embedded += len(new)
+            yield from read
+
+
+def _build(root: Path, images: int, segment_rows: int) -> None:
+    """As the program does, but for reading and embedding pictures."""
+    import coin_retrieval.stores.base
+    import indexer.run
+    from coin_retrieval.archive.manifest import SourceEntry
+    from indexer.building import build
+    from indexer.cases.drafts import CaseDrafts
+    from indexer.rows import SourceRows
+
+    coin_retrieval.stores.base.SCANNED_ROWS = segment_rows
+    source, drafts = _Slides(images), CaseDrafts()
+    for row in source.rows():
+        drafts.take(row, 0, kept=True)
+    entry = SourceEntry(path="/share/cases.csv", kind="table", rows=images)
+    rows = SourceRows((entry,), drafts, (source,), {})
+    indexer.run.make_embedder = lambda _settings, _encoder, _layout, contents: _Embedder(contents)
+    build(root, rows, encoder=stub_encoder(), settings=stub_settings(), where={})
 
 
 def _add(root: Path, source: Path) -> None:

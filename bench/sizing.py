@@ -3,7 +3,7 @@
     python bench/sizing.py ARCHIVE --embedded-per-s 1500
 
 Bytes a picture are measured on an archive in a folder. What one GPU embeds a second is
-``bench/encode.py``'s figure there. Rows are exact scans; a server of an archive in Milvus
+``bench/encoding.py``'s figure there. Rows are exact scans; a server of an archive in Milvus
 and PostgreSQL holds ids and keys of all rows (52 bytes each); of one in files it maps them.
 """
 

@@ -39,6 +39,40 @@ class RowIds:
         return np.asarray(self.order[np.concatenate([none, *places])])
 
 
+class GrowingRowIds:
+    """Numbers by row that are still being added to: sixteen bytes each, however many.
+
+    They lie in sorted parts, each larger than the next, so that there are never more parts than
+    their count has binary digits (Bentley and Saxe 1980).
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[int, RowIds]] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def ids(self) -> ImageIds:
+        """The number of each row, int64 [n]."""
+        return np.concatenate([np.empty(0, np.int64), *(part.ids for _, part in self._parts)])
+
+    def add(self, numbers: ImageIds) -> None:
+        """Rows after those that are there, int64 [n]."""
+        start, self._count = self._count, self._count + len(numbers)
+        while self._parts and len(self._parts[-1][1]) <= len(numbers):
+            start, before = self._parts.pop()
+            numbers = np.concatenate([before.ids, numbers])
+        if len(numbers):
+            self._parts.append((start, RowIds(numbers)))
+
+    def all_rows(self, wanted: ImageIds) -> np.ndarray:
+        """Every row that has one of these numbers, int64 [m]."""
+        found = [start + part.all_rows(wanted) for start, part in self._parts]
+        return np.concatenate([np.empty(0, np.int64), *found])
+
+
 def order_of(ids: ImageIds) -> np.ndarray:
     """Rows by ascending number, int64 [n]."""
     return np.argsort(ids, kind="stable")

@@ -144,6 +144,10 @@ class CatalogWriter(ABC):
         """Records of the ids that were put."""
 
     @abstractmethod
+    def of_contents(self, hashes: Iterable[str]) -> list[ImageRecord]:
+        """All images of these contents (SHA-256, hex) that were put, by row."""
+
+    @abstractmethod
     def seal(self) -> Location:
         """Keep everything for ever; says where. Nothing can be put any more."""
 

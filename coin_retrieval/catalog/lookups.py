@@ -6,7 +6,6 @@ rows by ascending number. Looking up touches a few pages, however many rows ther
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,14 +13,15 @@ import numpy as np
 
 from coin_retrieval.errors import ArchiveCorruptError
 from coin_retrieval.row_ids import RowIds, order_of
+from coin_retrieval.types import ImageIds
 
 LOOKUPS = "lookups.npy"
 LOOKED_UP = ("ids", "contents", "uris")
 """Images by their ids, by the heads of their contents' hashes, and by hashes of their places."""
 
 
-def write_lookups(path: Path, numbers: Mapping[str, array[int]]) -> None:
-    """Write the numbers by row of each of :data:`LOOKED_UP`, and their orders.
+def write_lookups(path: Path, numbers: Mapping[str, ImageIds]) -> None:
+    """Write the numbers by row, int64 [n], of each of :data:`LOOKED_UP`, and their orders.
 
     Raises:
         OSError: it cannot be written.
@@ -31,9 +31,8 @@ def write_lookups(path: Path, numbers: Mapping[str, array[int]]) -> None:
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for name in LOOKED_UP:
-            by_row = np.array(numbers[name], np.int64)
-            file.write(by_row.data)
-            file.write(order_of(by_row).data)
+            file.write(numbers[name].data)
+            file.write(order_of(numbers[name]).data)
 
 
 def open_lookups(path: Path) -> dict[str, RowIds]:

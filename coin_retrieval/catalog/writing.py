@@ -36,6 +36,7 @@ from coin_retrieval.catalog.tables import (
 )
 from coin_retrieval.config import SqliteCatalogSettings
 from coin_retrieval.errors import InputError
+from coin_retrieval.row_ids import GrowingRowIds
 from coin_retrieval.types import CaseRecord, ImageId, ImageRecord, Location
 
 T = TypeVar("T")
@@ -62,8 +63,7 @@ class SqlCatalogWriter(CatalogWriter):
         self._engine = engine
         self._sources: dict[str, int] = {}
         self._terms: dict[tuple[str, str], array[int]] = {}
-        self._rows: dict[int, int] = {}
-        self._numbers = {name: array("q") for name in LOOKED_UP}
+        self._numbers = {name: GrowingRowIds() for name in LOOKED_UP}
         self._folder: Path | None = None
 
     @classmethod
@@ -81,8 +81,8 @@ class SqlCatalogWriter(CatalogWriter):
         """Append images, and add or replace cases: all or none."""
         by_id = {case.case_id: case for case in cases}
         new = list(images)
-        ids = {int(image.image_id) for image in new}
-        if len(ids) < len(new) or ids & self._rows.keys():
+        ids = np.array([image.image_id for image in new], np.int64)
+        if len(np.unique(ids)) < len(new) or len(self._numbers["ids"].all_rows(ids)):
             raise InputError("an image came twice", expected="each image once")
         with self._writing(), self._engine.begin() as connection:
             present: set[str] = set()
@@ -102,8 +102,15 @@ class SqlCatalogWriter(CatalogWriter):
             )
             for some_rows in chunks(rows):
                 connection.execute(insert(ImageEntry), some_rows)
-        for image in new:
-            self._note(image)
+        keys = {
+            "ids": ids,
+            "contents": np.array([content_key(image.content_hash) for image in new], np.int64),
+            "uris": np.array([uri_key(image.uri) for image in new], np.int64),
+        }
+        for name in LOOKED_UP:
+            self._numbers[name].add(keys[name])
+        for row, image in enumerate(new, start=first):
+            self._note(row, image)
 
     def _put_cases(self, connection: Connection, cases: Mapping[str, CaseRecord]) -> None:
         for some in chunks(cases):
@@ -117,17 +124,25 @@ class SqlCatalogWriter(CatalogWriter):
 
     def images(self, ids: Iterable[ImageId]) -> dict[ImageId, ImageRecord]:
         """Records of the ids that were put."""
-        rows = [self._rows[int(i)] for i in ids if int(i) in self._rows]
-        found: dict[ImageId, ImageRecord] = {}
-        if not rows:
-            return found
+        return {image.image_id: image for image in self._having_one("ids", ids)}
+
+    def of_contents(self, hashes: Iterable[str]) -> list[ImageRecord]:
+        """All images of these contents that were put, by row."""
+        wanted = set(hashes)
+        found = self._having_one("contents", map(content_key, wanted))
+        return [image for image in found if image.content_hash in wanted]
+
+    def _having_one(self, name: str, numbers: Iterable[int]) -> Iterator[ImageRecord]:
+        """Images that have one of these numbers, by row."""
+        rows = np.sort(self._numbers[name].all_rows(np.fromiter(numbers, np.int64)))
+        if not len(rows):
+            return
         paths = {number: path for path, number in self._sources.items()}
-        query = select(ImageEntry.__table__)
+        query = select(ImageEntry.__table__).order_by(ImageEntry.row)
         with self._engine.connect() as connection:
-            for some in chunks(rows):
+            for some in chunks(rows.tolist()):
                 for row in connection.execute(query.where(ImageEntry.row.in_(some))):
-                    found[ImageId(row.image_id)] = image_record(row, source=paths[row.source_id])
-        return found
+                    yield image_record(row, source=paths[row.source_id])
 
     def seal(self) -> Location:
         """The SQLite file with what is looked up beside it, or of a server the database."""
@@ -135,7 +150,7 @@ class SqlCatalogWriter(CatalogWriter):
         self.close()
         if self._folder is None:
             return Location(collection=self._engine.url.database or "")
-        write_lookups(self._folder / LOOKUPS, self._numbers)
+        write_lookups(self._folder / LOOKUPS, {name: of.ids for name, of in self._numbers.items()})
         return Location(files=(FILE, LOOKUPS))
 
     def finish(self) -> None:
@@ -167,7 +182,7 @@ class SqlCatalogWriter(CatalogWriter):
                 connection.execute(insert(FieldEntry), entries)
             if self._folder is None:
                 arrays = [
-                    {"name": name, "data": pack_numbers(np.array(numbers, np.int64))}
+                    {"name": name, "data": pack_numbers(numbers.ids)}
                     for name, numbers in self._numbers.items()
                 ]
                 connection.execute(insert(ArrayEntry), arrays)
@@ -177,12 +192,7 @@ class SqlCatalogWriter(CatalogWriter):
         """Release files and connections."""
         self._engine.dispose()
 
-    def _note(self, image: ImageRecord) -> None:
-        row = len(self._numbers["ids"])
-        self._rows[int(image.image_id)] = row
-        self._numbers["ids"].append(int(image.image_id))
-        self._numbers["contents"].append(content_key(image.content_hash))
-        self._numbers["uris"].append(uri_key(image.uri))
+    def _note(self, row: int, image: ImageRecord) -> None:
         for name in _OF_IMAGE:
             self._have(row, name, str(getattr(image, name)))
         for name, value in image.attributes.items():

@@ -122,6 +122,8 @@ class CatalogSuite:
     def test_what_was_put_can_be_read_while_it_is_written(self, writer: CatalogWriter) -> None:
         writer.put([CERVIX], [LSIL, HSIL])
         assert writer.images([HSIL.image_id, ImageId(404)]) == {HSIL.image_id: HSIL}
+        assert writer.of_contents([HSIL.content_hash, LSIL.content_hash]) == [LSIL, HSIL]
+        assert writer.of_contents([DRAWN.content_hash]) == writer.of_contents([]) == []
 
     def test_images_are_found_by_content_and_by_place(self, full: Catalog) -> None:
         assert full.of_contents([DRAWN.content_hash, HSIL.content_hash, "f" * 64]) == [HSIL, DRAWN]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +45,16 @@ class EmbeddedContents(Closing):
             pool.catalog.of_contents([content_hash]) for pool in self._pools
         )
 
+    def known(self, hashes: Collection[str]) -> set[str]:
+        """Which of these are embedded: many in one question to each segment."""
+        found = {content_hash for content_hash in hashes if content_hash in self.journal}
+        for pool in self._pools:
+            left = [content_hash for content_hash in hashes if content_hash not in found]
+            if not left:
+                break
+            found.update(image.content_hash for image in pool.catalog.of_contents(left))
+        return found
+
     def of_uris(self, uris: Sequence[str]) -> dict[str, ImageRecord]:
         """What is known of pictures that were read from there; of several, the newest."""
         found: dict[str, ImageRecord] = {}
@@ -61,11 +71,10 @@ class EmbeddedContents(Closing):
         sizes: dict[str, tuple[int, int]] = {}
         places: dict[str, list[int]] = {}
         for place, content_hash in enumerate(hashes):
-            if content_hash in self.journal:
-                rows[place] = self.journal.embedding(content_hash)
-                sizes[content_hash] = self.journal.size_px(content_hash)
-            else:
-                places.setdefault(content_hash, []).append(place)
+            places.setdefault(content_hash, []).append(place)
+        for content_hash, size_px, embedding in self.journal.read(list(places)):
+            rows[places.pop(content_hash)] = embedding
+            sizes[content_hash] = size_px
         for pool in self._pools:
             if not places:
                 break

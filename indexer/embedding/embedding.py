@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import tee
@@ -24,6 +24,9 @@ KnownRows: TypeAlias = Iterable[tuple[SourceRow, ImageRecord | None]]
 
 BATCH_PIXELS = 100_000_000
 """A batch is embedded as soon as its pictures exceed this, however few they are."""
+
+ROWS_WAITING = 5000
+"""Nor does it wait for more while so many rows wait for it, whose pictures were embedded before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class RowEmbedder:
     ``embedded`` counts the pictures that the encoder saw, ``encoding_s`` is how long that took.
 
     Args:
-        is_embedded: whether a content (SHA-256, hex) needs no encoder any more.
+        embedded: which of some contents (SHA-256, hex) need no encoder any more.
         keep: takes each batch, into the journal.
     """
 
@@ -66,7 +69,7 @@ class RowEmbedder:
         encoder: Encoder,
         reader: PictureReader,
         *,
-        is_embedded: Callable[[str], bool],
+        embedded: Callable[[Collection[str]], Set[str]],
         keep: Callable[[list[str], SizesPx, Embeddings], None],
         batch_size: int,
     ) -> None:
@@ -74,10 +77,11 @@ class RowEmbedder:
         self.encoding_s = 0.0
         self._encoder = encoder
         self._reader = reader
-        self._is_embedded = is_embedded
+        self._embedded = embedded
         self._keep = keep
         self._batch_size = batch_size
         self._waiting: dict[str, Decoded] = {}
+        self._asked: set[str] = set()
         self._refused: dict[str, str] = {}
 
     def embed(self, rows: KnownRows) -> Iterator[IndexedRow | SkippedRow]:
@@ -92,7 +96,7 @@ class RowEmbedder:
         with closing(read) as pictures:
             for (row, _), picture in zip(rows, pictures, strict=True):
                 waiting.append((row, self._take(picture)))
-                if not self._waiting or self._is_full():
+                if self._is_full() or not self._waiting or len(waiting) >= ROWS_WAITING:
                     self._flush()
                     yield from map(self._outcome, waiting)
                     waiting.clear()
@@ -112,16 +116,29 @@ class RowEmbedder:
         if isinstance(picture, Unreadable) or picture.decoded is None:
             return picture
         digest = picture.content_hash
-        if not self._is_embedded(digest) and digest not in self._refused:
+        if digest not in self._refused:
             self._waiting.setdefault(digest, picture.decoded)
         return replace(picture, decoded=None)
 
     def _is_full(self) -> bool:
+        if self._is_enough():
+            self._leave_embedded()
+        return self._is_enough()
+
+    def _leave_embedded(self) -> None:
+        """Take from what waits what need not: all of it in one question, none of it twice."""
+        new = self._waiting.keys() - self._asked
+        for digest in self._embedded(new) if new else ():
+            del self._waiting[digest]
+        self._asked = set(self._waiting)
+
+    def _is_enough(self) -> bool:
         pixels = sum(decoded.image.size // 3 for decoded in self._waiting.values())
         return len(self._waiting) >= self._batch_size or pixels > BATCH_PIXELS
 
     def _flush(self) -> None:
         """Embed and journal what waits."""
+        self._leave_embedded()
         if not self._waiting:
             return
         began = perf_counter()
@@ -132,6 +149,7 @@ class RowEmbedder:
         rows = np.stack(list(embeddings.values()))
         self._keep(hashes, np.array(sizes, np.int32), rows)
         self._waiting.clear()
+        self._asked.clear()
         self.embedded += len(hashes)
 
     def _encode(self) -> dict[str, np.ndarray]:

@@ -33,11 +33,11 @@ def make_embedder(
             batch_size=batch_size,
             workers=workers,
         )
-    embedded, ahead = contents.__contains__, batch_size + 2 * workers
+    ahead = batch_size + 2 * workers
     return RowEmbedder(
         encoder,
-        PictureReader(layout, embedded, workers=workers, ahead=ahead),
-        is_embedded=embedded,
+        PictureReader(layout, contents.__contains__, workers=workers, ahead=ahead),
+        embedded=contents.known,
         keep=contents.journal.write,
         batch_size=batch_size,
     )

@@ -36,10 +36,14 @@ class ImageNumbers:
         """
         attempt = 0
         while True:
-            number = ImageId(_hash(f"{content_hash}{attempt}/{case_id}", self._bits))
+            number = self.candidate(case_id, content_hash, attempt=attempt)
             if self._owner(number) in (None, (case_id, content_hash)):
                 return number
             attempt += 1
+
+    def candidate(self, case_id: str, content_hash: str, *, attempt: int = 0) -> ImageId:
+        """The number that the image has, unless another image had it first."""
+        return ImageId(_hash(f"{content_hash}{attempt}/{case_id}", self._bits))
 
 
 def _hash(text: str, bits: int) -> int:

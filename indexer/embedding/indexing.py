@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from coin_retrieval.archive.uris import to_uri
-from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.types import CaseRecord, FileState, ImageId, ImageRecord, Origin
 from indexer.cases.wanted import CasesWanted
 from indexer.embedding.contents import EmbeddedContents
 from indexer.embedding.embedding import IndexedRow
 from indexer.embedding.identity import ImageNumbers
+from indexer.embedding.indexed import Indexed, duplicate_note, repeated_note
 from indexer.versions.new_segments import NewSegments
 from indexer.versions.segments_before import ArchiveBefore, SegmentBefore
 
-_OF_IMAGE = ("diagnosis", "finding", "mpp_um", "origin", "attributes", "slide_id")
+_LookUp: TypeAlias = Callable[[Sequence[ImageId]], Mapping[ImageId, ImageRecord]]
 
 
 class _Held(NamedTuple):
@@ -27,32 +26,6 @@ class _Held(NamedTuple):
     segment: SegmentBefore
     row: int
     image: ImageRecord
-
-
-@dataclass(slots=True)
-class Indexed:
-    """How many images a change left as they were, wrote anew, added; and duplicates of them.
-
-    ``notes`` say what was odd: ``duplicate`` (the same picture of the same case again: merged) or
-    ``repeated`` (the same picture under another case: both stay).
-    """
-
-    unchanged: int = 0
-    replaced: int = 0
-    added: int = 0
-    duplicates: int = 0
-    repeated: int = 0
-    notes: list[dict[str, Any]] = field(default_factory=list)
-
-    def plus(self, other: Indexed) -> Indexed:
-        """Both together; the notes are not counted."""
-        return Indexed(
-            self.unchanged + other.unchanged,
-            self.replaced + other.replaced,
-            self.added + other.added,
-            self.duplicates + other.duplicates,
-            self.repeated + other.repeated,
-        )
 
 
 class Indexing:
@@ -81,6 +54,9 @@ class Indexing:
         self._adding = adding
         self._numbers = ImageNumbers(self._owner)
         self._writing: dict[ImageId, ImageRecord] = {}
+        self._added: dict[ImageId, ImageRecord | None] = {}
+        self._there: dict[ImageId, ImageRecord | None] = {}
+        self._cases_of: dict[str, str] = {}
 
     def take(self, rows: Sequence[IndexedRow]) -> Indexed:
         """Keep or write the images of these rows."""
@@ -88,6 +64,7 @@ class Indexing:
         cases = self._cases.records({row.row.row.case_id for row in rows})
         differing = self._differing(cases)
         held = self._held({row.picture.content_hash for row in rows})
+        self._ask(rows, held)
         fresh = {row.picture.content_hash for row in rows if _of(row, held) is None}
         vectors, sizes_px = self._gathered(fresh)
         self._writing = {}
@@ -96,7 +73,7 @@ class Indexing:
             image = self._image(indexed, old, sizes_px)
             present = self._present(image.image_id, old)
             if present is not None and not (self._adding and old and present is old.image):
-                done.notes.append(_duplicate(indexed.row.row, present, image))
+                done.notes.append(duplicate_note(indexed.row.row, present, image))
                 done.duplicates += 1
                 continue
             other = self._other_case(image, held.get(image.content_hash, ()))
@@ -111,7 +88,7 @@ class Indexing:
                     done.replaced += 1
             if other is not None and not (self._adding and old):
                 done.repeated += 1
-                done.notes.append(_repeated(indexed.row.row, image, other))
+                done.notes.append(repeated_note(indexed.row.row, image, other))
         images = list(self._writing.values())
         vectors |= self._gathered({image.content_hash for image in images} - vectors.keys())[0]
         if images:
@@ -119,6 +96,19 @@ class Indexing:
             self._new.add(cases, images, embeddings)
         self._writing = {}
         return done
+
+    def _ask(self, rows: Sequence[IndexedRow], held: Mapping[str, Sequence[_Held]]) -> None:
+        """What is known of these rows' images: each segment is looked into once for all of them."""
+        fresh, known = [], []
+        for indexed in rows:
+            content_hash = indexed.picture.content_hash
+            if (old := _of(indexed, held)) is None:
+                fresh.append(self._numbers.candidate(indexed.row.row.case_id, content_hash))
+            else:
+                known.append(old.image.image_id)
+        self._added = _by_id(self._new.images, [*fresh, *known])
+        self._there = _by_id(self._before.catalog.images, fresh)
+        self._cases_of = self._new.cases_of({row.picture.content_hash for row in rows})
 
     def _gathered(
         self, hashes: Iterable[str]
@@ -149,7 +139,7 @@ class Indexing:
             return self._writing[image_id]
         if old is not None and not old.segment.replaced[old.row]:
             return old.image if old.segment.seen[old.row] or self._adding else None
-        return self._new.image(image_id)
+        return _of_number(image_id, self._added, self._new.images)
 
     def _stays(self, old: _Held, image: ImageRecord) -> bool:
         return old.image == image and (self._adding or old.segment.keepable)
@@ -162,14 +152,14 @@ class Indexing:
             if (old.segment.seen[old.row] or self._adding) and not old.segment.replaced[old.row]
         ]
         here += [new for new in self._writing.values() if new.content_hash == image.content_hash]
-        cases = [*(known.case_id for known in here), self._new.case_of(image.content_hash)]
+        cases = [*(known.case_id for known in here), self._cases_of.get(image.content_hash)]
         return next((name for name in cases if name not in (None, image.case_id)), None)
 
     def _owner(self, number: ImageId) -> tuple[str, str] | None:
         image = (
             self._writing.get(number)
-            or self._new.image(number)
-            or self._before.catalog.images([number]).get(number)
+            or _of_number(number, self._added, self._new.images)
+            or _of_number(number, self._there, self._before.catalog.images)
         )
         return None if image is None else (image.case_id, image.content_hash)
 
@@ -202,31 +192,23 @@ class Indexing:
         )
 
 
+def _of_number(
+    number: ImageId, asked: dict[ImageId, ImageRecord | None], look_up: _LookUp
+) -> ImageRecord | None:
+    """Who has a number; one that comes after a collision was not asked for with the others."""
+    if number not in asked:
+        asked |= _by_id(look_up, [number])
+    return asked[number]
+
+
+def _by_id(look_up: _LookUp, ids: Sequence[ImageId]) -> dict[ImageId, ImageRecord | None]:
+    found = look_up(ids)
+    return {image_id: found.get(image_id) for image_id in ids}
+
+
 def _of(indexed: IndexedRow, held: Mapping[str, Sequence[_Held]]) -> _Held | None:
     """The row's own image in the version before."""
     for old in held.get(indexed.picture.content_hash, ()):
         if old.image.case_id == indexed.row.row.case_id:
             return old
     return None
-
-
-def _repeated(row: CaseRow, image: ImageRecord, other: str) -> dict[str, Any]:
-    return {
-        "kind": "repeated",
-        "case_id": row.case_id,
-        "other_case_id": other,
-        "path": row.place,
-        "content_hash": image.content_hash,
-    }
-
-
-def _duplicate(row: CaseRow, kept: ImageRecord, other: ImageRecord) -> dict[str, Any]:
-    differing = [name for name in _OF_IMAGE if getattr(kept, name) != getattr(other, name)]
-    return {
-        "kind": "duplicate",
-        "case_id": row.case_id,
-        "path": row.place,
-        "kept": kept.uri,
-        "content_hash": kept.content_hash,
-        "differs_in": differing,
-    }

@@ -18,7 +18,8 @@ from indexer.cases.wanted import CasesWanted
 from indexer.embedding.contents import EmbeddedContents
 from indexer.embedding.embedding import IndexedRow, SkippedRow
 from indexer.embedding.engines import Embedder
-from indexer.embedding.indexing import Indexed, Indexing
+from indexer.embedding.indexed import Indexed
+from indexer.embedding.indexing import Indexing
 from indexer.embedding.skipped import skipped_line
 from indexer.rows import SourceRow, SourceRows
 from indexer.versions.version import write_lines

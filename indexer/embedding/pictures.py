@@ -31,7 +31,7 @@ HELD_PIXELS = 100_000_000
 
 @dataclass(frozen=True, slots=True)
 class ReadPicture:
-    """A file that was read; ``decoded`` is ``None`` where its content was embedded before."""
+    """A file that was read; ``decoded`` is ``None`` where nothing needs its pixels."""
 
     content_hash: str
     decoded: Decoded | None
@@ -54,7 +54,8 @@ class _LeftOutError(Exception):
 class PictureReader:
     """Reads pictures in threads, ahead of the encoder, in order and within bounds.
 
-    ``is_embedded`` says whether a content (SHA-256, hex) needs no pixels any more.
+    ``is_embedded`` says whether a content (SHA-256, hex) that has a thumbnail needs no pixels any
+    more. Whatever has none is decoded for it, and handed on whether it is embedded or not.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class PictureReader:
         """What became of each row's picture, in order; closing the iterator stops the threads.
 
         Args:
-            rows: which name where it lies, and as what each was indexed before.
+            rows: which name where it lies, and as what each was indexed before, by this encoder.
         """
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="picture")
         waiting: deque[Future[ReadPicture | Unreadable]] = deque()
@@ -120,7 +121,7 @@ class PictureReader:
                 known.file.modified_ns,
             ):
                 digest = known.content_hash
-                if self._is_embedded(digest) and self._is_kept(digest):
+                if self._is_kept(digest):
                     return ReadPicture(digest, None, size, modified_ns)
             # of a file that holds many pictures only one of them is read
             with self._bytes.holding(0 if row.part else size):
@@ -136,8 +137,9 @@ class PictureReader:
         picture = picture_at(row.image_path, row.part)
         digest = picture.content_hash
         thumbnail = self._layout.thumbnail(digest)
-        embedded, shown = self._is_embedded(digest), self._is_kept(digest)
-        if embedded and shown:
+        shown = self._is_kept(digest)
+        # every segment is looked into for an answer: what is new has no thumbnail, and is not asked
+        if shown and self._is_embedded(digest):
             return ReadPicture(digest, None, size, modified_ns)
         decoded = picture.decoded(self._pixels.holding)
         if row.unfit is not None and (reason := row.unfit(decoded.image)):
@@ -145,7 +147,7 @@ class PictureReader:
         if not shown:
             write_thumbnail(thumbnail, decoded.image)
             self._keep(digest, picture.decode() if self._layout.remote else decoded.image)
-        return ReadPicture(digest, None if embedded else decoded, size, modified_ns)
+        return ReadPicture(digest, decoded, size, modified_ns)
 
     def _keep(self, digest: str, image: RgbImage) -> None:
         remote = self._layout.remote

@@ -96,7 +96,8 @@ class RayEmbedder:
 
     def _keep(self, batch: Batch) -> None:
         """Two actors may have had the same picture."""
-        new = [n for n, name in enumerate(batch.hashes) if name not in self._contents]
+        embedded = self._contents.known(batch.hashes)
+        new = [n for n, name in enumerate(batch.hashes) if name not in embedded]
         if new:
             hashes = [batch.hashes[n] for n in new]
             self._contents.journal.write(hashes, batch.sizes_px[new], batch.embeddings[new])
@@ -161,7 +162,7 @@ class _Actor:
                 workers=self.workers,
                 ahead=self.batch_size + 2 * self.workers,
             ),
-            is_embedded=known.__contains__,
+            embedded=known.intersection,
             keep=lambda *batch: batches.append(Batch(*batch)),
             batch_size=self.batch_size,
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
+
+import numpy as np
 
 from coin_retrieval.archive.manifest import SourceEntry
 from coin_retrieval.archive.uris import absolute
@@ -37,10 +39,10 @@ class FolderSource:
         self._others.clear()
         self._expander.begin()
         for folder, names in self._pictures():
-            stems = Counter(PurePath(name).stem for name in names)
+            shared = _shared_stems(names)
             for name in names:
                 path = folder / name
-                named = path.with_suffix("") if stems[path.stem] == 1 else path
+                named = path if path.stem in shared else path.with_suffix("")
                 case_id = readable(named.relative_to(self._path).as_posix())
                 row = CaseRow(image_path=path, case_id=case_id)
                 yield from self._expander.rows(row, named_by_file=True)
@@ -76,6 +78,16 @@ class FolderSource:
                 else:
                     self._others[path.suffix.lower() or "without a suffix"] += 1
             yield here, pictures
+
+
+def _shared_stems(names: Sequence[str]) -> set[str]:
+    """What several names differ from only in their suffixes; eight bytes a name meanwhile."""
+    hashed = np.fromiter((hash(PurePath(name).stem) for name in names), np.int64, len(names))
+    values, counts = np.unique(hashed, return_counts=True)
+    likely = set(values[counts > 1].tolist())
+    stems = (PurePath(name).stem for name in names if likely)
+    found = Counter(stem for stem in stems if hash(stem) in likely)
+    return {stem for stem, count in found.items() if count > 1}
 
 
 def _walk(path: Path) -> Iterator[tuple[str, list[str], list[str]]]:

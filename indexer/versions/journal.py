@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,16 +24,13 @@ from coin_retrieval.types import Embeddings, EncoderSpec, content_digest
 SizesPx = NDArray[np.int32]
 """int32 [n 2]: width and height of each picture."""
 
+Embedding = NDArray[np.float32]
+"""float32 [dim]."""
+
 _TENSORS = ("content_hashes", "sizes_px", "embeddings")
 _HASH_BYTES = 32
-_BATCHES_HELD = 64
-
-
-class _Place(NamedTuple):
-    batch: int
-    row: int
-    width_px: int
-    height_px: int
+_ROWS = 2**32
+"""More than a batch has: a place is one number."""
 
 
 class _Batch(NamedTuple):
@@ -54,9 +50,8 @@ class Journal:
         self.dim = spec.dim
         self.space = content_digest(asdict(spec))
         self.folder = layout.work / self.space[:16]
-        self._places: dict[str, _Place] = {}
+        self._places: dict[bytes, int] = {}
         self._left: dict[int, int] = {}
-        self._batch = lru_cache(_BATCHES_HELD)(self._read)
         self.broken = 0
         self._next = 1
         for number in sorted(int(path.stem) for path in self._files()):
@@ -65,14 +60,14 @@ class Journal:
                 self._path(number).unlink()
                 self.broken += 1
             else:
-                self._note(number, batch)
+                self._note(number, batch.hashes)
             self._next = number + 1
 
     def __contains__(self, content_hash: str) -> bool:
-        return content_hash in self._places
+        return bytes.fromhex(content_hash) in self._places
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return (digest.hex() for digest in self._places)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -88,42 +83,46 @@ class Journal:
         metadata = {"space": self.space, "sha256": _digest(tensors)}
         number, self._next = self._next, self._next + 1
         replace_file(self._path(number), save(tensors, metadata=metadata), flush=True)
-        self._note(number, _Batch(list(hashes), sizes_px, embeddings))
+        self._note(number, hashes)
 
-    def size_px(self, content_hash: str) -> tuple[int, int]:
-        """Width and height."""
-        place = self._places[content_hash]
-        return place.width_px, place.height_px
+    def read(self, hashes: Iterable[str]) -> Iterator[tuple[str, tuple[int, int], Embedding]]:
+        """Each of these that it holds, with its width and height and float32 [dim].
 
-    def embedding(self, content_hash: str) -> NDArray[np.float32]:
-        """Float32 [dim].
+        A batch is read once for all that it has of them, and none is held.
 
         Raises:
-            OSError: the file is not as it was written.
+            OSError: a file is not as it was written.
         """
-        place = self._places[content_hash]
-        batch = self._batch(place.batch)
-        if batch is None:
-            raise OSError(None, "the journal has changed on the disk", str(self._path(place.batch)))
-        row: NDArray[np.float32] = batch.embeddings[place.row]
-        return row
+        wanted: dict[int, list[tuple[int, str]]] = {}
+        for content_hash in hashes:
+            place = self._places.get(bytes.fromhex(content_hash))
+            if place is not None:
+                wanted.setdefault(place // _ROWS, []).append((place % _ROWS, content_hash))
+        for number, rows in wanted.items():
+            batch = self._read(number)
+            if batch is None:
+                path = str(self._path(number))
+                raise OSError(None, "the journal has changed on the disk", path)
+            for row, content_hash in rows:
+                width_px, height_px = batch.sizes_px[row].tolist()
+                yield content_hash, (width_px, height_px), batch.embeddings[row]
 
     def forget(self, hashes: Iterable[str]) -> None:
         """These are in a segment now; a batch of which all are is deleted."""
         for content_hash in hashes:
-            place = self._places.pop(content_hash, None)
+            place = self._places.pop(bytes.fromhex(content_hash), None)
             if place is not None:
-                self._left[place.batch] -= 1
-                if not self._left[place.batch]:
-                    self._path(place.batch).unlink(missing_ok=True)
+                number = place // _ROWS
+                self._left[number] -= 1
+                if not self._left[number]:
+                    del self._left[number]
+                    self._path(number).unlink(missing_ok=True)
 
-    def _note(self, number: int, batch: _Batch) -> None:
+    def _note(self, number: int, hashes: Sequence[str]) -> None:
         new = 0
-        for row, content_hash in enumerate(batch.hashes):
-            if content_hash not in self._places:
-                width, height = batch.sizes_px[row].tolist()
-                self._places[content_hash] = _Place(number, row, width, height)
-                new += 1
+        for row, content_hash in enumerate(hashes):
+            place = number * _ROWS + row
+            new += self._places.setdefault(bytes.fromhex(content_hash), place) == place
         self._left[number] = new
 
     def _files(self) -> list[Path]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
 from coin_retrieval.archive.measured.calibration import PLACES, CloseMatch, close_match_from
 from coin_retrieval.archive.measured.similarity_scale import SimilarityScale
 from coin_retrieval.catalog.base import Catalog, Where
+from coin_retrieval.catalog.writing import chunks
 from coin_retrieval.stores.base import VectorStore
-from coin_retrieval.types import Embeddings, Hit, ImageId, ImageIds, ImageRecord, RowMask
+from coin_retrieval.types import Embeddings, Hit, ImageId, ImageIds, RowMask
 
 SAMPLE, FEWEST = 2000, 500
 """Pictures that are asked for their neighbours: the 5 % quantile is then sure to half a percent, or
@@ -42,6 +44,11 @@ def real_mean(store: VectorStore, catalog: Catalog, asked: Where) -> tuple[float
         total += rows.sum(axis=0, dtype=np.float64)
     # float32 has no more digits
     return tuple(round(value, 8) for value in (total / max(1, len(sample))).tolist())
+
+
+class _Picture(NamedTuple):
+    case_id: str
+    content_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +81,8 @@ def measure_neighbours(
     worded: list[list[float]] = []
     if texts is not None:
         found = store.search(texts, _TEXT_DEPTH, allowed=allowed)
-        records = catalog.images({hit.image_id for hits in found for hit in hits})
-        worded = [_nearest_cases(None, hits, records) for hits in found]
+        known = _pictures(catalog, {hit.image_id for hits in found for hit in hits})
+        worded = [_nearest_cases(None, hits, known) for hits in found]
     return Neighbours(
         close_match_from(float(np.mean(own)) for own in near) if near else None,
         SimilarityScale.of([*chain(*near)], [*chain(*worded)]),
@@ -90,14 +97,14 @@ def _near(
     rows = store.vectors(ids)
     nearest: list[list[float]] = []
     waiting = np.arange(len(ids))
-    records = dict(catalog.images(ImageId(i) for i in ids.tolist()))
+    known = _pictures(catalog, (ImageId(i) for i in ids.tolist()))
     while len(waiting):
         found = store.search(rows[waiting], depth, allowed=allowed)
-        new = {hit.image_id for hits in found for hit in hits} - records.keys()
-        records |= catalog.images(new)
+        new = {hit.image_id for hits in found for hit in hits} - known.keys()
+        known |= _pictures(catalog, new)
         short = []
         for place, hits in zip(waiting.tolist(), found, strict=True):
-            near = _nearest_cases(records[ImageId(int(ids[place]))], hits, records)
+            near = _nearest_cases(known[ImageId(int(ids[place]))], hits, known)
             if len(near) < PLACES and len(hits) == depth:
                 short.append(place)  # own pictures fill the list: look farther
             elif near:
@@ -107,13 +114,22 @@ def _near(
     return nearest
 
 
+def _pictures(catalog: Catalog, ids: Iterable[ImageId]) -> dict[ImageId, _Picture]:
+    """No more than is compared: of records there may be megabytes."""
+    found: dict[ImageId, _Picture] = {}
+    for some in chunks(ids):
+        for image_id, image in catalog.images(some).items():
+            found[image_id] = _Picture(image.case_id, image.content_hash)
+    return found
+
+
 def _nearest_cases(
-    asked: ImageRecord | None, hits: Iterable[Hit], records: Mapping[ImageId, ImageRecord]
+    asked: _Picture | None, hits: Iterable[Hit], known: Mapping[ImageId, _Picture]
 ) -> list[float]:
     """Similarities of the first cases, best first; without those of a picture that asks."""
     best: dict[str, float] = {}
     for hit in hits:
-        image = records[hit.image_id]
+        image = known[hit.image_id]
         own = asked is not None and (
             image.case_id == asked.case_id or image.content_hash == asked.content_hash
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from coin_retrieval.archive import ArchiveLayout
 from coin_retrieval.archive.manifest import Segment
+from coin_retrieval.catalog.base import Catalog
 from coin_retrieval.config import CatalogSettings, StoreSettings
 from coin_retrieval.files import Closing
 from coin_retrieval.types import CaseRecord, Embeddings, ImageId, ImageRecord, RowMask
@@ -64,19 +65,25 @@ class NewSegments(Closing):
             if not writer.room:
                 self._seal()
 
-    def image(self, image_id: ImageId) -> ImageRecord | None:
-        """A record that was added."""
-        for catalog in (self._writer, *(pool.catalog for _, pool in self._sealed)):
-            if catalog is not None and (found := catalog.images([image_id])):
-                return found[image_id]
-        return None
+    def images(self, ids: Sequence[ImageId]) -> dict[ImageId, ImageRecord]:
+        """Records of the ids that were added: many in one question to each segment."""
+        found: dict[ImageId, ImageRecord] = {}
+        for segment in self._written():
+            found |= segment.images(ids)
+        return found
 
-    def case_of(self, content_hash: str) -> str | None:
-        """The first case that a content was added under."""
-        for _, pool in self._sealed:
-            if (found := pool.catalog.of_contents([content_hash])) != []:
-                return found[0].case_id
-        return None if self._writer is None else self._writer.case_of(content_hash)
+    def cases_of(self, hashes: Collection[str]) -> dict[str, str]:
+        """The first case that each of these contents was added under."""
+        cases: dict[str, str] = {}
+        for segment in self._written():
+            for image in segment.of_contents(hashes):
+                cases.setdefault(image.content_hash, image.case_id)
+        return cases
+
+    def _written(self) -> Iterator[Catalog | SegmentWriter]:
+        yield from (pool.catalog for _, pool in self._sealed)
+        if self._writer is not None:
+            yield self._writer
 
     def rewrite(self, before: ArchiveBefore, changed: Iterable[Mapping[str, CaseRecord]]) -> None:
         """Write all other images of cases that have changed, with their cases as they are now."""
@@ -156,8 +163,7 @@ class NewSegments(Closing):
     def _seal(self) -> None:
         assert self._writer is not None  # noqa: S101
         segment = self._writer.seal()
-        written = list(self._writer.contents())
-        self._writer = None
+        written, self._writer = self._writer.contents(), None
         pool = self._work.keep(segment)
         self._sealed.append((segment, pool))
         self._contents.add(pool)

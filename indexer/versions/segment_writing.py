@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,9 @@ from coin_retrieval.catalog.records import image_terms
 from coin_retrieval.config import CatalogSettings, StoreSettings
 from coin_retrieval.files import Closing
 from coin_retrieval.types import CaseRecord, Embeddings, ImageId, ImageRecord
+
+HASH_BYTES = 32
+"""Of a content's SHA-256."""
 
 
 class SegmentWriter(Closing):
@@ -40,7 +43,7 @@ class SegmentWriter(Closing):
         self._root = root
         self._store = factory.make_store_writer(store, folder, dim=dim, space=space)
         self._catalog = factory.make_catalog_writer(catalog, folder)
-        self._cases: dict[str, str] = {}
+        self._digests = bytearray()
         self._count = 0
 
     @property
@@ -60,20 +63,20 @@ class SegmentWriter(Closing):
         ids = np.array([image.image_id for image in images], np.int64)
         self._store.add(ids, rows, [image_terms(cases[i.case_id], i) for i in images])
         self._count += len(images)
-        for image in images:
-            self._cases.setdefault(image.content_hash, image.case_id)
+        self._digests += bytes.fromhex("".join(image.content_hash for image in images))
 
     def images(self, ids: Collection[ImageId]) -> dict[ImageId, ImageRecord]:
         """Records of the ids that were added."""
         return self._catalog.images(ids)
 
-    def case_of(self, content_hash: str) -> str | None:
-        """The first case that a content was added under."""
-        return self._cases.get(content_hash)
+    def of_contents(self, hashes: Collection[str]) -> list[ImageRecord]:
+        """Images of these contents that were added, by row."""
+        return self._catalog.of_contents(hashes)
 
-    def contents(self) -> Collection[str]:
-        """All contents that were added."""
-        return self._cases.keys()
+    def contents(self) -> Iterator[str]:
+        """The content of each row."""
+        for start in range(0, len(self._digests), HASH_BYTES):
+            yield self._digests[start : start + HASH_BYTES].hex()
 
     def seal(self) -> Segment:
         """Keep it for ever, as it is now."""

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import tracemalloc
-from array import array
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,12 +13,12 @@ from coin_retrieval.catalog.writing import SqlCatalogWriter
 from coin_retrieval.config import SqliteCatalogSettings
 from coin_retrieval.errors import ArchiveCorruptError
 from coin_retrieval.testing.catalog_suite import CERVIX, HSIL, LSIL
+from coin_retrieval.types import ImageIds
 
 
-def _numbers(count: int) -> Mapping[str, array[int]]:
+def _numbers(count: int) -> Mapping[str, ImageIds]:
     random = np.random.default_rng(3)
-    drawn = (random.integers(-(2**63), 2**63, count).tolist() for _ in LOOKED_UP)
-    return {name: array("q", some) for name, some in zip(LOOKED_UP, drawn, strict=True)}
+    return {name: random.integers(-(2**63), 2**63, count) for name in LOOKED_UP}
 
 
 def test_every_number_is_found_in_its_row_and_no_other_is(tmp_path: Path) -> None:
@@ -27,7 +26,7 @@ def test_every_number_is_found_in_its_row_and_no_other_is(tmp_path: Path) -> Non
     write_lookups(tmp_path / LOOKUPS, numbers)
     opened = open_lookups(tmp_path / LOOKUPS)
     for name in LOOKED_UP:
-        by_row = np.array(numbers[name])
+        by_row = numbers[name]
         assert opened[name].ids.tolist() == numbers[name].tolist()
         np.testing.assert_array_equal(opened[name].rows(by_row[::-1]), np.arange(1000)[::-1])
         assert set(opened[name].rows(by_row + 1).tolist()) == {-1}
@@ -37,7 +36,7 @@ def test_nothing_of_it_is_held_in_memory(tmp_path: Path) -> None:
     count = 300_000
     numbers = _numbers(count)
     write_lookups(tmp_path / LOOKUPS, numbers)
-    wanted = {name: np.array(numbers[name][:500]) for name in LOOKED_UP}
+    wanted = {name: numbers[name][:500] for name in LOOKED_UP}
     tracemalloc.start()
     try:
         opened = open_lookups(tmp_path / LOOKUPS)
@@ -54,7 +53,7 @@ def test_a_catalog_in_files_finds_by_them_alone(tmp_path: Path) -> None:
     writer = SqlCatalogWriter.create(SqliteCatalogSettings(), tmp_path)
     writer.put([CERVIX], [LSIL, HSIL])
     location = writer.seal()
-    numbers = {name: array("q", (0, 0)) for name in LOOKED_UP}
+    numbers = {name: np.zeros(2, np.int64) for name in LOOKED_UP}
     assert SqlCatalog.open(SqliteCatalogSettings(), tmp_path, location).of_uris([LSIL.uri])
     write_lookups(tmp_path / LOOKUPS, numbers)
     assert not SqlCatalog.open(SqliteCatalogSettings(), tmp_path, location).of_uris([LSIL.uri])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -56,6 +57,27 @@ def test_the_pixels_of_a_batch_that_is_done_are_forgotten(
         write_picture(source / f"{number}.png", seed=number, side_px=side_px)
     monkeypatch.setattr(embedding, "BATCH_PIXELS", 5000)
     assert _batches(tmp_path, source, batch_size=100) == [1, 4]
+
+
+def test_a_batch_does_not_wait_for_more_while_many_known_pictures_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = write_pictures(tmp_path / "in" / "b", 9)
+    build_archive(tmp_path / "archive", known.parent)
+    write_pictures(tmp_path / "in" / "a", 1, first_seed=100)
+    write_pictures(tmp_path / "in" / "c", 1, first_seed=200)
+    monkeypatch.setattr(embedding, "ROWS_WAITING", 4)
+    assert _batches(tmp_path, known.parent, batch_size=100) == [1, 1]
+
+
+def test_what_is_embedded_and_lost_its_thumbnail_takes_no_place_in_a_batch(tmp_path: Path) -> None:
+    source = write_pictures(tmp_path / "in", 6)
+    build_archive(tmp_path / "archive", source)
+    shutil.rmtree(tmp_path / "archive" / "thumbnails")
+    for number in range(4):
+        write_picture(source / f"cell_{number:03d}_b.png", seed=50 + number)
+    assert _batches(tmp_path, source, batch_size=3) == [3, 1]
+    assert len(list((tmp_path / "archive" / "thumbnails").glob("*/*"))) == 10
 
 
 def test_reading_pauses_while_many_pixels_wait(

@@ -38,8 +38,11 @@ def test_what_was_written_is_read_by_the_next_process(layout: ArchiveLayout) -> 
     contents, broken = _read(layout)
     assert (len(contents), broken) == (8, 0)
     for hashes, sizes, rows in (first, second):
-        np.testing.assert_array_equal([contents.embedding(h) for h in hashes], rows)
-        assert [contents.size_px(h) for h in hashes] == [tuple(s) for s in sizes.tolist()]
+        found = list(contents.read([*hashes, "ff" * 32]))
+        assert [(name, size) for name, size, _ in found] == [
+            (name, tuple(size)) for name, size in zip(hashes, sizes.tolist(), strict=True)
+        ]
+        np.testing.assert_array_equal([embedding for _, _, embedding in found], rows)
 
 
 @pytest.mark.parametrize(
@@ -103,4 +106,4 @@ def test_a_batch_that_changes_under_the_build_is_told(layout: ArchiveLayout) -> 
     journal = Journal(layout, SPEC)
     next(layout.work.glob("*/*")).write_bytes(b"spoilt")
     with pytest.raises(OSError, match="changed on the disk"):
-        journal.embedding(_batch(5, seed=1)[0][0])
+        list(journal.read(_batch(5, seed=1)[0]))

@@ -80,18 +80,22 @@ def test_a_huge_file_is_refused_before_it_is_read(layout: ArchiveLayout, tmp_pat
 def test_reading_keeps_only_a_few_pictures_ahead_of_a_slow_encoder(
     layout: ArchiveLayout, paths: list[Path]
 ) -> None:
-    read: list[str] = []
-
-    def embedded(digest: str) -> bool:
-        read.append(digest)
-        return False
-
-    reading = PictureReader(layout, embedded, workers=4, ahead=5).read_all(
-        (_row(path), None) for path in paths
-    )
+    reading = _reader(layout, ahead=5).read_all((_row(path), None) for path in paths)
     next(reading)
     reading.close()
-    assert 1 <= len(read) <= 6
+    assert 1 <= len(list(layout.thumbnails.glob("*/*"))) <= 6
+
+
+def test_of_what_has_no_thumbnail_nobody_asks_whether_it_is_embedded(
+    layout: ArchiveLayout, paths: list[Path]
+) -> None:
+    asked: list[str] = []
+    reader = PictureReader(layout, lambda digest: bool(asked.append(digest)), workers=1, ahead=1)
+    for path in paths:
+        reader.read(_row(path))
+    assert asked == []
+    reader.read(_row(paths[0]))
+    assert len(asked) == 1
 
 
 def test_stopping_early_leaves_no_thread_behind(layout: ArchiveLayout, paths: list[Path]) -> None:
