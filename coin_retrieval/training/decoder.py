@@ -12,7 +12,6 @@ second critic reads them; with further frozen networks, in theirs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -38,7 +37,6 @@ from coin_retrieval.types import RgbImage
 class DecoderRecipe(BaseModel):
     """The decoder's and its critic's training; one YAML file.
 
-    ``channels`` widens the decoder first, ``upsample`` bilinear leaves no mesh.
     ``imagenet_weight`` and ``encoder_weight`` compare pictures as EfficientNet-Lite0 sees them by
     its ImageNet weights, and by those of an encoder of ours.
     """
@@ -49,8 +47,6 @@ class DecoderRecipe(BaseModel):
     side_px: int = 128
     crop_px: int = 64
     batch: int = 32
-    channels: int | None = Field(default=None, gt=0)
-    upsample: Literal["nearest", "bilinear"] = "nearest"
     balance: float = Field(default=0.5, ge=0, le=1)
     latent_noise: float = Field(default=0.1, ge=0)
     critic_channels: int = 32
@@ -160,24 +156,6 @@ class DecoderTask(Task):
         real = self._cases.batch(rows).to(device())
         drawn = averaged["decoder"](self._encoder(real))  # type: ignore[index]
         return grid(to_uint8(torch.cat([real, drawn])), columns=len(real))
-
-
-@torch.no_grad()
-def with_decoder(autoencoder: AutoencoderTiny, recipe: DecoderRecipe) -> AutoencoderTiny:
-    """The same encoder before the recipe's decoder, which draws what the old one drew at first.
-
-    Further channels begin by chance, and what was there does not read them yet (Net2WiderNet, Chen
-    et al. 2016, arXiv 1511.05641).
-    """
-    old = autoencoder.decoder.state_dict()
-    channels = (recipe.channels or autoencoder.config.decoder_block_out_channels[0],) * 4
-    shape = {"decoder_block_out_channels": channels, "upsample_fn": recipe.upsample}
-    other = AutoencoderTiny.from_config({**autoencoder.config, **shape})
-    other.encoder = autoencoder.encoder
-    for name, weight in other.decoder.state_dict().items():
-        weight[: len(old[name])] = 0
-        weight[tuple(slice(size) for size in old[name].shape)] = old[name]
-    return other.to(device()).eval()
 
 
 def hinge(real: Tensor, drawn: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from diffusers import AutoencoderTiny
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
 
+from coin_retrieval.errors import SettingsError
 from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.training.autoencoder import (
     AutoencoderRecipe,
@@ -19,7 +20,7 @@ from coin_retrieval.training.autoencoder import (
     reconstruction_psnr,
     standardise_latents,
 )
-from coin_retrieval.training.decoder import DecoderRecipe, DecoderTask, with_decoder
+from coin_retrieval.training.decoder import DecoderRecipe, DecoderTask
 from coin_retrieval.training.diffusion import DiffusionRecipe, DiffusionTask
 from coin_retrieval.training.distillation import (
     DistillationRecipe,
@@ -79,15 +80,25 @@ def train_decoder(
     Its latents stay as they are, so a generator trained before or after fits. ``perception`` is
     the safetensors file of a SqueezeNet 1.1, ``encoder`` an open_clip directory; what the recipe
     gives no weight is not looked at.
+
+    Raises:
+        SettingsError: an ``encoder_weight`` and no encoder.
     """
-    autoencoder = with_decoder(_autoencoder(finished(shop, "autoencoder")), recipe)
+    autoencoder = _autoencoder(finished(shop, "autoencoder"))
     held_out = shop.cases("val", recipe.side_px)
     features = SqueezeFeatures(perception) if perception is not None else None
     cases = shop.cases("train", recipe.side_px)
     eyes: list[tuple[TrunkFeatures, float]] = []
     if recipe.imagenet_weight:
         eyes.append((TrunkFeatures.of_imagenet(), recipe.imagenet_weight))
-    if recipe.encoder_weight and encoder is not None:
+    if recipe.encoder_weight:
+        if encoder is None:
+            raise SettingsError(
+                "no encoder to see with",
+                value=f"encoder_weight {recipe.encoder_weight}",
+                expected="an open_clip directory (--encoder)",
+                remedy="name it, or leave encoder_weight out of the recipe",
+            )
         eyes.append((TrunkFeatures.of_encoder(encoder), recipe.encoder_weight))
     task = DecoderTask(cases, autoencoder, recipe, perception=features, eyes=eyes)
 

@@ -18,7 +18,7 @@ from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.training import runs
 from coin_retrieval.training.autoencoder import AutoencoderRecipe
-from coin_retrieval.training.decoder import DecoderRecipe, with_decoder
+from coin_retrieval.training.decoder import DecoderRecipe
 from coin_retrieval.training.diffusion import DiffusionRecipe
 from coin_retrieval.training.distillation import DistillationRecipe
 from coin_retrieval.training.encoder.clip import ClipRecipe, build_clip
@@ -153,12 +153,10 @@ def test_a_decoder_learns_behind_latents_that_stay_as_they_are(shop: Workshop) -
     assert not torch.equal(taught.decode(latents).sample, first.decode(latents).sample)
 
 
-def test_a_wider_decoder_begins_where_the_old_one_ended(shop: Workshop) -> None:
-    first = AutoencoderTiny.from_pretrained(shop.out / "autoencoder" / "model")
-    wide = with_decoder(first, DecoderRecipe(loop=LOOP, channels=24))
-    latents = torch.randn(2, first.config.latent_channels, 4, 4)
-    assert wide.config.decoder_block_out_channels == (24,) * 4
-    assert torch.allclose(wide.decode(latents).sample, first.decode(latents).sample, atol=1e-5)
+def test_a_decoder_is_not_taught_by_eyes_that_are_not_there(shop: Workshop) -> None:
+    recipe = DecoderRecipe(loop=LOOP, encoder_weight=0.5)
+    with pytest.raises(SettingsError, match="no encoder to see with"):
+        runs.train_decoder(shop, recipe)
 
 
 def test_a_finished_model_is_not_trained_again(shop: Workshop) -> None:
