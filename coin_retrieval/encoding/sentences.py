@@ -68,8 +68,10 @@ class SentenceEncoder:
 
         from coin_retrieval.nets.towers import reading
 
+        # loaded before it reads: a load waits for others, and they for who reads
+        tower = self._tower
         with reading, torch.inference_mode():
             read = self._tokenizer.encode_batch(list(texts))
             tokens, mask = ([getattr(r, name) for r in read] for name in ("ids", "attention_mask"))
-            rows = self._tower(torch.tensor(tokens), torch.tensor(mask)).pooler_output.numpy()
+            rows = tower(torch.tensor(tokens), torch.tensor(mask)).pooler_output.numpy()
         return unit_rows(rows)

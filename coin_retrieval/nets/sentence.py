@@ -19,6 +19,7 @@ from transformers import BertConfig, BertModel
 from transformers.initialization import no_init_weights
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
+from coin_retrieval.nets.pretrained import loading
 from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.nets.towers import filled_tower, reading
 
@@ -52,7 +53,8 @@ class SentenceBert(BertModel):  # type: ignore[misc]
             WeightsError: the directory is no whole BERT, or the adapter is of another.
         """
         config = BertConfig.from_json_file(directory / "config.json")
-        with no_init_weights():
+        # a setting of the whole process, too: whoever loads beside it would restore it wrongly
+        with loading(), no_init_weights():
             tower = BertModel(config, add_pooling_layer=False)
             sentence = cls(config, add_pooling_layer=False)
         tower = filled_tower(tower, directory, dtype=dtype, device=device, adapter=adapter)
