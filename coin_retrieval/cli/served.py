@@ -91,13 +91,16 @@ def _layout(given: str, client: Client) -> str | LayoutSource:
 def _save(
     directory: Path, answer: SearchAnswer, client: Client, picture: bytes | None
 ) -> tuple[SearchAnswer, Path]:
+    from coin_retrieval.cli.drawing.made_pictures import keep
     from coin_retrieval.images.decoding import decode_image
     from coin_retrieval.presenting.saving import save_search
     from coin_retrieval.presenting.sheet import AnswerPictures
 
     made = _made(answer, client)
-    if made is not None:
-        answer = _keep(made, directory, answer)
+    if made is not None and answer.searched_with is not None:
+        told = {"path": keep(made, directory).as_posix(), "png": ""}
+        kept = answer.searched_with.model_copy(update=told)
+        answer = answer.model_copy(update={"searched_with": kept})
     shown = picture if made is None else made
     query: RgbImage | None = None if shown is None else decode_image(shown)
     pictures = AnswerPictures(
@@ -114,19 +117,6 @@ def _made(answer: SearchAnswer, client: Client) -> bytes | None:
     if made is None:
         return None
     return client.picture(made.path) if made.path else base64.b64decode(made.png)
-
-
-def _keep(made: bytes, directory: Path, answer: SearchAnswer) -> SearchAnswer:
-    """The answer, with the made picture in ``directory``."""
-    from coin_retrieval.cli.drawing.made_pictures import kept_in
-    from coin_retrieval.files import replace_file
-
-    assert answer.searched_with is not None  # noqa: S101  what was made is told
-    file = kept_in(directory)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(file, made)
-    told = answer.searched_with.model_copy(update={"path": file.as_posix(), "png": ""})
-    return answer.model_copy(update={"searched_with": told})
 
 
 def _show(answer: SearchAnswer, client: Client, sheet: Path | None) -> None:

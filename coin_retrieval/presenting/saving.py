@@ -38,7 +38,7 @@ def save_prototypes(directory: Path, prototypes: Sequence[Prototype]) -> tuple[P
             copies.append(replace(prototype, path=copy))
         return tuple(copies)
     except OSError as error:
-        raise _not_writable(directory, error) from error
+        raise not_writable(directory, error) from error
 
 
 def pictures_here(result: SearchResult, archive: Archive) -> AnswerPictures:
@@ -88,7 +88,7 @@ def save_search(
             name = quote(slide, safe=" ()") or "slide"
             replace_file(directory / "slides" / f"{name}.geojson", json.dumps(annotations))
     except OSError as error:
-        raise _not_writable(directory, error) from error
+        raise not_writable(directory, error) from error
     return _moved(answer, directory / "prototypes"), path
 
 
@@ -104,7 +104,8 @@ def _name(seed: int, prototype_id: str) -> str:
     return f"seed{seed}-{prototype_id[:12]}.png"
 
 
-def _not_writable(directory: Path, error: OSError) -> InputError:
+def not_writable(directory: Path, error: OSError) -> InputError:
+    """What is told where ``--save`` and ``--out`` cannot be written."""
     return InputError(
         f"the pictures cannot be saved ({error.strerror})",
         value=str(directory),

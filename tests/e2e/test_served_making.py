@@ -83,3 +83,13 @@ def test_a_server_that_draws_no_layouts_says_so(server: Server, tmp_path: Path) 
         done = coin_search("--server", server.address, "--layout", layout)
         assert done.returncode == 2, done.stdout
         assert "--layout-model" in done.stderr
+
+
+def test_a_made_picture_that_cannot_be_kept_is_told(making: Server, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    done = coin_search(
+        *("--server", making.address, "--layout", "one nucleus"),
+        *("--save", str(tmp_path / "taken")),
+    )
+    assert done.returncode == 2
+    assert "cannot be saved" in done.stderr

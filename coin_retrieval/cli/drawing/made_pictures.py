@@ -68,7 +68,9 @@ def make_picture(
         elif picture is not None and making.translate is not None:
             made = translated(picture, model=making.translate, seed=seed)
     if save is not None and made is not None:
-        _keep(made.image, kept_in(save))
+        from coin_retrieval.prototypes.cache import encode_synthetic
+
+        keep(encode_synthetic(made.image), save)
     return made, mpp_um
 
 
@@ -77,9 +79,19 @@ def kept_in(save: Path) -> Path:
     return save / "searched_with.png"
 
 
-def _keep(picture: RgbImage, file: Path) -> None:
-    from coin_retrieval.files import replace_file
-    from coin_retrieval.prototypes.cache import encode_synthetic
+def keep(made: bytes, save: Path) -> Path:
+    """Write the file of a made picture to where it is kept, and say where that is.
 
-    file.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(file, encode_synthetic(picture))
+    Raises:
+        InputError: the directory cannot be written.
+    """
+    from coin_retrieval.files import replace_file
+    from coin_retrieval.presenting.saving import not_writable
+
+    file = kept_in(save)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(file, made)
+    except OSError as error:
+        raise not_writable(save, error) from error
+    return file
