@@ -113,7 +113,7 @@ class Run:
             | {
                 "command": self._command,
                 "encoder": str(self._encoder.spec),
-                "encoding_s": round(self._passed.encoding_s, 3),
+                "encoding_s": round(self._passed.encoding_s, 6),
                 "workers": self._settings.workers,
                 "batch_size": self._settings.batch_size,
                 "sources": self._sourced.sources,
