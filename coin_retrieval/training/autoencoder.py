@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.progress import track
 from torch import Tensor, nn
 
+from coin_retrieval.nets.compute import mixed_precision
 from coin_retrieval.nets.orientations import dihedral
 from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.perception import SqueezeFeatures, perceptual_distance
@@ -177,7 +178,7 @@ def encode_all(
 
     def encode(which: int, start: int) -> Tensor:
         turned = dihedral(cases.batch(np.arange(start, min(start + batch, len(cases.rows)))), which)
-        with torch.autocast(target.type, torch.bfloat16):
+        with mixed_precision(target):
             real = turned.to(target, memory_format=torch.channels_last)
             latents: Tensor = autoencoder.encode(real).latents  # type: ignore[operator]
         return latents.half().cpu().contiguous()

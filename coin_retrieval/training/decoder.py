@@ -27,6 +27,7 @@ from coin_retrieval.training.perception import (
     SqueezeFeatures,
     TrunkFeatures,
     perceptual_distance,
+    texture_distance,
 )
 from coin_retrieval.training.pictures.data import PackedCases
 from coin_retrieval.training.pictures.sampling import balanced_weights
@@ -56,6 +57,7 @@ class DecoderRecipe(BaseModel):
     projected_weight: float = Field(default=0.0, ge=0)
     imagenet_weight: float = Field(default=0.0, ge=0)
     encoder_weight: float = Field(default=0.0, ge=0)
+    texture_weight: float = Field(default=0.0, ge=0)
 
 
 class PatchCritic(nn.Module):
@@ -126,19 +128,27 @@ class DecoderTask(Task):
         pixels = F.l1_loss(drawn, real)
         total = pixels + recipe.critic_weight * -judged.mean() + recipe.matching_weight * matching
         figures = {"l1": pixels.item(), "critic": critic_loss.item(), "match": matching.item()}
+        textures: list[Tensor] = []
         for network, weight in self._eyes:
             with torch.no_grad():
                 seen_real = network(real)
-            total = total + weight * perceptual_distance(network(drawn), seen_real)
-        if self._perception is None:
-            return total + critic_loss, figures
-        liking, judge_loss, alike = self._perceived(real, drawn)
-        total = total + recipe.perceptual_weight * alike - recipe.projected_weight * liking
-        figures |= {"alike": alike.item(), "judge": judge_loss.item()}
-        return total + critic_loss + judge_loss, figures
+            seen = network(drawn)
+            total = total + weight * perceptual_distance(seen, seen_real)
+            textures.append(texture_distance(seen, seen_real))
+        if self._perception is not None:
+            liking, judge_loss, alike, texture = self._perceived(real, drawn)
+            textures.append(texture)
+            total = total + recipe.perceptual_weight * alike - recipe.projected_weight * liking
+            total = total + judge_loss
+            figures |= {"alike": alike.item(), "judge": judge_loss.item()}
+        if textures:
+            texture = torch.stack(textures).sum()
+            total = total + recipe.texture_weight * texture
+            figures["texture"] = texture.item()
+        return total + critic_loss, figures
 
-    def _perceived(self, real: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """How much the judge likes the drawn ones, the judge's own loss, and their distance."""
+    def _perceived(self, real: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """How much the judge likes the drawn ones, its own loss, and how far apart they look."""
         judge = self.module["judge"]  # type: ignore[index]
         assert self._perception is not None  # noqa: S101  the caller looked
         with torch.no_grad():
@@ -148,7 +158,8 @@ class DecoderTask(Task):
         own = torch.stack([hinge(a, b) for a, b in zip(scores_real, scores, strict=True)]).mean()
         liked = functional_call(judge, fixed(judge), (seen,))
         liking = torch.stack([score.mean() for score in liked]).mean()
-        return liking, own, perceptual_distance(seen, seen_real)
+        distance, texture = perceptual_distance(seen, seen_real), texture_distance(seen, seen_real)
+        return liking, own, distance, texture
 
     def sheet(self, averaged: nn.Module) -> RgbImage:
         """Pictures above, as they are redrawn below."""

@@ -126,7 +126,7 @@ def velocity_of_leap(
     return (landed - kept * noisy) / turned
 
 
-def load_teacher(directory: Path) -> UNet2DConditionModel:
+def load_unet(directory: Path) -> UNet2DConditionModel:
     """The U-Net of a trained generator, float32."""
     return UNet2DConditionModel.from_pretrained(
         directory / "unet", local_files_only=True, torch_dtype=torch.float32

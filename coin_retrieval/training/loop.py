@@ -24,13 +24,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from coin_retrieval.files import replacing
 from coin_retrieval.images.png import encode_png
+from coin_retrieval.nets.compute import mixed_precision
 from coin_retrieval.types import RgbImage
 
 
 class LoopSettings(BaseModel):
     """How long and how fast to train. ``minutes`` ends training early, on the same schedule.
 
-    ``ema_decay`` 0 keeps the last weights, no average.
+    ``ema_decay`` 0 keeps the last weights, no average; ``bf16`` counts where the hardware
+    multiplies it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -131,7 +133,7 @@ def fit(task: Task, settings: LoopSettings, out: Path, *, name: str) -> nn.Modul
             own = (together.process_index,) if together.process_index else ()
             random = np.random.default_rng((settings.seed, step, *own))
             torch.manual_seed(int(random.integers(2**31)))
-            with torch.autocast(target.type, torch.bfloat16, enabled=settings.bf16):
+            with mixed_precision(target, wanted=settings.bf16):
                 loss, figures = task.loss(random)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]

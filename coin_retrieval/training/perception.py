@@ -132,6 +132,26 @@ def perceptual_distance(first: list[Tensor], second: list[Tensor]) -> Tensor:
     return torch.stack(distances).sum()
 
 
+def texture_distance(first: list[Tensor], second: list[Tensor]) -> Tensor:
+    """Squared distance of Gram matrices of unit features, mean of a batch, summed over depths.
+
+    Which features occur together, wherever they lie (Gatys et al. 2015, arXiv 1505.07376): grain
+    that is drawn at another place than it lay is right by this, and wrong place by place.
+    """
+    distances = [
+        (_gram(a) - _gram(b)).square().sum((1, 2)).mean()
+        for a, b in zip(first, second, strict=True)
+    ]
+    return torch.stack(distances).sum()
+
+
+def _gram(features: Tensor) -> Tensor:
+    """Mean outer product of features [b c h w] of unit length at every place."""
+    unit = F.normalize(features.float(), dim=1).flatten(2)
+    outer: Tensor = unit @ unit.transpose(1, 2)
+    return outer / unit.shape[2]
+
+
 class FeatureCritic(nn.Module):
     """Scores every place of every depth; features of unit length, so that no depth outshouts."""
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from coin_retrieval.errors import SettingsError
 from coin_retrieval.nets.reader import ConceptReader
+from coin_retrieval.training.adversarial import AdversarialRecipe, AdversarialTask
 from coin_retrieval.training.autoencoder import (
     AutoencoderRecipe,
     AutoencoderTask,
@@ -22,11 +23,7 @@ from coin_retrieval.training.autoencoder import (
 )
 from coin_retrieval.training.decoder import DecoderRecipe, DecoderTask
 from coin_retrieval.training.diffusion import DiffusionRecipe, DiffusionTask
-from coin_retrieval.training.distillation import (
-    DistillationRecipe,
-    DistillationTask,
-    load_teacher,
-)
+from coin_retrieval.training.distillation import DistillationRecipe, DistillationTask, load_unet
 from coin_retrieval.training.encoder.clip import ClipRecipe, ClipTask, save_clip
 from coin_retrieval.training.encoder.text_head import TextHeadTask, embed_views
 from coin_retrieval.training.loop import device, fit
@@ -187,23 +184,12 @@ def train_reader(shop: Workshop, recipe: ReaderRecipe) -> Path:
 
 def train_generator(shop: Workshop, recipe: DiffusionRecipe) -> Path:
     """Train the U-Net behind a finished autoencoder; returns the whole pipeline's directory."""
-    reader = finished(shop, "reader")
+    finished(shop, "reader")
     autoencoder = _latest_autoencoder(shop)
     task, latents = _generator_task(shop, recipe, autoencoder)
-
-    def keep(module: nn.Module, directory: Path) -> dict[str, float]:
-        save_generator(
-            module,
-            autoencoder,
-            latents=latents,
-            reader=reader,
-            text_adapter=_adapter(shop),
-            steps=recipe.steps,
-            guidance=recipe.guidance,
-            directory=directory,
-        )
-        return {}
-
+    keep = partial(
+        _keep_generator, shop, autoencoder, latents, steps=recipe.steps, guidance=recipe.guidance
+    )
     return run_once(
         shop, "generator", keep, lambda out: fit(task, recipe.loop, out, name="generator")
     )
@@ -214,28 +200,61 @@ def distil_generator(shop: Workshop, recipe: DistillationRecipe, source: Diffusi
 
     ``source`` is the recipe that the generator was trained with.
     """
-    reader = finished(shop, "reader")
-    teacher = load_teacher(finished(shop, "generator"))
+    finished(shop, "reader")
+    teacher = load_unet(finished(shop, "generator"))
     autoencoder = _latest_autoencoder(shop)
     drawing, latents = _generator_task(shop, source, autoencoder)
     task = DistillationTask(drawing, teacher, recipe)
-
-    def keep(module: nn.Module, directory: Path) -> dict[str, float]:
-        save_generator(
-            module,
-            autoencoder,
-            latents=latents,
-            reader=reader,
-            text_adapter=_adapter(shop),
-            steps=recipe.steps,
-            guidance=1.0,
-            directory=directory,
-        )
-        return {}
-
+    keep = partial(_keep_generator, shop, autoencoder, latents, steps=recipe.steps, guidance=1.0)
     return run_once(
         shop, "distilled", keep, lambda out: fit(task, recipe.loop, out, name="distilled")
     )
+
+
+def sharpen_generator(shop: Workshop, recipe: AdversarialRecipe, source: DiffusionRecipe) -> Path:
+    """Teach the distilled generator against a critic; returns the new pipeline's directory.
+
+    ``source`` is as in :func:`distil_generator`.
+    """
+    finished(shop, "reader")
+    student = load_unet(finished(shop, "distilled"))
+    autoencoder = _latest_autoencoder(shop)
+    drawing, latents = _generator_task(shop, source, autoencoder)
+    task = AdversarialTask(drawing, student, recipe)
+
+    def keep(module: nn.Module, directory: Path) -> dict[str, float]:
+        student = module["student"]  # type: ignore[index]
+        return _keep_generator(
+            shop, autoencoder, latents, student, directory, steps=recipe.steps, guidance=1.0
+        )
+
+    return run_once(
+        shop, "adversarial", keep, lambda out: fit(task, recipe.loop, out, name="adversarial")
+    )
+
+
+def _keep_generator(
+    shop: Workshop,
+    autoencoder: AutoencoderTiny,
+    latents: Tensor,
+    unet: nn.Module,
+    directory: Path,
+    *,
+    steps: int,
+    guidance: float,
+) -> dict[str, float]:
+    """Write the pipeline with this workshop's reader; there are no figures of it yet."""
+    save_generator(
+        unet,  # type: ignore[arg-type]
+        autoencoder,
+        latents=latents,
+        reader=finished(shop, "reader"),
+        text_adapter=_adapter(shop),
+        steps=steps,
+        guidance=guidance,
+        directory=directory,
+    )
+    return {}
 
 
 def _adapter(shop: Workshop) -> Path | None:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoTokenizer, BertModel
 
+from coin_retrieval.nets.compute import mixed_precision
 from coin_retrieval.nets.pretrained import digest_files
 from coin_retrieval.nets.text_adapter import adapter_files, merge
 from coin_retrieval.starter import minilm
@@ -83,7 +84,7 @@ def embed_texts(texts: list[str], *, adapter: Path | None = None, batch: int = 1
         inputs = tokenizer(
             part, padding=True, truncation=True, max_length=minilm.MAX_TOKENS, return_tensors="pt"
         ).to(device())
-        with torch.autocast(device().type, torch.bfloat16):
+        with mixed_precision(device()):
             states = tower(**inputs).last_hidden_state.float()
         mask = inputs["attention_mask"][..., None].float()
         mean = (states * mask).sum(1) / mask.sum(1)

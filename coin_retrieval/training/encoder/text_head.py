@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from coin_retrieval.nets.compute import mixed_precision
 from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.losses import multi_positive
 from coin_retrieval.training.pictures.data import PackedCases
@@ -91,7 +92,7 @@ def embed_views(
         views = []
         for shown in vary:
             seen = shown(cases.batch(numbers), numbers)
-            with torch.autocast(device().type, torch.bfloat16):
+            with mixed_precision(device()):
                 embedded = tower(seen.to(device(), memory_format=torch.channels_last))
             views.append(F.normalize(embedded.float(), dim=-1).cpu())
         parts.append(torch.stack(views, 1))
