@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 
 from coin_retrieval.nets.reader import ConceptReader, ReaderConfig
 from coin_retrieval.tables.cases import CaseRow
-from coin_retrieval.training.loop import LoopSettings, Task, device, fit
+from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.wordings.captions import (
     Composed,
     compose,
@@ -26,20 +25,19 @@ from coin_retrieval.wordings.captions import (
     compose_setting,
     held_out_from_elsewhere,
     held_out_reports,
-    whole_reports,
+    read_and_set_aside,
 )
 from coin_retrieval.wordings.concepts import Concepts
 
 Embed = Callable[[list[str]], Tensor]
 """From reports to pooled states [n dim], as :func:`.embed_texts` gives them."""
-_FOLDS = 3
 
 
 class ReaderRecipe(BaseModel):
     """How much is read and how long; one YAML file.
 
     ``composed`` counts reports a finding, ``elsewhere`` reports of what no training picture shows.
-    The scope is as narrow as keeps ``kept_share`` of training reports that were left out of it.
+    The scope is as narrow as keeps ``kept_share`` of whole reports that nothing has read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,7 +46,7 @@ class ReaderRecipe(BaseModel):
     batch: int = Field(default=256, gt=0)
     composed: int = Field(default=400, gt=0)
     elsewhere: int = Field(default=0, ge=0)
-    kept_share: float = Field(default=0.97, gt=0, lt=1)
+    kept_share: float = Field(default=0.98, gt=0, lt=1)
     jitter: float = Field(default=0.5, ge=0)
     mixed_share: float = Field(default=0.5, ge=0, le=1)
     other_groups_weight: float = Field(default=0.2, ge=0)
@@ -156,17 +154,18 @@ def reports_to_read(
     With ``elsewhere``, so many that state what no training picture shows.
     """
     random = np.random.default_rng(seed)
+    read, _ = read_and_set_aside()
     by_finding: dict[str, list[CaseRow]] = {}
     for row in rows:
         by_finding.setdefault(row.finding, []).append(row)
     texts: list[Composed] = []
     for finding, own in sorted(by_finding.items()):
         picked = random.integers(len(own), size=composed)
-        whole = [Composed(t, {"finding": finding}) for t in whole_reports().get(finding, ())]
-        texts += [compose(own[int(i)], random) for i in picked] + whole
+        whole = [Composed(t, {"finding": finding}) for t in read.inside.get(finding, ())]
+        texts += [compose(own[int(i)], random, read.inside) for i in picked] + whole
         texts += [compose_setting(own[int(i)], random) for i in picked[: composed // 20]]
     texts += [Composed("", {})] * composed
-    beyond = [compose_elsewhere(random) for _ in range(elsewhere)]
+    beyond = [compose_elsewhere(random, read.elsewhere) for _ in range(elsewhere)]
     known = torch.arange(len(texts) + len(beyond)) < len(texts)
     texts += beyond
     stated = np.stack([concepts.indices(composed.stated) for composed in texts])
@@ -188,47 +187,43 @@ def held_out_accuracy(reader: ConceptReader, concepts: Concepts, embed: Embed) -
     return float(np.mean(rates)) if rates else float("nan")
 
 
-def known_from(reports: ReadReports, concepts: Concepts, recipe: ReaderRecipe, out: Path) -> float:
-    """The likelihood of being known that ``kept_share`` of reports exceed that a reader never read.
+@torch.inference_mode()
+def known_from(
+    reader: ConceptReader, concepts: Concepts, embed: Embed, *, kept_share: float
+) -> float:
+    """The likelihood of being known that ``kept_share`` of the reports set aside exceed.
 
-    Whole training reports are left out by a third; held-out reports take no part.
+    Neither reader nor text tower has read them; held-out reports take no part.
     """
-    likely: list[Tensor] = []
-    for fold in range(_FOLDS):
-        left_out = {
-            _plain(text)
-            for finding in concepts.groups["finding"]
-            for text in whole_reports().get(finding, ())[fold::_FOLDS]
-        }
-        judged = [i for i, text in enumerate(reports.texts) if _plain(text) in left_out]
-        read = sorted(set(range(len(reports.texts))) - set(judged))
-        task = ReaderTask(reports[read], concepts, recipe)
-        reader = fit(task, recipe.loop, out / f"fold-{fold}", name=f"scope, part {fold + 1}")
-        distinct = {_plain(reports.texts[i]): i for i in judged}
-        with torch.inference_mode():
-            sentences = reports[list(distinct.values())].sentences
-            likely.append(reader.known(sentences.to(device())).cpu())  # type: ignore[operator]
-    return float(torch.quantile(torch.cat(likely), 1 - recipe.kept_share))
-
-
-def _plain(text: str) -> str:
-    return text.lower().rstrip(".")
+    _, aside = read_and_set_aside()
+    texts = [text for finding in concepts.groups["finding"] for text in aside.inside[finding]]
+    likely = _likely_known(reader, texts, embed)
+    return float(torch.quantile(likely, 1 - kept_share))
 
 
 @torch.inference_mode()
 def held_out_scope(reader: ConceptReader, concepts: Concepts, embed: Embed) -> dict[str, float]:
-    """The shares of held-out reports that the reader rightly takes for known, and for beyond."""
+    """The shares of held-out reports that the reader rightly takes for known, and for beyond.
+
+    ``aside_beyond`` is of training reports that were set aside.
+    """
     findings = concepts.groups["finding"]
-    inside = [text for finding in findings for text in held_out_reports().get(finding, ())]
-    known, beyond = (
-        float(
-            (reader.known(_sentences(texts, embed).to(device())) > reader.config.known_from)
-            .float()
-            .mean()
-        )
-        for texts in (inside, held_out_from_elsewhere())
-    )
-    return {"held_out_known": known, "held_out_beyond": 1 - beyond}
+    _, aside = read_and_set_aside()
+    judged = {
+        "held_out_known": [t for name in findings for t in held_out_reports().get(name, ())],
+        "held_out_beyond": held_out_from_elsewhere(),
+        "aside_beyond": aside.elsewhere,
+    }
+    kept = {
+        name: float((_likely_known(reader, texts, embed) > reader.config.known_from).float().mean())
+        for name, texts in judged.items()
+    }
+    return {name: share if name.endswith("known") else 1 - share for name, share in kept.items()}
+
+
+def _likely_known(reader: ConceptReader, texts: Sequence[str], embed: Embed) -> Tensor:
+    likely: Tensor = reader.known(_sentences(texts, embed).to(device()))
+    return likely.cpu()
 
 
 def _sentences(texts: Sequence[str], embed: Embed) -> Tensor:

@@ -121,7 +121,7 @@ def finished(shop: Workshop, name: str) -> Path:
     """
     directory = shop.out / name / "model"
     if not directory.exists():
-        command = {"generator": "diffusion"}.get(name, name)
+        command = {"generator": "diffusion", "distilled": "distill"}.get(name, name)
         raise WeightsError(
             f"no finished {name}",
             value=str(directory),

@@ -173,7 +173,7 @@ def train_reader(shop: Workshop, recipe: ReaderRecipe) -> Path:
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
         assert isinstance(module, ConceptReader)  # noqa: S101  what the task trains
         if module.config.scoped:
-            least = known_from(reports, concepts, recipe, out)
+            least = known_from(module, concepts, embed, kept_share=recipe.kept_share)
             module.config = module.config.model_copy(update={"known_from": least})
         module.save(directory)
         figures = {"held_out_accuracy": held_out_accuracy(module, concepts, embed)}

@@ -26,6 +26,7 @@ WORDINGS = Path(__file__).parent
 LEXICON = WORDINGS / "lexicon.yaml"
 TRAINED_WORDINGS = (LEXICON, WORDINGS / "reports.yaml")
 _WHOLE_SHARE = 0.45
+_ASIDE_EVERY = 12
 
 Statements = Mapping[str, str]
 """What a report or a row states: concept group → value."""
@@ -101,6 +102,39 @@ def whole_reports() -> Mapping[str, tuple[str, ...]]:
     return _read_reports("reports.yaml")
 
 
+@dataclass(frozen=True)
+class WholeReports:
+    """Finding → reports of what pictures show, and reports of what lies elsewhere."""
+
+    inside: Mapping[str, tuple[str, ...]]
+    elsewhere: tuple[str, ...]
+
+
+@cache
+def read_and_set_aside() -> tuple[WholeReports, WholeReports]:
+    """The whole reports in two: what a reader reads, and every twelfth, by which it is tried."""
+    read = WholeReports(
+        {finding: _split(texts)[0] for finding, texts in whole_reports().items()},
+        _split(reports_from_elsewhere())[0],
+    )
+    aside = WholeReports(
+        {finding: _split(texts)[1] for finding, texts in whole_reports().items()},
+        _split(reports_from_elsewhere())[1],
+    )
+    return read, aside
+
+
+def _split(texts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    aside = texts[_ASIDE_EVERY - 1 :: _ASIDE_EVERY]
+    # the same words twice would be read after all
+    hidden = {_plain(text) for text in aside}
+    return tuple(text for text in texts if _plain(text) not in hidden), aside
+
+
+def _plain(text: str) -> str:
+    return text.lower().rstrip(".")
+
+
 def statements_of(row: CaseRow) -> Statements:
     """All that a row says and that the lexicon has words for."""
     lexicon = load_lexicon()
@@ -153,14 +187,18 @@ def compose_report(row: CaseRow, random: np.random.Generator) -> str:
     return compose(row, random).text
 
 
-def compose(row: CaseRow, random: np.random.Generator) -> Composed:
-    """As :func:`compose_report`, with what the report states."""
+def compose(
+    row: CaseRow,
+    random: np.random.Generator,
+    whole: Mapping[str, Sequence[str]] | None = None,
+) -> Composed:
+    """As :func:`compose_report`, with what the report states; whole reports are of those given."""
     setting, stated = _setting(row, random)
     stated["finding"] = row.finding
-    whole = whole_reports().get(row.finding, ())
-    if whole and random.random() < _WHOLE_SHARE:
+    own = (whole_reports() if whole is None else whole).get(row.finding, ())
+    if own and random.random() < _WHOLE_SHARE:
         # a whole report has its own setting, or leaves it out on purpose
-        return Composed(_cased(_pick(whole, random), random), {"finding": row.finding})
+        return Composed(_cased(_pick(own, random), random), {"finding": row.finding})
     return _put_together(row, random, setting, stated)
 
 
@@ -204,9 +242,9 @@ def composed_parts(finding: str, count: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
 
 
-def compose_elsewhere(random: np.random.Generator) -> Composed:
-    """A report of what no training picture shows; it states nothing that a generator could draw."""
-    return Composed(_cased(_pick(reports_from_elsewhere(), random), random), {})
+def compose_elsewhere(random: np.random.Generator, reports: Sequence[str]) -> Composed:
+    """One of the reports of what no training picture shows: it states nothing to be drawn."""
+    return Composed(_cased(_pick(reports, random), random), {})
 
 
 def compose_setting(row: CaseRow, random: np.random.Generator) -> Composed:

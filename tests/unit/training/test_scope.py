@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.reports.plain import read_report
@@ -22,6 +23,7 @@ from coin_retrieval.wordings.captions import (
     held_out_from_elsewhere,
     held_out_reports,
     load_lexicon,
+    read_and_set_aside,
     reports_from_elsewhere,
     whole_reports,
 )
@@ -69,15 +71,33 @@ def test_a_reader_learns_what_lies_beyond_its_pictures(reader: ConceptReader) ->
     assert found["held_out_beyond"] > 0.6
 
 
-def test_the_scope_keeps_as_many_unread_reports_as_the_recipe_says(tmp_path: Path) -> None:
+def test_the_scope_keeps_as_many_unread_reports_as_the_recipe_says(reader: ConceptReader) -> None:
+    concepts = concepts_of(_rows())
+    _, aside = read_and_set_aside()
+    texts = [text for name in concepts.groups["finding"] for text in aside.inside[name]]
+    sentences = F.normalize(embed_texts(texts).float(), dim=-1) * embed_texts([""]).shape[1] ** 0.5
+    likely = reader.known(sentences)
+    for kept in (0.5, 0.9):
+        least = known_from(reader, concepts, embed_texts, kept_share=kept)
+        assert abs(float((likely > least).float().mean()) - kept) < 1.5 / len(texts)
+
+
+def test_what_is_set_aside_is_read_by_nobody() -> None:
+    read, aside = read_and_set_aside()
     rows = _rows()
-    concepts = concepts_of(rows)
-    reports = reports_to_read(rows, concepts, composed=40, elsewhere=160, seed=0, embed=embed_texts)
-    least = [
-        known_from(reports, concepts, RECIPE.model_copy(update={"kept_share": kept}), tmp_path)
-        for kept in (0.5, 0.99)
-    ]
-    assert 0 < least[1] < least[0] < 1
+    texts: list[str] = []
+
+    def embed(words: list[str]) -> torch.Tensor:
+        texts.extend(words)
+        return torch.ones(len(words), 4)
+
+    reports_to_read(rows, concepts_of(rows), composed=300, elsewhere=900, seed=0, embed=embed)
+    taken = {text.lower().rstrip(".") for text in texts}
+    for finding in ("eosinophil", "Candida", "target cell"):
+        assert len(aside.inside[finding]) == len(whole_reports()[finding]) // 12
+        assert not taken & {text.lower().rstrip(".") for text in aside.inside[finding]}
+        assert taken & {text.lower().rstrip(".") for text in read.inside[finding]}
+    assert not taken & {text.lower().rstrip(".") for text in aside.elsewhere}
 
 
 def test_without_reports_from_elsewhere_a_reader_has_no_scope() -> None:
