@@ -52,7 +52,7 @@ def autoencoder(
 ) -> None:
     """Train the generator's autoencoder; resumes after a kill."""
     from coin_retrieval.training import runs
-    from coin_retrieval.training.autoencoder import AutoencoderRecipe
+    from coin_retrieval.training.generator.autoencoder import AutoencoderRecipe
 
     chosen = _recipe(AutoencoderRecipe, "autoencoder", recipe, size)
     _done(runs.train_autoencoder(_shop(data, out), chosen, perception=perception))
@@ -72,7 +72,7 @@ def decoder(
 ) -> None:
     """Teach a finished autoencoder's decoder to draw grain; resumes after a kill."""
     from coin_retrieval.training import runs
-    from coin_retrieval.training.decoder import DecoderRecipe
+    from coin_retrieval.training.generator.decoder import DecoderRecipe
 
     chosen = _recipe(DecoderRecipe, "decoder", recipe, size)
     _done(runs.train_decoder(_shop(data, out), chosen, perception=perception, encoder=encoder))
@@ -113,7 +113,7 @@ def diffusion(
 ) -> None:
     """Train the generator behind a finished autoencoder and reader; resumes after a kill."""
     from coin_retrieval.training import runs
-    from coin_retrieval.training.diffusion import DiffusionRecipe
+    from coin_retrieval.training.generator.diffusion import DiffusionRecipe
 
     chosen = _recipe(DiffusionRecipe, "diffusion", recipe, size)
     if start_from is not None:
@@ -133,8 +133,8 @@ def distill(
 ) -> None:
     """Teach the trained generator to draw in few steps; resumes after a kill."""
     from coin_retrieval.training import runs
-    from coin_retrieval.training.diffusion import DiffusionRecipe
-    from coin_retrieval.training.distillation import DistillationRecipe
+    from coin_retrieval.training.generator.diffusion import DiffusionRecipe
+    from coin_retrieval.training.generator.distillation import DistillationRecipe
 
     chosen = _recipe(DistillationRecipe, "distill", recipe, size)
     drawn = _recipe(DiffusionRecipe, "diffusion", source, size)
@@ -153,8 +153,8 @@ def adversarial(
 ) -> None:
     """Teach the few-step generator against a critic of its states; resumes after a kill."""
     from coin_retrieval.training import runs
-    from coin_retrieval.training.adversarial import AdversarialRecipe
-    from coin_retrieval.training.diffusion import DiffusionRecipe
+    from coin_retrieval.training.generator.adversarial import AdversarialRecipe
+    from coin_retrieval.training.generator.diffusion import DiffusionRecipe
 
     chosen = _recipe(AdversarialRecipe, "adversarial", recipe, size)
     drawn = _recipe(DiffusionRecipe, "diffusion", source, size)

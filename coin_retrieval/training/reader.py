@@ -221,6 +221,11 @@ def held_out_scope(reader: ConceptReader, concepts: Concepts, embed: Embed) -> d
     return {name: share if name.endswith("known") else 1 - share for name, share in kept.items()}
 
 
+def unread(texts: list[str]) -> Tensor:
+    """In place of sentences, where the texts themselves will be read: [n 1]."""
+    return torch.ones(len(texts), 1)
+
+
 def _likely_known(reader: ConceptReader, texts: Sequence[str], embed: Embed) -> Tensor:
     likely: Tensor = reader.known(_sentences(texts, embed).to(device()))
     return likely.cpu()

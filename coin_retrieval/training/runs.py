@@ -13,23 +13,29 @@ from torch import Tensor, nn
 
 from coin_retrieval.errors import SettingsError
 from coin_retrieval.nets.reader import ConceptReader
-from coin_retrieval.training.adversarial import AdversarialRecipe, AdversarialTask
-from coin_retrieval.training.autoencoder import (
+from coin_retrieval.training.encoder.clip import ClipRecipe, ClipTask, save_clip
+from coin_retrieval.training.encoder.text_head import TextHeadTask, embed_views
+from coin_retrieval.training.generator.adversarial import AdversarialRecipe, AdversarialTask
+from coin_retrieval.training.generator.autoencoder import (
     AutoencoderRecipe,
     AutoencoderTask,
     encode_all,
     reconstruction_psnr,
     standardise_latents,
 )
-from coin_retrieval.training.decoder import DecoderRecipe, DecoderTask
-from coin_retrieval.training.diffusion import DiffusionRecipe, DiffusionTask
-from coin_retrieval.training.distillation import DistillationRecipe, DistillationTask, load_unet
-from coin_retrieval.training.encoder.clip import ClipRecipe, ClipTask, save_clip
-from coin_retrieval.training.encoder.text_head import TextHeadTask, embed_views
+from coin_retrieval.training.generator.decoder import DecoderRecipe, DecoderTask
+from coin_retrieval.training.generator.diffusion import DiffusionRecipe, DiffusionTask
+from coin_retrieval.training.generator.distillation import (
+    DistillationRecipe,
+    DistillationTask,
+    load_unet,
+)
+from coin_retrieval.training.generator.perception import SqueezeFeatures, TrunkFeatures
+from coin_retrieval.training.generator.saving import save_generator
 from coin_retrieval.training.loop import device, fit
-from coin_retrieval.training.perception import SqueezeFeatures, TrunkFeatures
 from coin_retrieval.training.pictures.data import PackedCases, load_cases
 from coin_retrieval.training.reader import (
+    Embed,
     ReaderRecipe,
     ReaderTask,
     ReadReports,
@@ -37,9 +43,9 @@ from coin_retrieval.training.reader import (
     held_out_scope,
     known_from,
     reports_to_read,
+    unread,
 )
 from coin_retrieval.training.run_folder import Workshop, finished, run_once
-from coin_retrieval.training.starter import save_generator
 from coin_retrieval.training.texts import caption_pool, embed_texts
 from coin_retrieval.training.tower import TowerRecipe, TowerTask, save_adapter
 from coin_retrieval.types import content_digest
@@ -112,7 +118,7 @@ def train_tower(shop: Workshop, recipe: TowerRecipe) -> Path:
 
     What is trained in the workshop afterwards (reader, encoder, generator) reads with it.
     """
-    task = TowerTask(*_reports(shop, recipe, adapter=None), recipe)
+    task = TowerTask(*_reports(shop, recipe, embed=unread), recipe)
 
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
         save_adapter(module, directory)
@@ -167,7 +173,7 @@ def train_reader(shop: Workshop, recipe: ReaderRecipe) -> Path:
         return out / "model"
     adapter = _adapter(shop)
     embed = partial(embed_texts, adapter=adapter)
-    reports, concepts = _reports(shop, recipe, adapter=adapter)
+    reports, concepts = _reports(shop, recipe, embed=embed)
     task = ReaderTask(reports, concepts, recipe)
 
     def keep(module: nn.Module, directory: Path) -> dict[str, float]:
@@ -245,7 +251,7 @@ def _keep_generator(
 ) -> dict[str, float]:
     """Write the pipeline with this workshop's reader; there are no figures of it yet."""
     save_generator(
-        unet,  # type: ignore[arg-type]
+        unet,
         autoencoder,
         latents=latents,
         reader=finished(shop, "reader"),
@@ -263,9 +269,7 @@ def _adapter(shop: Workshop) -> Path | None:
     return adapter if adapter.exists() else None
 
 
-def _reports(
-    shop: Workshop, recipe: ReaderRecipe, *, adapter: Path | None
-) -> tuple[ReadReports, Concepts]:
+def _reports(shop: Workshop, recipe: ReaderRecipe, *, embed: Embed) -> tuple[ReadReports, Concepts]:
     rows = shop.cases("train", 128).rows
     concepts = concepts_of(rows)
     reports = reports_to_read(
@@ -274,7 +278,7 @@ def _reports(
         composed=recipe.composed,
         elsewhere=recipe.elsewhere,
         seed=recipe.loop.seed,
-        embed=partial(embed_texts, adapter=adapter),
+        embed=embed,
     )
     return reports, concepts
 

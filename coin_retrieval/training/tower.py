@@ -27,6 +27,7 @@ from coin_retrieval.wordings.concepts import Concepts
 
 _ADAPTED = ("query", "value", "intermediate.dense", "output.dense")
 _READER_RATE = 2.0
+_PADDED = 12
 
 
 class TowerRecipe(ReaderRecipe):
@@ -48,6 +49,7 @@ class TowerTask(ReaderTask):
     """The reader's own task, its sentences read anew by a tower that learns."""
 
     def __init__(self, reports: ReadReports, concepts: Concepts, recipe: TowerRecipe) -> None:
+        """``reports`` are read anew at every step; their sentences are not looked at."""
         super().__init__(reports, concepts, recipe)
         self._tower_recipe = recipe
         directory = minilm.directory()
@@ -75,8 +77,18 @@ class TowerTask(ReaderTask):
 
     def read(self, rows: Tensor, random: np.random.Generator) -> Tensor:
         """Mean-pooled states of these reports with words masked, [b dim] of norm sqrt(dim)."""
-        recipe, tokenizer = self._tower_recipe, self._tokenizer
         texts = [self._reports.texts[int(row)] for row in rows]
+        # alike long ones together: padding is computed as if it were read
+        order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
+        parts = [
+            self._read_padded([texts[number] for number in order[start : start + _PADDED]], random)
+            for start in range(0, len(texts), _PADDED)
+        ]
+        back = torch.tensor(order).argsort()
+        return torch.cat(parts)[back.to(parts[0].device)]
+
+    def _read_padded(self, texts: list[str], random: np.random.Generator) -> Tensor:
+        recipe, tokenizer = self._tower_recipe, self._tokenizer
         inputs = tokenizer(
             texts, padding=True, truncation=True, max_length=recipe.tokens, return_tensors="pt"
         )

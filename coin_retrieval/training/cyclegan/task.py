@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from coin_retrieval.nets.cyclegan import CycleGanConfig, Translation
-from coin_retrieval.training.decoder import PatchCritic, fixed
+from coin_retrieval.training.generator.decoder import PatchCritic, fixed
 from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.pictures.sheets import grid, to_uint8
 from coin_retrieval.types import RgbImage

@@ -24,9 +24,9 @@ from coin_retrieval.starter import minilm
 from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.training.encoder.depthwise import quicken
 from coin_retrieval.training.encoder.imagenet import freeze_stages, start_from_imagenet
+from coin_retrieval.training.encoder.losses import multi_positive
 from coin_retrieval.training.encoder.text_head import TextHeadRecipe
 from coin_retrieval.training.loop import LoopSettings, Task, device
-from coin_retrieval.training.losses import multi_positive
 from coin_retrieval.training.pictures.augment import AugmentSettings, augment
 from coin_retrieval.training.pictures.data import PackedCases
 from coin_retrieval.training.pictures.sampling import balanced_weights

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from coin_retrieval.nets.compute import mixed_precision
+from coin_retrieval.training.encoder.losses import multi_positive
 from coin_retrieval.training.loop import LoopSettings, Task, device
-from coin_retrieval.training.losses import multi_positive
 from coin_retrieval.training.pictures.data import PackedCases
 from coin_retrieval.training.pictures.sampling import balanced_weights
 from coin_retrieval.training.texts import CaptionPool

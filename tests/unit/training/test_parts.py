@@ -10,11 +10,11 @@ from safetensors.torch import save_file
 from coin_retrieval.nets.orientations import dihedral
 from coin_retrieval.nets.reader import ConceptReader, ReaderConfig
 from coin_retrieval.tables.cases import CaseRow
-from coin_retrieval.training.autoencoder import texture
-from coin_retrieval.training.diffusion import DiffusionRecipe, build_unet, noise_scheduler
-from coin_retrieval.training.distillation import velocity_of_leap
+from coin_retrieval.training.encoder.losses import multi_positive
+from coin_retrieval.training.generator.autoencoder import texture
+from coin_retrieval.training.generator.diffusion import DiffusionRecipe, build_unet, noise_scheduler
+from coin_retrieval.training.generator.distillation import velocity_of_leap
 from coin_retrieval.training.loop import LoopSettings
-from coin_retrieval.training.losses import multi_positive
 from coin_retrieval.training.pictures.augment import AugmentSettings, augment
 from coin_retrieval.training.pictures.data import load_cases
 from coin_retrieval.training.pictures.sampling import balanced_weights

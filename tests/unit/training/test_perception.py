@@ -10,11 +10,12 @@ from torchvision.models import squeezenet1_1
 
 from coin_retrieval.errors import WeightsError
 from coin_retrieval.starter import ENCODER
-from coin_retrieval.training.perception import (
+from coin_retrieval.training.generator.perception import (
     FeatureCritic,
     SqueezeFeatures,
     TrunkFeatures,
     perceptual_distance,
+    texture_distance,
 )
 
 
@@ -39,6 +40,18 @@ def test_a_picture_is_at_no_distance_from_itself_and_farther_the_more_it_is_blur
     distances = [float(perceptual_distance(features(b), seen)) for b in blurred]
     assert float(perceptual_distance(seen, seen)) == 0
     assert 0 < distances[0] < distances[1]
+
+
+def test_grain_at_another_place_is_alike_by_texture_and_smoothness_is_not(weights: Path) -> None:
+    features = SqueezeFeatures(weights, zoom=1.0)
+    torch.manual_seed(1)
+    grain = torch.rand(4, 3, 96, 96).round() * 2 - 1
+    seen = features(grain)
+    moved = features(grain.roll((32, 32), (2, 3)))
+    smooth = features(torch.nn.functional.avg_pool2d(grain, 9, 1, 4))
+    assert float(texture_distance(seen, seen)) == 0
+    assert texture_distance(moved, seen) < 0.2 * texture_distance(smooth, seen)
+    assert perceptual_distance(moved, seen) > 0.5 * perceptual_distance(smooth, seen)
 
 
 def test_what_is_compared_can_learn_and_the_network_itself_cannot(weights: Path) -> None:

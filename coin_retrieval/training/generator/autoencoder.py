@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from coin_retrieval.nets.compute import mixed_precision
 from coin_retrieval.nets.orientations import dihedral
+from coin_retrieval.training.generator.perception import SqueezeFeatures, perceptual_distance
 from coin_retrieval.training.loop import LoopSettings, Task, device
-from coin_retrieval.training.perception import SqueezeFeatures, perceptual_distance
 from coin_retrieval.training.pictures.data import PackedCases
 from coin_retrieval.training.pictures.sampling import balanced_weights
 from coin_retrieval.training.pictures.sheets import grid, to_uint8

@@ -21,10 +21,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from coin_retrieval.training.decoder import fixed, hinge
-from coin_retrieval.training.diffusion import DiffusionTask, noise_scheduler, sample_latents
+from coin_retrieval.training.generator.decoder import fixed, hinge
+from coin_retrieval.training.generator.diffusion import (
+    DiffusionTask,
+    noise_scheduler,
+    sample_latents,
+)
+from coin_retrieval.training.generator.perception import FeatureCritic
 from coin_retrieval.training.loop import LoopSettings, Task, device
-from coin_retrieval.training.perception import FeatureCritic
 from coin_retrieval.training.pictures.sheets import grid, to_uint8
 from coin_retrieval.types import RgbImage
 

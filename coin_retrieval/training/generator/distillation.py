@@ -18,7 +18,11 @@ from diffusers import UNet2DConditionModel
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
-from coin_retrieval.training.diffusion import DiffusionTask, noise_scheduler, sample_latents
+from coin_retrieval.training.generator.diffusion import (
+    DiffusionTask,
+    noise_scheduler,
+    sample_latents,
+)
 from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.pictures.sheets import grid, to_uint8
 from coin_retrieval.types import RgbImage

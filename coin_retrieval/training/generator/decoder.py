@@ -21,14 +21,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from coin_retrieval.training.loop import LoopSettings, Task, device
-from coin_retrieval.training.perception import (
+from coin_retrieval.training.generator.perception import (
     FeatureCritic,
     SqueezeFeatures,
     TrunkFeatures,
     perceptual_distance,
     texture_distance,
 )
+from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.pictures.data import PackedCases
 from coin_retrieval.training.pictures.sampling import balanced_weights
 from coin_retrieval.training.pictures.sheets import grid, to_uint8

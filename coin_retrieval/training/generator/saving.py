@@ -13,7 +13,7 @@ from torch import Tensor
 from coin_retrieval.generation.pipeline_files import READER
 from coin_retrieval.nets.model_card import CARD
 from coin_retrieval.nets.text_adapter import FOLDER as TEXT_ADAPTER
-from coin_retrieval.training.diffusion import latent_scale, noise_scheduler
+from coin_retrieval.training.generator.diffusion import latent_scale, noise_scheduler
 
 
 def save_generator(
