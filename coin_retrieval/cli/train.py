@@ -1,7 +1,6 @@
 """``coin train``: the starter's models again, or your own from your own cases.
 
-The models stand on each other: autoencoder → decoder → diffusion → distill → adversarial;
-tower → reader, clip.
+The models stand on each other: autoencoder → decoder → diffusion → distill; tower → reader, clip.
 """
 
 from __future__ import annotations
@@ -139,26 +138,6 @@ def distill(
     chosen = _recipe(DistillationRecipe, "distill", recipe, size)
     drawn = _recipe(DiffusionRecipe, "diffusion", source, size)
     _done(runs.distil_generator(_shop(data, out), chosen, drawn))
-
-
-@train_app.command()
-def adversarial(
-    data: Data,
-    out: Out = _RUNS,
-    recipe: RecipeFile = None,
-    source: Annotated[
-        Path | None, typer.Option(help="The recipe that the generator was trained with.")
-    ] = None,
-    size: SizeOption = Size.CPU,
-) -> None:
-    """Teach the few-step generator against a critic of its states; resumes after a kill."""
-    from coin_retrieval.training import runs
-    from coin_retrieval.training.generator.adversarial import AdversarialRecipe
-    from coin_retrieval.training.generator.diffusion import DiffusionRecipe
-
-    chosen = _recipe(AdversarialRecipe, "adversarial", recipe, size)
-    drawn = _recipe(DiffusionRecipe, "diffusion", source, size)
-    _done(runs.sharpen_generator(_shop(data, out), chosen, drawn))
 
 
 @train_app.command()

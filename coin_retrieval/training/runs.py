@@ -15,7 +15,6 @@ from coin_retrieval.errors import SettingsError
 from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.training.encoder.clip import ClipRecipe, ClipTask, save_clip
 from coin_retrieval.training.encoder.text_head import TextHeadTask, embed_views
-from coin_retrieval.training.generator.adversarial import AdversarialRecipe, AdversarialTask
 from coin_retrieval.training.generator.autoencoder import (
     AutoencoderRecipe,
     AutoencoderTask,
@@ -214,28 +213,6 @@ def distil_generator(shop: Workshop, recipe: DistillationRecipe, source: Diffusi
     keep = partial(_keep_generator, shop, autoencoder, latents, steps=recipe.steps, guidance=1.0)
     return run_once(
         shop, "distilled", keep, lambda out: fit(task, recipe.loop, out, name="distilled")
-    )
-
-
-def sharpen_generator(shop: Workshop, recipe: AdversarialRecipe, source: DiffusionRecipe) -> Path:
-    """Teach the distilled generator against a critic; returns the new pipeline's directory.
-
-    ``source`` is as in :func:`distil_generator`.
-    """
-    finished(shop, "reader")
-    student = load_unet(finished(shop, "distilled"))
-    autoencoder = _latest_autoencoder(shop)
-    drawing, latents = _generator_task(shop, source, autoencoder)
-    task = AdversarialTask(drawing, student, recipe)
-
-    def keep(module: nn.Module, directory: Path) -> dict[str, float]:
-        student = module["student"]  # type: ignore[index]
-        return _keep_generator(
-            shop, autoencoder, latents, student, directory, steps=recipe.steps, guidance=1.0
-        )
-
-    return run_once(
-        shop, "adversarial", keep, lambda out: fit(task, recipe.loop, out, name="adversarial")
     )
 
 

@@ -19,7 +19,6 @@ from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.training import runs
 from coin_retrieval.training.encoder.clip import ClipRecipe, build_clip
 from coin_retrieval.training.encoder.text_head import TextHeadRecipe
-from coin_retrieval.training.generator.adversarial import AdversarialRecipe
 from coin_retrieval.training.generator.autoencoder import AutoencoderRecipe
 from coin_retrieval.training.generator.decoder import DecoderRecipe
 from coin_retrieval.training.generator.diffusion import DiffusionRecipe
@@ -88,16 +87,6 @@ def test_a_reader_tells_findings_apart_in_wordings_it_never_saw(
 def test_a_distilled_generator_draws_unguided_in_few_steps(drawing_shop: Workshop) -> None:
     recipe = DistillationRecipe(loop=LOOP, batch=4, steps=2, teacher_steps=4, guidance=1.5)
     directory = runs.distil_generator(drawing_shop, recipe, DIFFUSION)
-    generator = _generator(directory)
-    (sample,) = generator.draw(generator.plan(ReportSource("an eosinophil"), n=1))
-    assert (sample.provenance.steps, sample.provenance.guidance) == (2, 1.0)
-
-
-def test_a_generator_taught_by_a_critic_draws_as_before(drawing_shop: Workshop) -> None:
-    distilling = DistillationRecipe(loop=LOOP, batch=4, steps=2, teacher_steps=4, guidance=1.5)
-    runs.distil_generator(drawing_shop, distilling, DIFFUSION)
-    recipe = AdversarialRecipe(loop=LOOP, batch=4, steps=2)
-    directory = runs.sharpen_generator(drawing_shop, recipe, DIFFUSION)
     generator = _generator(directory)
     (sample,) = generator.draw(generator.plan(ReportSource("an eosinophil"), n=1))
     assert (sample.provenance.steps, sample.provenance.guidance) == (2, 1.0)
@@ -185,7 +174,6 @@ def test_the_shipped_recipes_are_valid(size: str) -> None:
         "clip": ClipRecipe,
         "diffusion": DiffusionRecipe,
         "distill": DistillationRecipe,
-        "adversarial": AdversarialRecipe,
         "reader": ReaderRecipe,
     }
     for model, kind in kinds.items():
