@@ -69,6 +69,8 @@ def test_every_finding_has_whole_reports_and_each_only_once(
     assert set(kind()) == set(load_lexicon().findings)
     texts = [text.lower() for reports in kind().values() for text in reports]
     assert len(set(texts)) == len(texts)
+    # also as they are composed, with a full stop
+    assert all(read_report(f"{text.rstrip('.')}.").text for text in texts)
 
 
 def test_a_composed_report_states_its_finding_and_only_what_its_row_says() -> None:
