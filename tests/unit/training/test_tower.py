@@ -21,9 +21,10 @@ from coin_retrieval.generation.pipeline_files import find_pipeline
 from coin_retrieval.starter import minilm
 from coin_retrieval.training import runs
 from coin_retrieval.training.loop import LoopSettings
+from coin_retrieval.training.reader import unread
 from coin_retrieval.training.run_folder import Workshop
 from coin_retrieval.training.texts import embed_texts
-from coin_retrieval.training.tower import TowerRecipe
+from coin_retrieval.training.tower import TowerRecipe, TowerTask
 
 TOWER = TowerRecipe(
     loop=LoopSettings(steps=6, learning_rate=1e-2, warmup_steps=1, ema_decay=0.0),
@@ -115,11 +116,20 @@ def test_a_generator_trained_after_it_brings_it_along(shop: Workshop) -> None:
 
 
 def test_the_same_step_masks_the_same_words(shop: Workshop) -> None:
-    from coin_retrieval.training.tower import TowerTask
-
-    task = TowerTask(*runs._reports(shop, TOWER, adapter=None), TOWER)
+    task = TowerTask(*runs._reports(shop, TOWER, embed=unread), TOWER)
     rows = torch.arange(4)
     task.module.eval()
     first, again, other = (task.read(rows, np.random.default_rng(seed)) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_reports_are_read_alike_long_ones_together_and_stay_in_their_order(shop: Workshop) -> None:
+    unmasked = TOWER.model_copy(update={"masked_share": 0.0})
+    task = TowerTask(*runs._reports(shop, TOWER, embed=unread), unmasked)
+    task.module.eval()
+    rows, random = torch.arange(30), np.random.default_rng(0)
+    with torch.inference_mode():
+        together = task.read(rows, random)
+        alone = torch.cat([task.read(row[None], random) for row in rows])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
