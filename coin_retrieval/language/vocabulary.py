@@ -73,13 +73,14 @@ def _stems(key: str) -> Iterator[str]:
 def _of_wordings() -> Counter[str]:
     # only where a word is asked about: a client of a server reads no tables
     from coin_retrieval.wordings.captions import (
+        english_reports,
         load_lexicon,
         reports_from_elsewhere,
-        whole_reports,
     )
 
+    # a Spanish word may be an English one misspelt
     texts = chain(
-        chain.from_iterable(whole_reports().values()),
+        chain.from_iterable(english_reports().values()),
         reports_from_elsewhere(),
         _strings(load_lexicon().model_dump()),
     )

@@ -2,7 +2,8 @@
 
 The words are data (``lexicon.yaml``); this module only puts them together: site or procedure in
 brackets, findings, conclusion, telegraphic notes, Bethesda phrases, any order, parts left out.
-Besides, whole reports of people who know how colleagues write (``reports.yaml``). Whole
+Besides, whole reports of people who know how colleagues write (``reports.yaml``, and in five
+other languages ``other_languages.yaml``). Whole
 held-out reports (``held_out.yaml``), written without sight of the others, judge the models
 and are never trained on.
 """
@@ -24,7 +25,7 @@ from coin_retrieval.tables.cases import CaseRow
 
 WORDINGS = Path(__file__).parent
 LEXICON = WORDINGS / "lexicon.yaml"
-TRAINED_WORDINGS = (LEXICON, WORDINGS / "reports.yaml")
+TRAINED_WORDINGS = (LEXICON, WORDINGS / "reports.yaml", WORDINGS / "other_languages.yaml")
 _WHOLE_SHARE = 0.45
 _ASIDE_EVERY = 12
 
@@ -97,9 +98,16 @@ def held_out_from_elsewhere() -> tuple[str, ...]:
 
 
 @cache
-def whole_reports() -> Mapping[str, tuple[str, ...]]:
-    """Finding → whole reports to train on."""
+def english_reports() -> Mapping[str, tuple[str, ...]]:
+    """Finding → whole reports to train on, those in English."""
     return _read_reports("reports.yaml")
+
+
+@cache
+def whole_reports() -> Mapping[str, tuple[str, ...]]:
+    """Finding → whole reports to train on: English ones, then those in other languages."""
+    others = _read_reports("other_languages.yaml")
+    return {name: (*texts, *others.get(name, ())) for name, texts in english_reports().items()}
 
 
 @dataclass(frozen=True)
