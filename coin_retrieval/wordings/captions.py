@@ -121,13 +121,11 @@ class WholeReports:
 @cache
 def read_and_set_aside() -> tuple[WholeReports, WholeReports]:
     """The whole reports in two: what a reader reads, and every twelfth, by which it is tried."""
-    read = WholeReports(
-        {finding: _split(texts)[0] for finding, texts in whole_reports().items()},
-        _split(reports_from_elsewhere())[0],
-    )
-    aside = WholeReports(
-        {finding: _split(texts)[1] for finding, texts in whole_reports().items()},
-        _split(reports_from_elsewhere())[1],
+    inside = {finding: _split(texts) for finding, texts in whole_reports().items()}
+    elsewhere = _split(reports_from_elsewhere())
+    read, aside = (
+        WholeReports({finding: parts[which] for finding, parts in inside.items()}, elsewhere[which])
+        for which in (0, 1)
     )
     return read, aside
 
