@@ -66,12 +66,6 @@ class ReadReports:
     stated: Tensor
     known: Tensor
 
-    def __getitem__(self, kept: Sequence[int]) -> ReadReports:
-        """Those of these numbers."""
-        which = torch.tensor(list(kept))
-        texts = tuple(self.texts[number] for number in kept)
-        return ReadReports(texts, self.sentences[which], self.stated[which], self.known[which])
-
 
 class ReaderTask(Task):
     """Cross entropy of every group's values, "nothing stated" among them."""
