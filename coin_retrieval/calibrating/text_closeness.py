@@ -5,7 +5,7 @@ Measured when an archive is built and again when it is calibrated; seconds, what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from coin_retrieval.archive.measured.calibration import CloseMatch, close_match_from
 from coin_retrieval.archive.measured.closeness import OwnReports, TextCloseness
 from coin_retrieval.catalog.base import Catalog
+from coin_retrieval.catalog.writing import chunks
 from coin_retrieval.encoding.sentences import SentenceEncoder
 from coin_retrieval.errors import CoinError, MissingDependencyError, ModelError
 from coin_retrieval.reports.plain import read_and_choose
@@ -26,7 +27,7 @@ from coin_retrieval.search.judging.text_closeness import (
     scores,
     sides,
 )
-from coin_retrieval.types import CaseRecord, DiagnosisCode, ImageId, ImageRecord, Origin
+from coin_retrieval.types import CaseRecord, DiagnosisCode, ImageId, ImageIds, ImageRecord, Origin
 from coin_retrieval.wordings.captions import FindingWords, load_lexicon
 from coin_retrieval.wordings.known import KnownSentences, known_sentences
 
@@ -61,15 +62,14 @@ class Holdings:
         return self.findings | self.undetailed
 
 
-def holdings_of(cases: Mapping[str, CaseRecord], images: Iterable[ImageRecord]) -> Holdings:
-    """What these pictures are of."""
+def holdings_of(images: Iterable[tuple[ImageRecord, CaseRecord]]) -> Holdings:
+    """What these pictures, each with its case, are of."""
     findings: set[str] = set()
     diagnoses: set[str] = set()
     undetailed: set[str] = set()
     sites: set[str] = set()
     reports: dict[str, dict[str, None]] = {}
-    for image in images:
-        case = cases[image.case_id]
+    for image, case in images:
         findings |= {image.finding} - {""}
         diagnoses |= {image.diagnosis} - {""}
         undetailed |= {image.diagnosis} - {""} if not image.finding else set()
@@ -96,10 +96,8 @@ def measure_closeness(catalog: Catalog) -> TextCloseness | None:
     ids = catalog.sample(_SAMPLE, {"origin": [Origin.REAL.value]})
     if not len(ids):
         ids = catalog.sample(_SAMPLE, {})
-    images = list(catalog.images(ImageId(i) for i in ids.tolist()).values())
-    found = holdings_of(catalog.cases({image.case_id for image in images}), images)
     found = replace(
-        found,
+        holdings_of(_with_cases(catalog, ids)),
         findings=frozenset(catalog.values("finding")) - {""},
         diagnoses=frozenset(catalog.values("diagnosis")) - {""},
         sites=frozenset(catalog.values("site")) - {""},
@@ -108,6 +106,14 @@ def measure_closeness(catalog: Catalog) -> TextCloseness | None:
         return text_closeness(found, known_sentences(), SentenceEncoder())
     except (ModelError, MissingDependencyError):
         return None
+
+
+def _with_cases(catalog: Catalog, ids: ImageIds) -> Iterator[tuple[ImageRecord, CaseRecord]]:
+    """A few at a time: of thousands of records there may be megabytes."""
+    for some in chunks(ImageId(i) for i in ids.tolist()):
+        images = catalog.images(some).values()
+        cases = catalog.cases({image.case_id for image in images})
+        yield from ((image, cases[image.case_id]) for image in images)
 
 
 def text_closeness(

@@ -252,5 +252,5 @@ def check_rows(rows: Embeddings, dim: int) -> None:
 
 def to_hits(ids: ImageIds, similarities: np.ndarray) -> list[Hit]:
     """Parallel arrays of one query to hits; ids below 0 (padding) are left out."""
-    pairs = zip(ids.tolist(), similarities.tolist(), strict=True)
-    return [Hit(ImageId(i), min(1.0, max(-1.0, s))) for i, s in pairs if i >= 0]
+    near = np.minimum(np.maximum(similarities, -1.0), 1.0).tolist()
+    return [Hit(ImageId(i), s) for i, s in zip(ids.tolist(), near, strict=True) if i >= 0]

@@ -27,9 +27,8 @@ _MEAN_OF = 100_000
 """Pictures whose mean is taken: no other hundred thousand would have another one."""
 
 _AT_ONCE = 1000
-"""Queries: FAISS multiplies matrices when they have 128,000 numbers, and is six times as fast."""
+"""Pictures whose rows are in memory."""
 
-_READ_AT_ONCE = 5000
 _FIRST_DEPTH = 8
 _TEXT_DEPTH = 64
 _GROWTH = 8
@@ -39,8 +38,8 @@ def real_mean(store: VectorStore, catalog: Catalog, asked: Where) -> tuple[float
     """The mean embedding, [dim], of images that fit; of a sample, where they are many."""
     sample = catalog.sample(_MEAN_OF, asked)
     total = np.zeros(store.dim)
-    for start in range(0, len(sample), _READ_AT_ONCE):
-        rows = store.vectors(sample[start : start + _READ_AT_ONCE])
+    for start in range(0, len(sample), _AT_ONCE):
+        rows = store.vectors(sample[start : start + _AT_ONCE])
         total += rows.sum(axis=0, dtype=np.float64)
     # float32 has no more digits
     return tuple(round(value, 8) for value in (total / max(1, len(sample))).tolist())

@@ -119,7 +119,8 @@ def leave_out_reports(
 
     def built(left: Sequence[ImageRecord]) -> tuple[TextCloseness | None, Mapping[str, int]]:
         """What a build of these pictures measures, and its sites."""
-        block = text_closeness(holdings_of(cases, left), known_sentences(), embedder)
+        holdings = holdings_of((image, cases[image.case_id]) for image in left)
+        block = text_closeness(holdings, known_sentences(), embedder)
         return block, Counter(cases[image.case_id].site for image in left)
 
     def judged_by(

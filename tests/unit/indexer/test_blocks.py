@@ -32,7 +32,6 @@ def in_blocks(whole: ArchiveManifest, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(passing, "_ROWS_AT_ONCE", 4)
     monkeypatch.setattr(base, "SCANNED_ROWS", 5)
     monkeypatch.setattr(drafts, "_AT_ONCE", 3)
-    monkeypatch.setattr(neighbours, "_READ_AT_ONCE", 4)
     monkeypatch.setattr(neighbours, "_AT_ONCE", 4)
     monkeypatch.setattr(verifying, "_BLOCK", 4)
     build_archive(tmp_path / "blocks", tmp_path / "in")
