@@ -94,6 +94,9 @@ ifeq ($(SIZE),cpu)  # in three steps of growing pictures; the last one is the st
 		--start-from $(WORKSHOP)/$$([ $$step = 3 ] && echo clip-2/)encoder/model/open_clip_model.safetensors \
 		|| exit 1; done
 endif
+	$(RUN)/coin train match --data $(SHARED) --size $(SIZE) --out $(WORKSHOP) \
+		--perception $(WEIGHTS)/squeezenet1_1_imagenet.safetensors \
+		--encoder $(WORKSHOP)/$(if $(filter cpu,$(SIZE)),clip-3/)encoder/model
 
 sentences: $(RUN)/coin  ## embed the known reports again: whenever the wordings change
 	$(RUN)/python bench/embed_wordings.py

@@ -1,6 +1,7 @@
 """``coin train``: the starter's models again, or your own from your own cases.
 
-The models stand on each other: autoencoder → decoder → diffusion → distill; tower → reader, clip.
+The models stand on each other: autoencoder → decoder → diffusion → distill → match; tower → reader,
+clip.
 """
 
 from __future__ import annotations
@@ -141,6 +142,31 @@ def distill(
 
 
 @train_app.command()
+def match(
+    data: Data,
+    perception: Annotated[Path, typer.Option(help="safetensors of a SqueezeNet 1.1.")],
+    encoder: Annotated[
+        Path, typer.Option(help="open_clip directory of coin train clip, by whose eyes it is seen.")
+    ],
+    out: Out = _RUNS,
+    recipe: RecipeFile = None,
+    source: Annotated[
+        Path | None, typer.Option(help="The recipe that the generator was trained with.")
+    ] = None,
+    size: SizeOption = Size.CPU,
+) -> None:
+    """Teach the few-step generator to draw as varied as is real; resumes after a kill."""
+    from coin_retrieval.training import runs
+    from coin_retrieval.training.generator.diffusion import DiffusionRecipe
+    from coin_retrieval.training.generator.matching import MatchingRecipe
+
+    chosen = _recipe(MatchingRecipe, "match", recipe, size)
+    drawn = _recipe(DiffusionRecipe, "diffusion", source, size)
+    seen = {"perception": perception, "encoder": encoder}
+    _done(runs.match_generator(_shop(data, out), chosen, drawn, **seen))
+
+
+@train_app.command()
 def clip(
     data: Data,
     out: Out = _RUNS,
@@ -181,6 +207,11 @@ def lora(
     out: Out = _RUNS,
     recipe: RecipeFile = None,
     size: SizeOption = Size.CPU,
+    encoder: Annotated[
+        Path | None,
+        typer.Option(help="open_clip directory by whose eyes drawings are compared [the starter]."),
+    ] = None,
+    perception: Perception = None,
 ) -> None:
     """Adapt a generator to your own pictures and reports (LoRA); resumes after a kill.
 
@@ -189,11 +220,13 @@ def lora(
     $(which coin) train lora …
     """
     from coin_retrieval.factory import parse_generator
+    from coin_retrieval.starter import ENCODER
     from coin_retrieval.training.lora.recipe import LoraRecipe
     from coin_retrieval.training.lora.run import train_lora
 
     chosen = _recipe(LoraRecipe, "lora", recipe, size)
-    _done(train_lora(_shop(data, out), parse_generator(base), chosen))
+    eyes = {"encoder": encoder or ENCODER, "perception": perception}
+    _done(train_lora(_shop(data, out), parse_generator(base), chosen, **eyes))
 
 
 @train_app.command()

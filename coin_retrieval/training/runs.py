@@ -29,6 +29,7 @@ from coin_retrieval.training.generator.distillation import (
     DistillationTask,
     load_unet,
 )
+from coin_retrieval.training.generator.matching import MatchingRecipe, MatchingTask
 from coin_retrieval.training.generator.perception import SqueezeFeatures, TrunkFeatures
 from coin_retrieval.training.generator.saving import save_generator
 from coin_retrieval.training.loop import device, fit
@@ -214,6 +215,34 @@ def distil_generator(shop: Workshop, recipe: DistillationRecipe, source: Diffusi
     return run_once(
         shop, "distilled", keep, lambda out: fit(task, recipe.loop, out, name="distilled")
     )
+
+
+def match_generator(
+    shop: Workshop,
+    recipe: MatchingRecipe,
+    source: DiffusionRecipe,
+    *,
+    perception: Path,
+    encoder: Path,
+) -> Path:
+    """Teach the distilled generator to draw as varied as is real; returns the new pipeline's
+    directory.
+
+    ``source`` is as in :func:`distil_generator`, ``perception`` SqueezeNet's weights and
+    ``encoder`` the directory of an encoder of ours.
+    """
+    student = load_unet(finished(shop, "distilled"))
+    autoencoder = _latest_autoencoder(shop)
+    drawing, latents = _generator_task(shop, source, autoencoder)
+    eyes = [
+        SqueezeFeatures(perception, zoom=1.0),
+        TrunkFeatures.of_imagenet(),
+        TrunkFeatures.of_encoder(encoder),
+    ]
+    cases = shop.cases("train", source.side_px)
+    task = MatchingTask(drawing, student, cases, recipe, eyes=eyes)
+    keep = partial(_keep_generator, shop, autoencoder, latents, steps=recipe.steps, guidance=1.0)
+    return run_once(shop, "matched", keep, lambda out: fit(task, recipe.loop, out, name="matched"))
 
 
 def _keep_generator(

@@ -101,12 +101,32 @@ class DiffusionTask(Task):
         clean = self._latents[turned, torch.from_numpy(rows)].float().mul(self._scale)
         return clean.to(device()), as_prompt(self._prompts(rows, random)).to(device())
 
+    def rows_by_finding(self) -> dict[int, tuple[np.ndarray, float]]:
+        """The rows of each finding that has a name, and how often one of them is drawn."""
+        findings = self._stated[:, 0]
+        return {
+            int(finding): (rows, float(self._weights[rows].sum()))
+            for finding in np.unique(findings[findings >= 0])
+            for rows in [np.flatnonzero(findings == finding)]
+        }
+
+    def prompts_of(self, rows: np.ndarray, random: np.random.Generator) -> Tensor:
+        """What a report that is sure of the finding may state of these rows, [b 1 dim]."""
+        stated = self._stated[rows].copy()
+        left_out = self._left_out(stated.shape, random)
+        left_out[:, 0] = False
+        stated[left_out] = -1
+        return as_prompt(self._concepts.vectors(stated)).to(device())
+
+    def _left_out(self, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+        # each report has its own habit of leaving things out
+        habit = np.minimum(1.0, 2 * self._recipe.unstated * random.random((shape[0], 1)))
+        return random.random(shape) < habit
+
     def _prompts(self, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """What a report may state of these rows, float32 [b dim]; nothing at times."""
         recipe, stated = self._recipe, self._stated[rows].copy()
-        # each report has its own habit of leaving things out
-        habit = np.minimum(1.0, 2 * recipe.unstated * random.random((len(rows), 1)))
-        left_out = random.random(stated.shape) < habit
+        left_out = self._left_out(stated.shape, random)
         left_out[:, 0] = random.random(len(rows)) < 0.05
         stated[left_out] = -1
         vectors = self._concepts.vectors(stated)

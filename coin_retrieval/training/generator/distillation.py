@@ -23,6 +23,7 @@ from coin_retrieval.training.generator.diffusion import (
     noise_scheduler,
     sample_latents,
 )
+from coin_retrieval.training.generator.leaps import Leaps
 from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.pictures.sheets import grid, to_uint8
 from coin_retrieval.types import RgbImage
@@ -60,27 +61,21 @@ class DistillationTask(Task):
         student = UNet2DConditionModel.from_config(teacher.config)
         student.load_state_dict(teacher.state_dict())
         self.module: nn.Module = student
-        noise = noise_scheduler()
-        noise.set_timesteps(recipe.steps)
-        # the last leap ends at the clean picture, which has no time
-        self._times = [*noise.timesteps.tolist(), -1]
-        clean = torch.ones(1)
-        self._alphas = torch.cat([noise.alphas_cumprod, clean]).sqrt()
-        self._sigmas = (1 - torch.cat([noise.alphas_cumprod, clean])).sqrt()
+        self._leaps = Leaps(noise_scheduler(), recipe.steps)
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch, all at one of the student's times; see :class:`.Task`."""
         clean, prompt = self._source.draw(self._recipe.batch, random)
-        leap = int(random.integers(self._recipe.steps))
-        start, end = self._times[leap], self._times[leap + 1]
+        start, end = self._leaps[int(random.integers(len(self._leaps)))]
+        alphas, sigmas = self._leaps.alphas, self._leaps.sigmas
         noise = torch.randn_like(clean)
-        noisy = self._alphas[start] * clean + self._sigmas[start] * noise
+        noisy = alphas[start] * clean + sigmas[start] * noise
         landed = self._walk(noisy, prompt, start, end)
         wanted = velocity_of_leap(
             noisy,
             landed,
-            (float(self._alphas[start]), float(self._sigmas[start])),
-            (float(self._alphas[end]), float(self._sigmas[end])),
+            (float(alphas[start]), float(sigmas[start])),
+            (float(alphas[end]), float(sigmas[end])),
         )
         times = torch.full((len(clean),), start, device=clean.device)
         given = self.module(noisy, times, encoder_hidden_states=prompt).sample
@@ -99,9 +94,7 @@ class DistillationTask(Task):
             given = self._teacher(noisy.repeat(2, 1, 1, 1), times, encoder_hidden_states=both)
             conditional, unconditional = given.sample.float().chunk(2)
             velocity = unconditional + recipe.guidance * (conditional - unconditional)
-            picture = self._alphas[here] * noisy - self._sigmas[here] * velocity
-            noise = self._sigmas[here] * noisy + self._alphas[here] * velocity
-            noisy = self._alphas[there] * picture + self._sigmas[there] * noise
+            noisy = self._leaps.land(noisy, velocity, here, there)
         return noisy
 
     def sheet(self, averaged: nn.Module) -> RgbImage:

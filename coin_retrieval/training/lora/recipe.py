@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from coin_retrieval.training.generator.matching import Matching
 from coin_retrieval.training.loop import LoopSettings
 
 
@@ -18,6 +19,9 @@ class LoraRecipe(BaseModel):
     ``balance`` among groups of one finding in one stain, or of one site: 1 each picture equally
     often, 0 each group. ``orientations`` are the square's symmetries that a picture is shown in.
     ``min_snr`` ``None`` weighs all times alike.
+
+    With ``matching`` whole drawings in the base's own few steps are taught instead of its
+    denoising: what a distilled base wants, of which denoising would ask for the mean.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,3 +39,4 @@ class LoraRecipe(BaseModel):
     prompt_drop: float = Field(default=0.1, ge=0, lt=1)
     min_snr: float | None = Field(default=5.0, gt=0)
     gradient_checkpointing: bool = False
+    matching: Matching | None = None

@@ -12,23 +12,37 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from coin_retrieval.config import DiffusersGeneratorSettings
-from coin_retrieval.errors import LoraError
+from coin_retrieval.errors import LoraError, SettingsError
 from coin_retrieval.generation.lora import BASE, METADATA
 from coin_retrieval.generation.pipeline import load_pipeline
 from coin_retrieval.generation.pipeline_files import find_pipeline
-from coin_retrieval.training.loop import fit
+from coin_retrieval.training.generator.perception import SqueezeFeatures, TrunkFeatures
+from coin_retrieval.training.loop import Task, fit
+from coin_retrieval.training.lora.matching import LoraMatchingTask
 from coin_retrieval.training.lora.material import material_of
 from coin_retrieval.training.lora.recipe import LoraRecipe
 from coin_retrieval.training.lora.task import LoraTask
 from coin_retrieval.training.run_folder import Workshop, run_once
 
 
-def train_lora(shop: Workshop, base: DiffusersGeneratorSettings, recipe: LoraRecipe) -> Path:
+def train_lora(
+    shop: Workshop,
+    base: DiffusersGeneratorSettings,
+    recipe: LoraRecipe,
+    *,
+    encoder: Path | None = None,
+    perception: Path | None = None,
+) -> Path:
     """Adapt a base to the workshop's pictures; returns the folder of the LoRA.
+
+    Args:
+        encoder: the open_clip directory of an encoder of ours, by whose eyes a recipe with
+            ``matching`` compares.
+        perception: a SqueezeNet 1.1, by whose eyes too.
 
     Raises:
         LoraError: the base has a LoRA already, or takes none.
-        WeightsError, SettingsError: the base cannot be loaded.
+        WeightsError, SettingsError: the base cannot be loaded; or nothing to see with.
         CaseTableError: no rows to train on, or one without report and finding.
     """
     if base.lora is not None:
@@ -38,6 +52,7 @@ def train_lora(shop: Workshop, base: DiffusersGeneratorSettings, recipe: LoraRec
             expected="a base alone",
             remedy="leave lora out of --base; merge it into the base to train on from it",
         )
+    eyes = _eyes(encoder, perception) if recipe.matching is not None else []
     files = find_pipeline(base)
     made_for = json.dumps({"name": files.name, "unet": files.unet_digest})
 
@@ -45,8 +60,13 @@ def train_lora(shop: Workshop, base: DiffusersGeneratorSettings, recipe: LoraRec
         pipeline = load_pipeline(files)
         drawn_px = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
         side_px = recipe.side_px or files.card.width_px or int(drawn_px)
-        material = material_of(pipeline, shop.cases("train", side_px), recipe)
-        task = LoraTask(pipeline.unet, pipeline.scheduler, material, recipe)
+        cases = shop.cases("train", side_px)
+        material = material_of(pipeline, cases, recipe)
+        matching = recipe.matching
+        if matching is None:
+            task: Task = LoraTask(pipeline.unet, pipeline.scheduler, material, recipe)
+        else:
+            task = LoraMatchingTask(pipeline, material, cases, recipe, matching, eyes=eyes)
         kept.update(pipeline=pipeline, partly_read=material.prompts.partly_read)
         # what has read and encoded is not needed any more, and takes room
         pipeline.text_encoder = pipeline.text_encoder_2 = pipeline.vae = None
@@ -62,6 +82,22 @@ def train_lora(shop: Workshop, base: DiffusersGeneratorSettings, recipe: LoraRec
         }
 
     return run_once(shop, "lora", keep, train)
+
+
+def _eyes(encoder: Path | None, perception: Path | None) -> list[nn.Module]:
+    eyes: list[nn.Module] = []
+    if encoder is not None:
+        eyes.append(TrunkFeatures.of_encoder(encoder))
+    if perception is not None:
+        eyes.append(SqueezeFeatures(perception, zoom=1.0))
+    if not eyes:
+        raise SettingsError(
+            "nothing to see drawings with",
+            value="matching",
+            expected="--encoder, an open_clip directory, or --perception, a SqueezeNet",
+            remedy="name one, or leave matching out of the recipe",
+        )
+    return eyes
 
 
 def save_lora(

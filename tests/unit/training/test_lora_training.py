@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,11 @@ from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
 
 from coin_retrieval.config import DiffusersGeneratorSettings
-from coin_retrieval.errors import CaseTableError, LoraError
+from coin_retrieval.errors import CaseTableError, LoraError, SettingsError
 from coin_retrieval.factory import make_generator
+from coin_retrieval.starter import ENCODER
 from coin_retrieval.tables.cases import CaseRow
+from coin_retrieval.training.generator.matching import Matching
 from coin_retrieval.training.loop import LoopSettings
 from coin_retrieval.training.lora.material import texts_of
 from coin_retrieval.training.lora.recipe import LoraRecipe
@@ -147,3 +150,35 @@ def test_sites_are_balanced_where_that_is_asked() -> None:
 @pytest.mark.parametrize("size", ["cpu", "gpu"])
 def test_the_shipped_recipes_are_valid(size: str) -> None:
     assert load_recipe(LoraRecipe, recipe_path("lora", size=size)).rank > 0
+
+
+MATCHING = Matching(findings=2, of_each=2, steps=2, real=4, kept=4)
+
+
+def test_a_distilled_base_learns_by_its_whole_drawings(
+    tiny_pipeline_dir: Path, drawn_table: Path, tmp_path: Path
+) -> None:
+    distilled = shutil.copytree(tiny_pipeline_dir, tmp_path / "pipeline")
+    scheduler = distilled / "scheduler" / "scheduler_config.json"
+    told = json.loads(scheduler.read_text()) | {"prediction_type": "v_prediction"}
+    scheduler.write_text(json.dumps(told))
+    recipe = RECIPE.model_copy(update={"layers": ("to_q", "conv1"), "matching": MATCHING})
+    shop = Workshop((drawn_table,), tmp_path)
+    lora = train_lora(shop, base(distilled), recipe, encoder=ENCODER)
+    adapted = drawn(base(distilled, lora=str(lora)))
+    assert np.abs(adapted.astype(int) - drawn(base(distilled))).max() > 3
+
+
+def test_a_base_without_velocities_is_not_taught_so(
+    tiny_sdxl_dir: Path, drawn_table: Path, tmp_path: Path
+) -> None:
+    recipe = RECIPE.model_copy(update={"matching": MATCHING})
+    with pytest.raises(LoraError, match="epsilon"):
+        train_lora(Workshop((drawn_table,), tmp_path), base(tiny_sdxl_dir), recipe, encoder=ENCODER)
+    assert not (tmp_path / "lora").exists()
+
+
+def test_drawings_want_eyes(tiny_pipeline_dir: Path, drawn_table: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"matching": MATCHING})
+    with pytest.raises(SettingsError, match="nothing to see drawings with"):
+        train_lora(Workshop((drawn_table,), tmp_path), base(tiny_pipeline_dir), recipe)

@@ -1,0 +1,97 @@
+"""How far drawn pictures of a group are from the real ones, as distributions of what is seen.
+
+The energy distance (Székely and Rizzo 2013, "Energy statistics: a class of statistics based on
+distances") of what frozen networks see at each depth: it draws every drawing towards the real
+pictures of its group and away from the other drawings of it, and is none when both are alike. No
+critic has to be taught (compare Li et al. 2015, arXiv 1502.02761).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from coin_retrieval.training.loop import device
+from coin_retrieval.training.pictures.data import PackedCases
+
+_LOOKED_AT_ONCE = 64
+
+
+class EnergyDistance:
+    """Of drawings from the real pictures of their group, but for what no drawing changes.
+
+    Args:
+        cases: the real pictures.
+        groups: the rows of each group, of which at most ``real``, from all over, are compared.
+        eyes: frozen networks that give features [b c h w] at several depths of pictures
+            [b 3 h w] in [-1, 1]. Each depth counts alike; of each feature its mean over the
+            picture and its spread there.
+        kept: with how many of a group's last drawings new ones are compared.
+    """
+
+    def __init__(
+        self,
+        cases: PackedCases,
+        groups: Mapping[int, np.ndarray],
+        *,
+        eyes: Sequence[nn.Module],
+        real: int,
+        kept: int,
+    ) -> None:
+        self._eyes = [eye.requires_grad_(False).eval().to(device()) for eye in eyes]
+        self._kept = kept
+        seen = {g: self._look_at(cases, evenly(rows, real)) for g, rows in groups.items()}
+        every = [torch.cat(depth) for depth in zip(*seen.values(), strict=True)]
+        self._spread = [(part.std(0) + 1e-3) * part.shape[1] ** 0.5 for part in every]
+        self._real = {group: self._scaled(parts) for group, parts in seen.items()}
+        self._drawn: dict[int, list[Tensor]] = {}
+
+    def of(self, pictures: Tensor, groups: Sequence[int]) -> Tensor:
+        """Mean over the groups, of whose drawings [b 3 h w] as many each come one after another.
+
+        They are kept, and those after them compared with them.
+        """
+        seen = self._scaled(self._look(pictures.clamp(-1, 1)))
+        each = len(pictures) // len(groups)
+        parts = zip(*(part.split(each) for part in seen), strict=True)
+        distances = [self._of_group(g, part) for g, part in zip(groups, parts, strict=True)]
+        return torch.stack(distances).mean()
+
+    def _of_group(self, group: int, seen: Sequence[Tensor]) -> Tensor:
+        before = self._drawn.get(group, [part[:0].detach() for part in seen])
+        compared = [torch.cat([b, own.detach()]) for b, own in zip(before, seen, strict=True)]
+        self._drawn[group] = [part[-self._kept :] for part in compared]
+        distances = []
+        for own, real, drawn in zip(seen, self._real[group], compared, strict=True):
+            # each is among those it is compared with, and nothing away from itself
+            apart = torch.cdist(own, drawn).sum() / (len(own) * (len(drawn) - 1))
+            distances.append(torch.cdist(own, real).mean() - apart)
+        return torch.stack(distances).mean()
+
+    def _look(self, pictures: Tensor) -> list[Tensor]:
+        return [
+            torch.cat([depth.mean((2, 3)), depth.flatten(2).std(2)], 1).float()
+            for eye in self._eyes
+            for depth in eye(pictures)
+        ]
+
+    @torch.no_grad()
+    def _look_at(self, cases: PackedCases, rows: np.ndarray) -> list[Tensor]:
+        parts = [
+            self._look(cases.batch(rows[start : start + _LOOKED_AT_ONCE]).to(device()))
+            for start in range(0, len(rows), _LOOKED_AT_ONCE)
+        ]
+        return [torch.cat(depth) for depth in zip(*parts, strict=True)]
+
+    def _scaled(self, seen: Sequence[Tensor]) -> list[Tensor]:
+        return [part / spread for part, spread in zip(seen, self._spread, strict=True)]
+
+
+def evenly(rows: np.ndarray, count: int) -> np.ndarray:
+    """At most ``count`` of the rows, from all over."""
+    if len(rows) <= count:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, count).astype(int)]
