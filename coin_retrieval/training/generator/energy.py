@@ -56,7 +56,7 @@ class EnergyDistance:
         """
         seen = self._scaled(self._look(pictures.clamp(-1, 1)))
         each = len(pictures) // len(groups)
-        parts = zip(*(part.split(each) for part in seen), strict=True)
+        parts = zip(*(torch.split(part, each) for part in seen), strict=True)
         distances = [self._of_group(g, part) for g, part in zip(groups, parts, strict=True)]
         return torch.stack(distances).mean()
 
@@ -94,4 +94,5 @@ def evenly(rows: np.ndarray, count: int) -> np.ndarray:
     """At most ``count`` of the rows, from all over."""
     if len(rows) <= count:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, count).astype(int)]
+    chosen: np.ndarray = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
+    return chosen
