@@ -34,9 +34,10 @@ class RowIds:
         """Every row that has one of these numbers, int64 [m]."""
         first = np.searchsorted(self.ids, wanted, sorter=self.order, side="left")
         last = np.searchsorted(self.ids, wanted, sorter=self.order, side="right")
-        places = [np.arange(a, b) for a, b in zip(first.tolist(), last.tolist(), strict=True)]
-        none = np.empty(0, np.int64)
-        return np.asarray(self.order[np.concatenate([none, *places])])
+        counts = last - first
+        # where each number's rows begin, and which of them
+        begins = np.repeat(first - np.cumsum(counts) + counts, counts)
+        return np.asarray(self.order[begins + np.arange(counts.sum())])
 
 
 class GrowingRowIds:
