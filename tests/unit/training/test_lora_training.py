@@ -147,9 +147,12 @@ def test_sites_are_balanced_where_that_is_asked() -> None:
     assert balanced_weights(rows, power=0, by="site").tolist() == pytest.approx([1 / 6] * 3 + [0.5])
 
 
-@pytest.mark.parametrize("size", ["cpu", "gpu"])
-def test_the_shipped_recipes_are_valid(size: str) -> None:
-    assert load_recipe(LoraRecipe, recipe_path("lora", size=size)).rank > 0
+@pytest.mark.parametrize(
+    ("name", "size"), [("lora", "cpu"), ("lora", "gpu"), ("lora-drawings", "cpu")]
+)
+def test_the_shipped_recipes_are_valid(name: str, size: str) -> None:
+    recipe = load_recipe(LoraRecipe, recipe_path(name, size=size))
+    assert (recipe.matching is not None) == (name == "lora-drawings")
 
 
 MATCHING = Matching(findings=2, of_each=2, steps=2, real=4, kept=4)

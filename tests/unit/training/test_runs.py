@@ -23,6 +23,7 @@ from coin_retrieval.training.generator.autoencoder import AutoencoderRecipe
 from coin_retrieval.training.generator.decoder import DecoderRecipe
 from coin_retrieval.training.generator.diffusion import DiffusionRecipe
 from coin_retrieval.training.generator.distillation import DistillationRecipe
+from coin_retrieval.training.generator.matching import MatchingRecipe
 from coin_retrieval.training.loop import LoopSettings
 from coin_retrieval.training.reader import ReaderRecipe
 from coin_retrieval.training.run_folder import Workshop, find_tables, load_recipe, recipe_path
@@ -174,6 +175,7 @@ def test_the_shipped_recipes_are_valid(size: str) -> None:
         "clip": ClipRecipe,
         "diffusion": DiffusionRecipe,
         "distill": DistillationRecipe,
+        "match": MatchingRecipe,
         "reader": ReaderRecipe,
     }
     for model, kind in kinds.items():
