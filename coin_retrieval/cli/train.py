@@ -39,6 +39,10 @@ Perception = Annotated[
     Path | None, typer.Option(help="A SqueezeNet 1.1, safetensors: what looks alike.")
 ]
 
+SourceRecipe = Annotated[
+    Path | None, typer.Option(help="The recipe that the generator was trained with.")
+]
+
 _RUNS = Path("runs")
 
 
@@ -126,9 +130,7 @@ def distill(
     data: Data,
     out: Out = _RUNS,
     recipe: RecipeFile = None,
-    source: Annotated[
-        Path | None, typer.Option(help="The recipe that the generator was trained with.")
-    ] = None,
+    source: SourceRecipe = None,
     size: SizeOption = Size.CPU,
 ) -> None:
     """Teach the trained generator to draw in few steps; resumes after a kill."""
@@ -150,9 +152,7 @@ def match(
     ],
     out: Out = _RUNS,
     recipe: RecipeFile = None,
-    source: Annotated[
-        Path | None, typer.Option(help="The recipe that the generator was trained with.")
-    ] = None,
+    source: SourceRecipe = None,
     size: SizeOption = Size.CPU,
 ) -> None:
     """Teach the few-step generator to draw as varied as is real; resumes after a kill."""

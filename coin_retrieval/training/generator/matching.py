@@ -9,7 +9,8 @@ real pictures of their finding (``energy.py``). The gradient passes through all 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from coin_retrieval.training.generator.diffusion import (
     sample_latents,
 )
 from coin_retrieval.training.generator.energy import EnergyDistance
-from coin_retrieval.training.generator.leaps import Leaps
+from coin_retrieval.training.generator.leaps import Leaps, Velocity
 from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.pictures.data import PackedCases
 from coin_retrieval.training.pictures.sheets import grid, to_uint8
@@ -54,8 +55,61 @@ class MatchingRecipe(Matching):
     loop: LoopSettings
 
 
+class WholeDrawings:
+    """Whole drawings of some findings beside the real pictures of each.
+
+    Args:
+        cases: the real pictures.
+        findings: of each its rows, and how often it is drawn.
+        scheduler: the noise under which the student draws.
+        eyes: as of :class:`.EnergyDistance`.
+    """
+
+    def __init__(
+        self,
+        cases: PackedCases,
+        findings: Mapping[int, tuple[np.ndarray, float]],
+        scheduler: Any,
+        matching: Matching,
+        *,
+        eyes: Sequence[nn.Module],
+    ) -> None:
+        self._matching = matching
+        self._rows = {finding: rows for finding, (rows, _) in findings.items()}
+        shares = np.array([share for _, share in findings.values()])
+        self._shares = shares / shares.sum()
+        self._leaps = Leaps(scheduler, matching.steps)
+        self._distance = EnergyDistance(
+            cases, self._rows, eyes=eyes, real=matching.real, kept=matching.kept
+        )
+
+    def loss(
+        self,
+        random: np.random.Generator,
+        student_of: Callable[[np.ndarray], tuple[Velocity, Velocity]],
+        decode: Callable[[Tensor], Tensor],
+        *,
+        shape: Sequence[int],
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The loss of one batch; see :class:`.Task`.
+
+        Args:
+            student_of: how the student draws what reports say of these rows, and how it did before.
+            decode: pictures [b 3 h w] of latents [b c h w], which are of this ``shape`` [c h w].
+        """
+        matching, count = self._matching, min(self._matching.findings, len(self._rows))
+        findings = random.choice(list(self._rows), count, replace=False, p=self._shares).tolist()
+        rows = np.concatenate([random.choice(self._rows[f], matching.of_each) for f in findings])
+        noise = torch.randn((len(rows), *shape), device=device())
+        at = int(random.integers(len(self._leaps)))
+        latents, moved = self._leaps.draw_beside(*student_of(rows), noise, at=at)
+        distance = self._distance.of(decode(latents), findings)
+        total = distance + matching.anchor_weight * moved
+        return total, {"distance": distance.item(), "moved": moved.item()}
+
+
 class MatchingTask(Task):
-    """The energy distance of drawings from the real pictures of their finding.
+    """A generator's drawings beside the pictures that it was trained on.
 
     ``source`` is the generator's own training task: it knows findings, prompts and balance.
     """
@@ -72,34 +126,23 @@ class MatchingTask(Task):
         self._source, self._recipe = source, recipe
         self._before = copy.deepcopy(student).requires_grad_(False).eval().to(device())
         self.module: nn.Module = student
-        self._leaps = Leaps(noise_scheduler(), recipe.steps)
-        found = source.rows_by_finding()
-        self._rows = {finding: rows for finding, (rows, _) in found.items()}
-        shares = np.array([share for _, share in found.values()])
-        self._shares = shares / shares.sum()
-        self._distance = EnergyDistance(
-            cases, self._rows, eyes=eyes, real=recipe.real, kept=recipe.kept
+        self._drawings = WholeDrawings(
+            cases, source.rows_by_finding(), noise_scheduler(), recipe, eyes=eyes
         )
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch of whole drawings; see :class:`.Task`."""
-        recipe, each = self._recipe, self._recipe.of_each
-        count = min(recipe.findings, len(self._rows))
-        findings = random.choice(list(self._rows), count, replace=False, p=self._shares).tolist()
-        rows = np.concatenate([random.choice(self._rows[finding], each) for finding in findings])
-        prompt = self._source.prompts_of(rows, random)
         config = self._before.config
-        side = config.sample_size
-        noise = torch.randn((len(rows), config.in_channels, side, side), device=prompt.device)
-        latents, moved = self._leaps.draw_beside(
-            lambda state, time: _velocity(self.module, state, time, prompt),
-            lambda state, time: _velocity(self._before, state, time, prompt),
-            noise,
-            at=int(random.integers(len(self._leaps))),
-        )
-        distance = self._distance.of(self._source.decode(latents), findings)
-        total = distance + recipe.anchor_weight * moved
-        return total, {"distance": distance.item(), "moved": moved.item()}
+        shape = (config.in_channels, config.sample_size, config.sample_size)
+
+        def student_of(rows: np.ndarray) -> tuple[Velocity, Velocity]:
+            prompt = self._source.prompts_of(rows, random)
+            return (
+                lambda state, time: _velocity(self.module, state, time, prompt),
+                lambda state, time: _velocity(self._before, state, time, prompt),
+            )
+
+        return self._drawings.loss(random, student_of, self._source.decode, shape=shape)
 
     def sheet(self, averaged: nn.Module) -> RgbImage:
         """What it drew before above, what it draws of the same noises below."""
