@@ -61,8 +61,8 @@ def main(out: Path, data: str, weights: str, kept: Path) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     for name in (*TABLES, *PRINTED):
         source = out / f"{name}.txt"
-        if not source.exists():
-            continue
+        if not (out / f"{name}.done").exists():
+            continue  # not measured, or still being measured
         text = source.read_text("utf-8").strip()
         for path, stands_for in ((data, "DATA"), (weights, "WEIGHTS"), (str(out), "OUT")):
             text = text.replace(path, stands_for)
