@@ -159,11 +159,12 @@ def match(
     from coin_retrieval.training import runs
     from coin_retrieval.training.generator.diffusion import DiffusionRecipe
     from coin_retrieval.training.generator.matching import MatchingRecipe
+    from coin_retrieval.training.generator.perception import eyes_of
 
     chosen = _recipe(MatchingRecipe, "match", recipe, size)
     drawn = _recipe(DiffusionRecipe, "diffusion", source, size)
-    seen = {"perception": perception, "encoder": encoder}
-    _done(runs.match_generator(_shop(data, out), chosen, drawn, **seen))
+    eyes = eyes_of(encoder=encoder, perception=perception, imagenet=True)
+    _done(runs.match_generator(_shop(data, out), chosen, drawn, eyes=eyes))
 
 
 @train_app.command()

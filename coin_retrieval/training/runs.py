@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -218,27 +219,15 @@ def distil_generator(shop: Workshop, recipe: DistillationRecipe, source: Diffusi
 
 
 def match_generator(
-    shop: Workshop,
-    recipe: MatchingRecipe,
-    source: DiffusionRecipe,
-    *,
-    perception: Path,
-    encoder: Path,
+    shop: Workshop, recipe: MatchingRecipe, source: DiffusionRecipe, *, eyes: Sequence[nn.Module]
 ) -> Path:
-    """Teach the distilled generator to draw as varied as is real; returns the new pipeline's
-    directory.
+    """Teach the distilled generator by its whole drawings; returns the new pipeline's directory.
 
-    ``source`` is as in :func:`distil_generator`, ``perception`` SqueezeNet's weights and
-    ``encoder`` the directory of an encoder of ours.
+    ``source`` is as in :func:`distil_generator`, ``eyes`` as :func:`.eyes_of` gives them.
     """
     student = load_unet(finished(shop, "distilled"))
     autoencoder = _latest_autoencoder(shop)
     drawing, latents = _generator_task(shop, source, autoencoder)
-    eyes = [
-        SqueezeFeatures(perception, zoom=1.0),
-        TrunkFeatures.of_imagenet(),
-        TrunkFeatures.of_encoder(encoder),
-    ]
     cases = shop.cases("train", source.side_px)
     task = MatchingTask(drawing, student, cases, recipe, eyes=eyes)
     keep = partial(_keep_generator, shop, autoencoder, latents, steps=recipe.steps, guidance=1.0)

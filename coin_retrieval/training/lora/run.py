@@ -16,7 +16,7 @@ from coin_retrieval.errors import LoraError, SettingsError
 from coin_retrieval.generation.lora import BASE, METADATA
 from coin_retrieval.generation.pipeline import load_pipeline
 from coin_retrieval.generation.pipeline_files import find_pipeline
-from coin_retrieval.training.generator.perception import SqueezeFeatures, TrunkFeatures
+from coin_retrieval.training.generator.perception import eyes_of
 from coin_retrieval.training.loop import Task, fit
 from coin_retrieval.training.lora.matching import LoraMatchingTask
 from coin_retrieval.training.lora.material import material_of
@@ -52,7 +52,14 @@ def train_lora(
             expected="a base alone",
             remedy="leave lora out of --base; merge it into the base to train on from it",
         )
-    eyes = _eyes(encoder, perception) if recipe.matching is not None else []
+    eyes = eyes_of(encoder=encoder, perception=perception) if recipe.matching else []
+    if recipe.matching and not eyes:
+        raise SettingsError(
+            "nothing to see drawings with",
+            value="matching",
+            expected="--encoder, an open_clip directory, or --perception, a SqueezeNet",
+            remedy="name one, or leave matching out of the recipe",
+        )
     files = find_pipeline(base)
     made_for = json.dumps({"name": files.name, "unet": files.unet_digest})
 
@@ -82,22 +89,6 @@ def train_lora(
         }
 
     return run_once(shop, "lora", keep, train)
-
-
-def _eyes(encoder: Path | None, perception: Path | None) -> list[nn.Module]:
-    eyes: list[nn.Module] = []
-    if encoder is not None:
-        eyes.append(TrunkFeatures.of_encoder(encoder))
-    if perception is not None:
-        eyes.append(SqueezeFeatures(perception, zoom=1.0))
-    if not eyes:
-        raise SettingsError(
-            "nothing to see drawings with",
-            value="matching",
-            expected="--encoder, an open_clip directory, or --perception, a SqueezeNet",
-            remedy="name one, or leave matching out of the recipe",
-        )
-    return eyes
 
 
 def save_lora(

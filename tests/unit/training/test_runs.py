@@ -16,14 +16,16 @@ from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.factory import make_encoder, make_generator
 from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.prototypes.base import Prototyper
+from coin_retrieval.starter import ENCODER
 from coin_retrieval.training import runs
 from coin_retrieval.training.encoder.clip import ClipRecipe, build_clip
 from coin_retrieval.training.encoder.text_head import TextHeadRecipe
 from coin_retrieval.training.generator.autoencoder import AutoencoderRecipe
 from coin_retrieval.training.generator.decoder import DecoderRecipe
 from coin_retrieval.training.generator.diffusion import DiffusionRecipe
-from coin_retrieval.training.generator.distillation import DistillationRecipe
+from coin_retrieval.training.generator.distillation import DistillationRecipe, load_unet
 from coin_retrieval.training.generator.matching import MatchingRecipe
+from coin_retrieval.training.generator.perception import eyes_of
 from coin_retrieval.training.loop import LoopSettings
 from coin_retrieval.training.reader import ReaderRecipe
 from coin_retrieval.training.run_folder import Workshop, find_tables, load_recipe, recipe_path
@@ -88,6 +90,19 @@ def test_a_reader_tells_findings_apart_in_wordings_it_never_saw(
 def test_a_distilled_generator_draws_unguided_in_few_steps(drawing_shop: Workshop) -> None:
     recipe = DistillationRecipe(loop=LOOP, batch=4, steps=2, teacher_steps=4, guidance=1.5)
     directory = runs.distil_generator(drawing_shop, recipe, DIFFUSION)
+    generator = _generator(directory)
+    (sample,) = generator.draw(generator.plan(ReportSource("an eosinophil"), n=1))
+    assert (sample.provenance.steps, sample.provenance.guidance) == (2, 1.0)
+
+
+def test_a_generator_that_was_taught_whole_is_kept_as_it_is_drawn(drawing_shop: Workshop) -> None:
+    distilled = DistillationRecipe(loop=LOOP, batch=4, steps=2, teacher_steps=4, guidance=1.5)
+    before = runs.distil_generator(drawing_shop, distilled, DIFFUSION)
+    recipe = MatchingRecipe(loop=LOOP, findings=2, of_each=2, steps=2, real=4, kept=4)
+    eyes = eyes_of(encoder=ENCODER)
+    directory = runs.match_generator(drawing_shop, recipe, DIFFUSION, eyes=eyes)
+    taught, untaught = (load_unet(where).state_dict() for where in (directory, before))
+    assert any(not torch.equal(taught[name], untaught[name]) for name in taught)
     generator = _generator(directory)
     (sample,) = generator.draw(generator.plan(ReportSource("an eosinophil"), n=1))
     assert (sample.provenance.steps, sample.provenance.guidance) == (2, 1.0)
