@@ -15,7 +15,7 @@ import faiss as _faiss  # isort: skip
 faiss: Any = _faiss
 """Untyped: its own stubs lack what its Python wrappers add, such as selectors by keyword."""
 
-# A scan for four queries at once is faster as a product of matrices, for sixteen three times
+# A scan for four queries at once is faster as a product of matrices, for sixteen four times
 # (bench/scans.py). FAISS counts queries times numbers of each, and waits for 128,000 of them; this
 # is four of 1,024, and leaves a single query to its own loop up to 4,096. Products of 256 queries
 # at a time are as fast as of its 4,096, which take 17 MB.

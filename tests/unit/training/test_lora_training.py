@@ -155,16 +155,22 @@ def test_the_shipped_recipes_are_valid(name: str, size: str) -> None:
     assert (recipe.matching is not None) == (name == "lora-drawings")
 
 
+def predicting_velocities(pipeline: Path, to: Path) -> Path:
+    """A copy of it, as a distilled generator of ours is."""
+    shutil.copytree(pipeline, to)
+    scheduler = to / "scheduler" / "scheduler_config.json"
+    told = json.loads(scheduler.read_text()) | {"prediction_type": "v_prediction"}
+    scheduler.write_text(json.dumps(told))
+    return to
+
+
 MATCHING = Matching(findings=2, of_each=2, steps=2, real=4, kept=4)
 
 
 def test_a_distilled_base_learns_by_its_whole_drawings(
     tiny_pipeline_dir: Path, drawn_table: Path, tmp_path: Path
 ) -> None:
-    distilled = shutil.copytree(tiny_pipeline_dir, tmp_path / "pipeline")
-    scheduler = distilled / "scheduler" / "scheduler_config.json"
-    told = json.loads(scheduler.read_text()) | {"prediction_type": "v_prediction"}
-    scheduler.write_text(json.dumps(told))
+    distilled = predicting_velocities(tiny_pipeline_dir, tmp_path / "pipeline")
     recipe = RECIPE.model_copy(update={"layers": ("to_q", "conv1"), "matching": MATCHING})
     shop = Workshop((drawn_table,), tmp_path)
     lora = train_lora(shop, base(distilled), recipe, encoder=ENCODER)
@@ -185,3 +191,20 @@ def test_drawings_want_eyes(tiny_pipeline_dir: Path, drawn_table: Path, tmp_path
     recipe = RECIPE.model_copy(update={"matching": MATCHING})
     with pytest.raises(SettingsError, match="nothing to see drawings with"):
         train_lora(Workshop((drawn_table,), tmp_path), base(tiny_pipeline_dir), recipe)
+
+
+def test_one_picture_a_finding_is_nothing_to_compare_with(
+    tiny_pipeline_dir: Path, drawn_table: Path, tmp_path: Path
+) -> None:
+    distilled = predicting_velocities(tiny_pipeline_dir, tmp_path / "pipeline")
+    with drawn_table.open() as file:
+        rows = {row["finding"]: row | {"split": "train"} for row in csv.DictReader(file)}
+    few = tmp_path / "few.csv"
+    with few.open("w", newline="") as file:
+        writer = csv.DictWriter(file, next(iter(rows.values())))
+        writer.writeheader()
+        for row in rows.values():
+            writer.writerow(row | {"image_path": str(drawn_table.parent / row["image_path"])})
+    recipe = RECIPE.model_copy(update={"matching": MATCHING})
+    with pytest.raises(LoraError, match="nothing to compare drawings with"):
+        train_lora(Workshop((few,), tmp_path), base(distilled), recipe, encoder=ENCODER)
