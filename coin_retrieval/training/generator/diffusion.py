@@ -101,13 +101,12 @@ class DiffusionTask(Task):
         clean = self._latents[turned, torch.from_numpy(rows)].float().mul(self._scale)
         return clean.to(device()), as_prompt(self._prompts(rows, random)).to(device())
 
-    def rows_by_finding(self) -> dict[int, tuple[np.ndarray, float]]:
-        """The rows of each finding that has a name, and how often one of them is drawn."""
+    def rows_by_finding(self) -> dict[int, np.ndarray]:
+        """The rows of each finding that has a name."""
         findings = self._stated[:, 0]
         return {
-            int(finding): (rows, float(self._weights[rows].sum()))
+            int(finding): np.flatnonzero(findings == finding)
             for finding in np.unique(findings[findings >= 0])
-            for rows in [np.flatnonzero(findings == finding)]
         }
 
     def prompts_of(self, rows: np.ndarray, random: np.random.Generator) -> Tensor:
@@ -145,9 +144,10 @@ class DiffusionTask(Task):
         _, first = np.unique(self._stated[:, 0], return_index=True)
         return as_prompt(self._concepts.vectors(self._stated[first])).to(device())
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Pictures [b 3 h w] of scaled latents."""
-        drawn: Tensor = self._autoencoder.decode(latents / self._scale).sample  # type: ignore[operator]
+    def decode(self, latents: Tensor, decoder: nn.Module | None = None) -> Tensor:
+        """Pictures [b 3 h w] of scaled latents, by the autoencoder's decoder or another."""
+        decoder = self._autoencoder.decoder if decoder is None else decoder  # type: ignore[assignment]
+        drawn: Tensor = decoder(latents / self._scale)  # type: ignore[misc]
         return drawn
 
     def sheet(self, averaged: nn.Module) -> RgbImage:

@@ -4,10 +4,16 @@ The energy distance (Székely and Rizzo 2013, "Energy statistics: a class of sta
 distances") of what frozen networks see at each depth: it draws every drawing towards the real
 pictures of its group and away from the other drawings of it, and is none when both are alike. No
 critic has to be taught (compare Li et al. 2015, arXiv 1502.02761).
+
+Among hundreds of features it is the means that count: how pictures differ from each other, and in
+what, weighs the less the more features there are (Langmore 2025, arXiv 2505.20647), and drawings
+that all have the same size and stain cost next to nothing. So each depth is looked at once more
+along the directions in which real pictures of a group differ most, a few at a time.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,6 +24,9 @@ from coin_retrieval.training.loop import device
 from coin_retrieval.training.pictures.data import PackedCases
 
 _LOOKED_AT_ONCE = 64
+_TOGETHER, _FEW_MOST = 4, 8
+_FAINT_SHARE = 0.01
+_PICTURES_AN_AXIS = 8
 
 
 class EnergyDistance:
@@ -28,7 +37,8 @@ class EnergyDistance:
         groups: the rows of each group, of which at most ``real``, from all over, are compared.
         eyes: frozen networks that give features [b c h w] at several depths of pictures
             [b 3 h w] in [-1, 1]. Each depth counts alike; of each feature its mean over the
-            picture and its spread there.
+            picture and its spread there: all of them at once, and their first principal
+            components within groups, whitened, four at a time.
         kept: with how many of a group's last drawings new ones are compared.
     """
 
@@ -46,7 +56,12 @@ class EnergyDistance:
         seen = {g: self._look_at(cases, evenly(rows, real)) for g, rows in groups.items()}
         every = [torch.cat(depth) for depth in zip(*seen.values(), strict=True)]
         self._spread = [(part.std(0) + 1e-3) * part.shape[1] ** 0.5 for part in every]
-        self._real = {group: self._scaled(parts) for group, parts in seen.items()}
+        within = [
+            torch.cat([part - part.mean(0) for part in depth])
+            for depth in zip(*seen.values(), strict=True)
+        ]
+        self._axes = [principal_axes(p / s) for p, s in zip(within, self._spread, strict=True)]
+        self._real = {group: self._compared(parts) for group, parts in seen.items()}
         self._drawn: dict[int, list[Tensor]] = {}
 
     def of(self, pictures: Tensor, groups: Sequence[int]) -> Tensor:
@@ -54,22 +69,23 @@ class EnergyDistance:
 
         They are kept, and those after them compared with them.
         """
-        seen = self._scaled(self._look(pictures.clamp(-1, 1)))
+        seen = self._compared(self._look(pictures.clamp(-1, 1)))
         each = len(pictures) // len(groups)
-        parts = zip(*(torch.split(part, each) for part in seen), strict=True)
+        parts = zip(*(torch.split(part, each, 1) for part in seen), strict=True)
         distances = [self._of_group(g, part) for g, part in zip(groups, parts, strict=True)]
         return torch.stack(distances).mean()
 
     def _of_group(self, group: int, seen: Sequence[Tensor]) -> Tensor:
-        before = self._drawn.get(group, [part[:0].detach() for part in seen])
-        compared = [torch.cat([b, own.detach()]) for b, own in zip(before, seen, strict=True)]
-        self._drawn[group] = [part[-self._kept :] for part in compared]
+        before = self._drawn.get(group, [part[:, :0].detach() for part in seen])
+        compared = [torch.cat([b, own.detach()], 1) for b, own in zip(before, seen, strict=True)]
+        self._drawn[group] = [part[:, -self._kept :] for part in compared]
         distances = []
         for own, real, drawn in zip(seen, self._real[group], compared, strict=True):
             # each is among those it is compared with, and nothing away from itself
-            apart = torch.cdist(own, drawn).sum() / (len(own) * (len(drawn) - 1))
+            pairs = own.shape[1] * (drawn.shape[1] - 1)
+            apart = torch.cdist(own, drawn).sum((1, 2)).mean() / pairs
             distances.append(torch.cdist(own, real).mean() - apart)
-        return torch.stack(distances).mean()
+        return torch.stack(distances).sum() / len(self._spread)
 
     def _look(self, pictures: Tensor) -> list[Tensor]:
         return [
@@ -86,8 +102,28 @@ class EnergyDistance:
         ]
         return [torch.cat(depth) for depth in zip(*parts, strict=True)]
 
-    def _scaled(self, seen: Sequence[Tensor]) -> list[Tensor]:
-        return [part / spread for part, spread in zip(seen, self._spread, strict=True)]
+    def _compared(self, seen: Sequence[Tensor]) -> list[Tensor]:
+        """Of each depth [n c] all features at once [1 n c], then a few at a time [k n f]."""
+        scaled = [part / spread for part, spread in zip(seen, self._spread, strict=True)]
+        few = [
+            torch.einsum("nc,kcf->knf", part, axes)
+            for part, axes in zip(scaled, self._axes, strict=True)
+        ]
+        return [part[None] for part in scaled] + few
+
+
+def principal_axes(centred: Tensor) -> Tensor:
+    """Where rows [n c] differ most: groups of axes [k c f], of which each group spreads by 1."""
+    known = max(1, min(len(centred) // _PICTURES_AN_AXIS, centred.shape[1]))
+    together = min(_TOGETHER, known)
+    groups = min(_FEW_MOST, known // together)
+    variances, axes = torch.linalg.eigh(centred.T @ centred / len(centred))
+    most = groups * together
+    variances, axes = variances.flip(0)[:most].clamp(min=0), axes.flip(1)[:, :most]
+    # what hardly differs between real pictures is left as faint as it is
+    whitened = axes / (variances + _FAINT_SHARE * variances[0]).sqrt()
+    grouped: Tensor = whitened.T.reshape(groups, together, -1).transpose(1, 2)
+    return grouped / math.sqrt(together)
 
 
 def evenly(rows: np.ndarray, count: int) -> np.ndarray:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -34,9 +36,11 @@ from coin_retrieval.types import RgbImage
 class Matching(BaseModel):
     """From how many pictures a student learns, and how far it may leave what it was.
 
-    A batch is ``of_each`` drawings of each of ``findings``, compared with ``real`` pictures of
-    their finding and with the last ``kept`` drawings of it. ``steps`` are the student's own;
-    ``anchor_weight`` weighs the distance of its velocities from those it had.
+    A batch is ``of_each`` drawings of each of ``findings``, all findings alike, compared with
+    ``real`` pictures of their finding and with the last ``kept`` drawings of it. ``steps`` are the
+    student's own; ``anchor_weight`` weighs the distance of its velocities from those it had,
+    ``decoder_anchor_weight`` how far its pictures are from what the decoder made of the same
+    latents, seen from afar.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,12 +51,20 @@ class Matching(BaseModel):
     real: int = Field(default=256, gt=0)
     kept: int = Field(default=64, gt=1)
     anchor_weight: float = Field(default=1.0, ge=0)
+    decoder_anchor_weight: float = Field(default=4.0, ge=0)
 
 
 class MatchingRecipe(Matching):
-    """And how long; one YAML file."""
+    """And how long; one YAML file.
+
+    ``decoder_rate`` is the decoder's share of the learning rate; 0 leaves it as it is.
+    """
 
     loop: LoopSettings
+    decoder_rate: float = Field(default=2.0, ge=0)
+
+
+_AFAR_PX = 8
 
 
 class WholeDrawings:
@@ -60,7 +72,7 @@ class WholeDrawings:
 
     Args:
         cases: the real pictures.
-        findings: of each its rows, and how often it is drawn.
+        findings: of each its rows.
         scheduler: the noise under which the student draws.
         eyes: as of :class:`.EnergyDistance`.
     """
@@ -68,16 +80,14 @@ class WholeDrawings:
     def __init__(
         self,
         cases: PackedCases,
-        findings: Mapping[int, tuple[np.ndarray, float]],
+        findings: Mapping[int, np.ndarray],
         scheduler: Any,
         matching: Matching,
         *,
         eyes: Sequence[nn.Module],
     ) -> None:
         self._matching = matching
-        self._rows = {finding: rows for finding, (rows, _) in findings.items()}
-        shares = np.array([share for _, share in findings.values()])
-        self._shares = shares / shares.sum()
+        self._rows = dict(findings)
         self._leaps = Leaps(scheduler, matching.steps)
         self._distance = EnergyDistance(
             cases, self._rows, eyes=eyes, real=matching.real, kept=matching.kept
@@ -87,7 +97,7 @@ class WholeDrawings:
         self,
         random: np.random.Generator,
         student_of: Callable[[np.ndarray], tuple[Velocity, Velocity]],
-        decode: Callable[[Tensor], Tensor],
+        decoders: Sequence[Callable[[Tensor], Tensor]],
         *,
         shape: Sequence[int],
     ) -> tuple[Tensor, dict[str, float]]:
@@ -95,63 +105,95 @@ class WholeDrawings:
 
         Args:
             student_of: how the student draws what reports say of these rows, and how it did before.
-            decode: pictures [b 3 h w] of latents [b c h w], which are of this ``shape`` [c h w].
+            decoders: pictures [b 3 h w] of latents [b c h w], which are of this ``shape`` [c h w];
+                and, if the decoder learns too, those it made before.
         """
         matching, count = self._matching, min(self._matching.findings, len(self._rows))
-        findings = random.choice(list(self._rows), count, replace=False, p=self._shares).tolist()
+        findings = random.choice(list(self._rows), count, replace=False).tolist()
         rows = np.concatenate([random.choice(self._rows[f], matching.of_each) for f in findings])
         noise = torch.randn((len(rows), *shape), device=device())
         at = int(random.integers(len(self._leaps)))
         latents, moved = self._leaps.draw_beside(*student_of(rows), noise, at=at)
-        distance = self._distance.of(decode(latents), findings)
+        pictures, *before = (decode(latents) for decode in decoders)
+        distance = self._distance.of(pictures, findings)
         total = distance + matching.anchor_weight * moved
-        return total, {"distance": distance.item(), "moved": moved.item()}
+        figures = {"distance": distance.item(), "moved": moved.item()}
+        for earlier in before:
+            recoloured = F.avg_pool2d(pictures - earlier, _AFAR_PX).square().mean()
+            total = total + matching.decoder_anchor_weight * recoloured
+            figures["recoloured"] = recoloured.item()
+        return total, figures
+
+
+class Drawer(nn.Module):
+    """What makes a picture of noise, and is taught as one: a few-step U-Net and a decoder."""
+
+    def __init__(self, unet: UNet2DConditionModel, decoder: nn.Module) -> None:
+        super().__init__()
+        self.unet, self.decoder = unet, decoder
 
 
 class MatchingTask(Task):
     """A generator's drawings beside the pictures that it was trained on.
 
-    ``source`` is the generator's own training task: it knows findings, prompts and balance.
+    Args:
+        source: the generator's own training task: it knows findings and prompts.
+        student: what learns, its decoder only at a rate.
     """
 
     def __init__(
         self,
         source: DiffusionTask,
-        student: UNet2DConditionModel,
+        student: Drawer,
         cases: PackedCases,
         recipe: MatchingRecipe,
         *,
         eyes: Sequence[nn.Module],
     ) -> None:
         self._source, self._recipe = source, recipe
-        self._before = copy.deepcopy(student).requires_grad_(False).eval().to(device())
+        student.decoder.requires_grad_(recipe.decoder_rate > 0)
+        self._student = student
         self.module: nn.Module = student
+        self._before = copy.deepcopy(student).requires_grad_(False).eval().to(device())
         self._drawings = WholeDrawings(
             cases, source.rows_by_finding(), noise_scheduler(), recipe, eyes=eyes
         )
 
+    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
+        """The decoder's weights at a rate of their own."""
+        rates = [(list(self._student.unet.parameters()), 1.0)]
+        if self._recipe.decoder_rate:
+            rates.append((list(self._student.decoder.parameters()), self._recipe.decoder_rate))
+        return rates
+
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch of whole drawings; see :class:`.Task`."""
-        config = self._before.config
+        config = self._before.unet.config
         shape = (config.in_channels, config.sample_size, config.sample_size)
 
         def student_of(rows: np.ndarray) -> tuple[Velocity, Velocity]:
             prompt = self._source.prompts_of(rows, random)
             return (
-                lambda state, time: _velocity(self.module, state, time, prompt),
-                lambda state, time: _velocity(self._before, state, time, prompt),
+                lambda state, time: _velocity(self._student.unet, state, time, prompt),
+                lambda state, time: _velocity(self._before.unet, state, time, prompt),
             )
 
-        return self._drawings.loss(random, student_of, self._source.decode, shape=shape)
+        decoders = [partial(self._source.decode, decoder=self._student.decoder)]
+        if self._recipe.decoder_rate:
+            decoders.append(
+                torch.no_grad()(partial(self._source.decode, decoder=self._before.decoder))
+            )
+        return self._drawings.loss(random, student_of, decoders, shape=shape)
 
     def sheet(self, averaged: nn.Module) -> RgbImage:
         """What it drew before above, what it draws of the same noises below."""
         prompt = self._source.sheet_prompts()
         drawn = [
             self._source.decode(
-                sample_latents(unet, prompt, steps=self._recipe.steps, guidance=1.0, seed=0)
+                sample_latents(of.unet, prompt, steps=self._recipe.steps, guidance=1.0, seed=0),
+                of.decoder,
             )
-            for unet in (self._before, averaged)
+            for of in (self._before, cast(Drawer, averaged))
         ]
         return grid(to_uint8(torch.cat(drawn)), columns=len(prompt))
 

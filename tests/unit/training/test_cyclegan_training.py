@@ -67,7 +67,8 @@ def test_a_trained_cyclegan_translates_through_its_role(model: Path) -> None:
 def test_a_seed_is_an_orientation(model: Path) -> None:
     translator = CycleGanTranslator(model)
     first, *_, ninth = translator.draw(translator.plan(a_source(), n=9))
-    np.testing.assert_array_equal(first.image, ninth.image)
+    # drawn in another batch, which may round the other way
+    np.testing.assert_allclose(first.image.astype(int), ninth.image, atol=1)
 
 
 def test_a_picture_that_left_its_source_is_told(model: Path) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,9 +15,9 @@ from coin_retrieval.training.generator.diffusion import (
     noise_scheduler,
     sample_latents,
 )
-from coin_retrieval.training.generator.energy import EnergyDistance
+from coin_retrieval.training.generator.energy import EnergyDistance, principal_axes
 from coin_retrieval.training.generator.leaps import Leaps
-from coin_retrieval.training.generator.matching import MatchingRecipe, MatchingTask
+from coin_retrieval.training.generator.matching import Drawer, MatchingRecipe, MatchingTask
 from coin_retrieval.training.loop import LoopSettings
 from coin_retrieval.training.pictures.data import PackedCases
 
@@ -56,18 +56,30 @@ def distance(cases: PackedCases) -> EnergyDistance:
     return distance_from(cases)
 
 
-class Source:
-    """A decoder that shows the latents' mean, grained, and two findings that prompts tell apart."""
+class Tint(nn.Module):
+    """A decoder that shows the latents' mean, in a tint of its own."""
 
-    def rows_by_finding(self) -> dict[int, tuple[np.ndarray, float]]:
-        return {DARK: (np.arange(8), 0.5), LIGHT: (np.arange(8, 16), 0.5)}
+    def __init__(self) -> None:
+        super().__init__()
+        self.tint = nn.Parameter(torch.zeros(3, 1, 1))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return torch.tanh(latents[:, :3].mean((2, 3), keepdim=True) + self.tint)
+
+
+class Source:
+    """Pictures grained, and two findings that prompts tell apart."""
+
+    def rows_by_finding(self) -> dict[int, np.ndarray]:
+        return {DARK: np.arange(8), LIGHT: np.arange(8, 16)}
 
     def prompts_of(self, rows: np.ndarray, random: np.random.Generator) -> Tensor:
         del random
         return prompts(rows >= 8)
 
-    def decode(self, latents: Tensor) -> Tensor:
-        return torch.tanh(latents[:, :3].mean((2, 3), keepdim=True)) + grain(len(latents))
+    def decode(self, latents: Tensor, decoder: nn.Module) -> Tensor:
+        shown: Tensor = decoder(latents)
+        return shown + grain(len(latents))
 
 
 def grain(count: int) -> Tensor:
@@ -79,6 +91,10 @@ def prompts(light: np.ndarray) -> Tensor:
     return nn.functional.one_hot(named, 8).float()[:, None]
 
 
+def drawer(task: MatchingTask) -> Drawer:
+    return cast(Drawer, task.module)
+
+
 @pytest.fixture
 def task(cases: PackedCases) -> Callable[..., MatchingTask]:
     def made(**changes: Any) -> MatchingTask:
@@ -86,7 +102,7 @@ def task(cases: PackedCases) -> Callable[..., MatchingTask]:
         unet: UNet2DConditionModel = build_unet(SHAPE, 4, 16, 8)
         recipe = RECIPE.model_copy(update=changes)
         source: Any = Source()
-        return MatchingTask(source, unet, cases, recipe, eyes=[Eye()])
+        return MatchingTask(source, Drawer(unet, Tint()), cases, recipe, eyes=[Eye()])
 
     return made
 
@@ -106,6 +122,46 @@ def test_one_picture_eight_times_is_farther_than_all_eight(
     alike = cases.batch(np.zeros(8, int))
     varied = cases.batch(np.arange(8))
     assert float(distance.of(alike, [DARK])) > float(distance.of(varied, [DARK])) + 0.1
+
+
+class KeenEye(nn.Module):
+    """Sees every pixel, each as a feature of its own."""
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return [images.reshape(len(images), -1, 2, 1)]
+
+
+def test_among_many_features_what_varies_most_still_counts() -> None:
+    random = np.random.default_rng(5)
+
+    def grained(shades: np.ndarray) -> PackedCases:
+        """Each sixteenth of a picture in a shade of its own, under the same grain."""
+        shaded = np.kron(shades.reshape(-1, 4, 4), np.ones((4, 4)))[..., None]
+        grain = random.normal(128, 20, (len(shades), 16, 16, 3))
+        return PackedCases((), np.clip(shaded + grain, 0, 255).astype(np.uint8))
+
+    every = np.arange(512)
+    real = grained(random.normal(0, 8, (len(every), 16)))
+    distances = [
+        float(EnergyDistance(real, {DARK: every}, eyes=[KeenEye()], real=512, kept=2).of(d, [DARK]))
+        for shades in (random.normal(0, 8, (len(every), 16)), np.zeros((len(every), 16)))
+        for d in [grained(shades).batch(every)]
+    ]
+    varied, alike = distances
+    assert alike > varied + 0.2  # 0.05 of all features at once
+
+
+def test_axes_lie_where_rows_differ_and_faint_ones_stay_faint() -> None:
+    torch.manual_seed(0)
+    spread = torch.tensor([5.0, 4, 3, 2, 1, 1, 1, 0.5, 0.1, 0.1, 0.01, 0.01])
+    rows = torch.randn(500, 12) * spread
+    seen = torch.einsum("nc,kcf->knf", rows, principal_axes(rows))
+    first, second, faint = seen.var(1).sum(1)
+    assert first == pytest.approx(1, abs=0.05)
+    assert 0.5 < second < 1
+    assert faint < 0.05
+    few = principal_axes(rows[:24])
+    assert few.shape == (1, 12, 3), "more axes than pictures tell of"
 
 
 def test_earlier_drawings_count_as_others(cases: PackedCases) -> None:
@@ -165,18 +221,42 @@ def test_a_student_learns_what_each_finding_looks_like(task: Callable[..., Match
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     named = prompts(np.array([False, False, True, True]))
-    latents = sample_latents(taught.module, named, steps=2, guidance=1.0, seed=3)
-    dark, light = Source().decode(latents).split(2)
+    latents = sample_latents(drawer(taught).unet, named, steps=2, guidance=1.0, seed=3)
+    dark, light = Source().decode(latents, drawer(taught).decoder).detach().split(2)
     assert float(dark.mean()) < float(light.mean()) - 0.3
 
 
 def test_an_anchor_tells_how_far_it_moved(task: Callable[..., MatchingTask]) -> None:
-    held = task()
+    held = task(decoder_rate=0.0)
     _, figures = held.loss(np.random.default_rng(0))
     assert figures["moved"] == 0.0
     with torch.no_grad():
-        for parameter in held.module.parameters():
+        for parameter in drawer(held).unet.parameters():
             parameter.add_(0.05)
     loss, figures = held.loss(np.random.default_rng(0))
     assert figures["moved"] > 0
     assert loss.item() == pytest.approx(figures["distance"] + figures["moved"], rel=1e-4)
+
+
+def test_the_decoder_learns_and_an_anchor_tells_how_far_its_colours_moved(
+    task: Callable[..., MatchingTask],
+) -> None:
+    held = task(decoder_anchor_weight=100.0)
+    tint = cast(Tint, drawer(held).decoder).tint
+    with torch.no_grad():
+        tint.add_(0.5)
+    torch.manual_seed(1)
+    loss, figures = held.loss(np.random.default_rng(0))
+    assert figures["recoloured"] > 0.01
+    assert loss.item() == pytest.approx(figures["distance"] + 100 * figures["recoloured"], rel=1e-3)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert tint.grad is not None
+    assert tint.grad.min() > 0
+
+
+def test_a_decoder_without_a_rate_stays(task: Callable[..., MatchingTask]) -> None:
+    held = task(decoder_rate=0.0)
+    _, figures = held.loss(np.random.default_rng(0))
+    assert "recoloured" not in figures
+    assert not cast(Tint, drawer(held).decoder).tint.requires_grad
+    assert len(held.rates()) == 1
