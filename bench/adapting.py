@@ -1,7 +1,7 @@
 """What a LoRA of a laboratory's own pictures brings there: prototypes' P@5 and KID, paired.
 
     python bench/adapting.py --base starter --folds FOLD … --lora FOLDER … [--prototypes 4]
-        [--every 2] [--sheet FILE]
+        [--every 2] [--sheet FILE] [--taught MANIFEST … [--margin -0.25]]
         [--space timm:mobilenetv2_100?checkpoint=FILE&pad_type=same&num_classes=1001]
 
 Each FOLD is a manifest of the pictures that are judged (none of them trained on), each FOLDER the
@@ -9,6 +9,9 @@ LoRA that was trained on the others. Held-out reports of findings that every fol
 are drawn by the base and by each LoRA, ungated; the nearest pictures of the fold are found by the
 mean of a report's prototypes. Differences are paired by report and averaged over folds; intervals
 are 95 %, bootstrapped over reports.
+
+With --taught, each fold's other pictures, what no training brings stands beside it: the base's
+drawings in the laboratory's colours, and with --margin in its field too.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from coin_retrieval.encoding.showing import shown
+from coin_retrieval.encoding.stains import colours_of, stain_map
 from coin_retrieval.evaluation.pictures.fidelity import compare
 from coin_retrieval.evaluation.pictures.picture_sets import PictureSet
 from coin_retrieval.evaluation.pictures.spaces import open_space
@@ -56,6 +61,33 @@ def precisions(
     return np.array([np.mean(names[row] == r.label) for row, r in zip(order, reports, strict=True)])
 
 
+def seen_as(
+    pictures: list[RgbImage], taught: Path, sample: int = 300, *, margin: float
+) -> list[RgbImage]:
+    """Drawings in the colours that a laboratory's pictures have, and in their field."""
+    own = [load_image(row.image_path) for row in read_case_table(taught)][:sample]
+    moved = stain_map(colours_of(pictures), colours_of(own))
+    return [shown(picture, moved, margin) for picture in pictures]
+
+
+def ways_of(
+    given: argparse.Namespace, drawn: list[RgbImage], reports: list[LabelledReport], *, fold: int
+) -> dict[str, list[RgbImage]]:
+    """With what pictures a fold is asked: the base's, as drawn and as the laboratory would show
+    them, and the adapted generator's."""
+    ways = {"base": drawn}
+    if given.lora:
+        joined = "&" if "?" in given.base else "?"
+        adapted = make_generator(parse_generator(f"{given.base}{joined}lora={given.lora[fold]}"))
+        ways["adapted"] = drawn_by(adapted, reports, given.prototypes)
+    if given.taught:
+        ways["recoloured"] = seen_as(drawn, given.taught[fold], margin=0.0)
+    if given.taught and given.margin:
+        ways["recoloured, its field"] = seen_as(drawn, given.taught[fold], margin=given.margin)
+    print(f"drawn: fold {fold}", flush=True)
+    return ways
+
+
 def like_the_fold(rows: list[CaseRow], reports: list[LabelledReport], n: int) -> np.ndarray:
     """Places of drawings whose findings are as frequent as in the fold."""
     labels = np.repeat([report.label for report in reports], n)
@@ -70,7 +102,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--base", default="starter")
     parser.add_argument("--folds", type=Path, nargs="+", required=True)
-    parser.add_argument("--lora", nargs="+", required=True)
+    parser.add_argument("--lora", nargs="*", default=[])
+    parser.add_argument("--taught", type=Path, nargs="*", default=[])
+    parser.add_argument("--margin", type=float, default=0.0)
     parser.add_argument("--encoder", default="starter")
     parser.add_argument("--space")
     parser.add_argument("--prototypes", type=int, default=4)
@@ -88,47 +122,41 @@ def main() -> None:
           f"{', '.join(str(len(fold)) for fold in folds)} pictures")  # fmt: skip
     encoder = make_encoder(parse_encoder(given.encoder))
     space = open_space(given.space, size_px=128) if given.space else None
-    joined = "&" if "?" in given.base else "?"
-    specs = [given.base, *(f"{given.base}{joined}lora={lora}" for lora in given.lora)]
-    pictures = []
-    for spec in specs:
-        generator = base if spec == given.base else make_generator(parse_generator(spec))
-        pictures.append(drawn_by(generator, reports, given.prototypes))
-        print(f"drawn: {spec}", flush=True)
-    embedded = [encoder.encode_drawn(some) for some in pictures]
-    found: dict[str, list[np.ndarray]] = {"base": [], "adapted": []}
+    drawn = drawn_by(base, reports, given.prototypes)
+    ways = [ways_of(given, drawn, reports, fold=fold) for fold in range(len(folds))]
+    found: dict[str, list[np.ndarray]] = {way: [] for way in ways[0]}
     print("| fold | pictures | P@5 | KD × 1000 | FD |\n|---|---|---|---|---|")
     for number, rows in enumerate(folds):
         images = [load_image(row.image_path) for row in rows]
         real, labels = encoder.encode(images), [row.finding for row in rows]
         truth = space.features(PictureSet("fold", tuple(rows))) if space else None
-        for name, place in (("base", 0), ("adapted", number + 1)):
-            values = precisions(embedded[place], real, labels, reports)
-            found[name].append(values)
+        for way, pictures in ways[number].items():
+            values = precisions(encoder.encode_drawn(pictures), real, labels, reports)
+            found[way].append(values)
             cells = ["", ""]
             if space is not None and truth is not None:
                 chosen = like_the_fold(rows, reports, given.prototypes)
-                squares = [fit_square(pictures[place][i], 128) for i in chosen]
-                own = compare(space, truth, space.encoder.features(squares), name=name)  # type: ignore[attr-defined]
+                squares = [fit_square(pictures[i], 128) for i in chosen]
+                own = compare(space, truth, space.encoder.features(squares), name=way)  # type: ignore[attr-defined]
                 cells = [f"{1000 * own.kernel:.1f} ± {1000 * own.kernel_deviation:.1f}",
                          f"{own.frechet:.0f}"]  # fmt: skip
             mean = macro_interval(values, classes)
-            print(f"| {number} | {name} | {mean} | {cells[0]} | {cells[1]} |", flush=True)
-    before, after = (np.mean(found[name], axis=0) for name in ("base", "adapted"))
-    print(f"P@5 over folds: base {macro_interval(before, classes)}, adapted "
-          f"{macro_interval(after, classes)}, "
-          f"adapted − base {macro_interval(after - before, classes).signed}")  # fmt: skip
+            print(f"| {number} | {way} | {mean} | {cells[0]} | {cells[1]} |", flush=True)
+    before, *others = (np.mean(values, axis=0) for values in found.values())
+    print(f"P@5 over folds: base {macro_interval(before, classes)}")
+    for way, after in zip(list(found)[1:], others, strict=True):
+        print(f"{way} {macro_interval(after, classes)}, {way} − base "
+              f"{macro_interval(after - before, classes).signed}")  # fmt: skip
     if given.sheet:
-        names = sorted(known)
-        firsts = [classes.index(name) for name in names]
-        rows_shown = [
-            [fit_square(load_image(row.image_path), 128) for name in names
+        firsts = [classes.index(name) for name in sorted(known)]
+        page = [
+            [load_image(row.image_path) for name in sorted(known)
              for row in [r for r in folds[0] if r.finding == name][:2]],
             *([some[i * given.prototypes + j] for i in firsts for j in range(2)]
-              for some in pictures[:2]),
+              for some in ways[0].values()),
         ]  # fmt: skip
-        page = np.concatenate([np.concatenate(row, axis=1) for row in rows_shown])
-        Image.fromarray(page).save(given.sheet, quality=85)
+        squares = [np.concatenate([fit_square(one, 128) for one in row], axis=1) for row in page]
+        Image.fromarray(np.concatenate(squares)).save(given.sheet, quality=85)
 
 
 if __name__ == "__main__":

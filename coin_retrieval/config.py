@@ -135,7 +135,9 @@ class DiffusersGeneratorSettings(Settings):
     ``text_encoder`` replaces the pipeline's text encoder and tokenizer (``minilm``: see
     :class:`OpenClipEncoderSettings`). ``None`` for steps, guidance or size means the pipeline's own
     default, or what its directory recommends in ``coin.json``. ``chunks`` is how many windows of
-    the text encoder's length a long report may fill.
+    the text encoder's length a long report may fill. ``noise_offset`` shifts the noise that a
+    picture begins as, channel by channel (:mod:`.nets.noise`): the more, the more pictures of one
+    report differ in stain, light and size; 0, or what the directory recommends.
 
     What makes large pipelines fast; a ``preset`` sets several at once, what is set by hand wins:
 
@@ -173,6 +175,7 @@ class DiffusersGeneratorSettings(Settings):
     guidance: float | None = Field(default=None, ge=0, le=50)
     width_px: int | None = Field(default=None, ge=8, le=4096)
     height_px: int | None = Field(default=None, ge=8, le=4096)
+    noise_offset: float | None = Field(default=None, ge=0, le=1)
     chunks: int = Field(default=3, ge=1, le=8)
     batch_size: int = Field(default=4, ge=1, le=64)
     allow_download: bool = False

@@ -18,6 +18,7 @@ from coin_retrieval.generation.guidance import (
     require_guidance,
     stop_guiding,
 )
+from coin_retrieval.generation.noise import first_latents, require_latents
 from coin_retrieval.generation.pipeline_files import find_pipeline
 from coin_retrieval.generation.prompts import TokenLimit, Windows, split_windows, unread_tail
 from coin_retrieval.generation.tokenizers import file_limit, token_limit
@@ -84,6 +85,8 @@ class DiffusersGenerator(Prototyper):
             self._warm = True
             if self._settings.guided_share < 1:
                 require_guidance(self._pipeline)
+            if self._files.noise_offset:
+                require_latents(self._pipeline)
             if self._compiled:  # at the first picture: nobody waits for it later
                 self._draw([self._plan(ReportSource("cells"))] * self.batch_size, lambda _: None)
 
@@ -197,18 +200,22 @@ class DiffusersGenerator(Prototyper):
                 return tensors
             return stop_guiding(pipeline, tensors)
 
+        seeds = [torch.Generator("cpu").manual_seed(plan.seed) for plan in plans]
         options = {
             "num_images_per_prompt": 1 if mixed else len(plans),
             "num_inference_steps": first.steps,
             "guidance_scale": first.guidance,
             "width": first.width_px,
             "height": first.height_px,
-            "generator": [torch.Generator("cpu").manual_seed(plan.seed) for plan in plans],
+            "generator": seeds,
             "output_type": "np",
             "callback_on_step_end": step_end,
         }
         if varied:
             options |= pictures_of(plans)
+        elif self._files.noise_offset:
+            offset = self._files.noise_offset
+            options["latents"] = first_latents(pipeline, first, seeds, offset=offset)
         if share < 1:
             options["callback_on_step_end_tensor_inputs"] = guided_tensors(pipeline)
         known = inspect.signature(pipeline.__call__).parameters

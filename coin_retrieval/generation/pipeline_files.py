@@ -75,6 +75,12 @@ class PipelineFiles:
         """SHA-256 (hex) of the U-Net's files: what a LoRA is trained on."""
         return digest_files({k: v for k, v in self.read.items() if k.startswith("unet/")})
 
+    @property
+    def noise_offset(self) -> float:
+        """Of the noise that a picture begins as: the settings', else the directory's, else none."""
+        asked, recommended = self.settings.noise_offset, self.card.noise_offset
+        return (recommended or 0.0) if asked is None else asked
+
     def digest(self, *, dtype: str) -> str:
         """SHA-256 (hex) over all that shapes its pictures, computed in this number format."""
         parts: dict[str, Any] = {
@@ -93,6 +99,8 @@ class PipelineFiles:
             parts["tiny_vae"] = digest_files({f.name: f for f in sorted(self.tiny_vae.glob("*"))})
         if self.settings.guided_share < 1:
             parts["guided_share"] = self.settings.guided_share
+        if self.noise_offset:
+            parts["noise_offset"] = self.noise_offset
         if self.settings.quantised is not None:
             parts["quantised"] = self.settings.quantised
         return content_digest(parts)

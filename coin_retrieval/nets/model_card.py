@@ -23,6 +23,7 @@ class ModelCard(BaseModel):
     guidance: float | None = Field(default=None, ge=0)
     width_px: int | None = Field(default=None, ge=8)
     height_px: int | None = Field(default=None, ge=8)
+    noise_offset: float | None = Field(default=None, ge=0, le=1)
 
 
 def read_card(directory: Path) -> ModelCard:

@@ -236,7 +236,14 @@ def match_generator(
         assert isinstance(module, Drawer)  # noqa: S101  what the task trains
         autoencoder.decoder = module.decoder
         return _keep_generator(
-            shop, autoencoder, latents, module.unet, directory, steps=recipe.steps, guidance=1.0
+            shop,
+            autoencoder,
+            latents,
+            module.unet,
+            directory,
+            steps=recipe.steps,
+            guidance=1.0,
+            noise_offset=recipe.noise_offset,
         )
 
     return run_once(shop, "matched", keep, lambda out: fit(task, recipe.loop, out, name="matched"))
@@ -251,6 +258,7 @@ def _keep_generator(
     *,
     steps: int,
     guidance: float,
+    noise_offset: float = 0.0,
 ) -> dict[str, float]:
     """Write the pipeline with this workshop's reader; there are no figures of it yet."""
     save_generator(
@@ -261,6 +269,7 @@ def _keep_generator(
         text_adapter=_adapter(shop),
         steps=steps,
         guidance=guidance,
+        noise_offset=noise_offset,
         directory=directory,
     )
     return {}

@@ -16,6 +16,7 @@ from diffusers import DDIMScheduler, UNet2DConditionModel
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from coin_retrieval.nets.noise import offset_noise
 from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.pictures.data import PackedCases
 from coin_retrieval.training.pictures.sampling import balanced_weights
@@ -208,13 +209,16 @@ def latent_scale(latents: Tensor) -> float:
 
 
 @torch.inference_mode()
-def sample_latents(unet: Any, prompt: Tensor, *, steps: int, guidance: float, seed: int) -> Tensor:
+def sample_latents(
+    unet: Any, prompt: Tensor, *, steps: int, guidance: float, seed: int, noise_offset: float = 0.0
+) -> Tensor:
     """Samples of a batch of prompts [b 1 dim], scaled latents [b c h w]; 1 is no guidance."""
     scheduler = noise_scheduler()
     scheduler.set_timesteps(steps, device=prompt.device)
     config = unet.config
     shape = (len(prompt), config.in_channels, config.sample_size, config.sample_size)
-    latents = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(prompt.device)
+    generator = torch.Generator().manual_seed(seed)
+    latents = offset_noise(shape, noise_offset, generator=generator).to(prompt.device)
     both = torch.cat([prompt, torch.zeros_like(prompt)]) if guidance > 1 else prompt
     for time in scheduler.timesteps:
         given = unet(

@@ -20,6 +20,7 @@ from diffusers import UNet2DConditionModel
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from coin_retrieval.nets.noise import offset_noise
 from coin_retrieval.training.generator.diffusion import (
     DiffusionTask,
     noise_scheduler,
@@ -40,7 +41,8 @@ class Matching(BaseModel):
     ``real`` pictures of their finding and with the last ``kept`` drawings of it. ``steps`` are the
     student's own; ``anchor_weight`` weighs the distance of its velocities from those it had,
     ``decoder_anchor_weight`` how far its pictures are from what the decoder made of the same
-    latents, seen from afar.
+    latents, seen from afar. ``noise_offset`` is of the noise that they begin as
+    (:func:`.offset_noise`), and is what they are to be drawn with.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +54,7 @@ class Matching(BaseModel):
     kept: int = Field(default=64, gt=1)
     anchor_weight: float = Field(default=1.0, ge=0)
     decoder_anchor_weight: float = Field(default=4.0, ge=0)
+    noise_offset: float = Field(default=0.0, ge=0, le=1)
 
 
 class MatchingRecipe(Matching):
@@ -111,7 +114,7 @@ class WholeDrawings:
         matching, count = self._matching, min(self._matching.findings, len(self._rows))
         findings = random.choice(list(self._rows), count, replace=False).tolist()
         rows = np.concatenate([random.choice(self._rows[f], matching.of_each) for f in findings])
-        noise = torch.randn((len(rows), *shape), device=device())
+        noise = offset_noise((len(rows), *shape), matching.noise_offset).to(device())
         at = int(random.integers(len(self._leaps)))
         latents, moved = self._leaps.draw_beside(*student_of(rows), noise, at=at)
         pictures, *before = (decode(latents) for decode in decoders)
@@ -190,7 +193,14 @@ class MatchingTask(Task):
         prompt = self._source.sheet_prompts()
         drawn = [
             self._source.decode(
-                sample_latents(of.unet, prompt, steps=self._recipe.steps, guidance=1.0, seed=0),
+                sample_latents(
+                    of.unet,
+                    prompt,
+                    steps=self._recipe.steps,
+                    guidance=1.0,
+                    seed=0,
+                    noise_offset=self._recipe.noise_offset,
+                ),
                 of.decoder,
             )
             for of in (self._before, cast(Drawer, averaged))

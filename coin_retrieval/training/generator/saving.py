@@ -26,6 +26,7 @@ def save_generator(
     steps: int,
     guidance: float,
     directory: Path,
+    noise_offset: float = 0.0,
 ) -> None:
     """Write a ``StableDiffusionPipeline`` directory, float16, without the frozen text tower.
 
@@ -52,11 +53,13 @@ def save_generator(
     side_px = (
         2 ** (len(autoencoder.config.decoder_block_out_channels) - 1) * unet.config.sample_size
     )
-    recommended = {
+    recommended: dict[str, str | float] = {
         "name": "coin-starter",
         "steps": steps,
         "guidance": guidance,
         "width_px": side_px,
         "height_px": side_px,
     }
+    if noise_offset:
+        recommended["noise_offset"] = noise_offset
     (directory / CARD).write_text(json.dumps(recommended, indent=2) + "\n")

@@ -73,7 +73,9 @@ def train_lora(
         if matching is None:
             task: Task = LoraTask(pipeline.unet, pipeline.scheduler, material, recipe)
         else:
-            task = LoraMatchingTask(pipeline, material, cases, recipe, matching, eyes=eyes)
+            # as the base is drawn with, for a LoRA recommends nothing
+            drawn_alike = matching.model_copy(update={"noise_offset": files.noise_offset})
+            task = LoraMatchingTask(pipeline, material, cases, recipe, drawn_alike, eyes=eyes)
         kept.update(pipeline=pipeline, partly_read=material.prompts.partly_read)
         # what has read and encoded is not needed any more, and takes room
         pipeline.text_encoder = pipeline.text_encoder_2 = pipeline.vae = None

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderTiny
+from safetensors.torch import load_file
 
 from coin_retrieval.config import DiffusersGeneratorSettings, OpenClipEncoderSettings
 from coin_retrieval.encoding.base import SupportsText
 from coin_retrieval.errors import SettingsError, WeightsError
 from coin_retrieval.factory import make_encoder, make_generator
+from coin_retrieval.nets.model_card import read_card
 from coin_retrieval.nets.reader import ConceptReader
 from coin_retrieval.prototypes.base import Prototyper
 from coin_retrieval.starter import ENCODER
@@ -98,11 +100,17 @@ def test_a_distilled_generator_draws_unguided_in_few_steps(drawing_shop: Worksho
 def test_a_generator_that_was_taught_whole_is_kept_as_it_is_drawn(drawing_shop: Workshop) -> None:
     distilled = DistillationRecipe(loop=LOOP, batch=4, steps=2, teacher_steps=4, guidance=1.5)
     before = runs.distil_generator(drawing_shop, distilled, DIFFUSION)
-    recipe = MatchingRecipe(loop=LOOP, findings=2, of_each=2, steps=2, real=4, kept=4)
+    recipe = MatchingRecipe(
+        loop=LOOP, findings=2, of_each=2, steps=2, real=4, kept=4, noise_offset=0.1
+    )
     eyes = eyes_of(encoder=ENCODER)
     directory = runs.match_generator(drawing_shop, recipe, DIFFUSION, eyes=eyes)
     taught, untaught = (load_unet(where).state_dict() for where in (directory, before))
     assert any(not torch.equal(taught[name], untaught[name]) for name in taught)
+    seen, shown = (_autoencoder_weights(where) for where in (directory, before))
+    changed = {name.split(".")[0] for name in seen if not torch.equal(seen[name], shown[name])}
+    assert changed == {"decoder"}, "latents must stay what they were"
+    assert read_card(directory).noise_offset == 0.1
     generator = _generator(directory)
     (sample,) = generator.draw(generator.plan(ReportSource("an eosinophil"), n=1))
     assert (sample.provenance.steps, sample.provenance.guidance) == (2, 1.0)
@@ -114,6 +122,10 @@ def test_a_generator_without_a_reader_is_not_begun(
     other = Workshop((drawn_table,), tmp_path)
     with pytest.raises(WeightsError, match="coin train reader"):
         runs.train_generator(other, DIFFUSION)
+
+
+def _autoencoder_weights(directory: Path) -> dict[str, torch.Tensor]:
+    return load_file(directory / "vae" / "diffusion_pytorch_model.safetensors")
 
 
 def _generator(directory: Path) -> Prototyper:
