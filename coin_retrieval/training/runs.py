@@ -30,7 +30,7 @@ from coin_retrieval.training.generator.distillation import (
     DistillationTask,
     load_unet,
 )
-from coin_retrieval.training.generator.matching import Drawer, MatchingRecipe, MatchingTask
+from coin_retrieval.training.generator.matching import MatchingRecipe, MatchingTask
 from coin_retrieval.training.generator.perception import SqueezeFeatures, TrunkFeatures
 from coin_retrieval.training.generator.saving import save_generator
 from coin_retrieval.training.loop import device, fit
@@ -225,27 +225,20 @@ def match_generator(
 
     ``source`` is as in :func:`distil_generator`, ``eyes`` as :func:`.eyes_of` gives them.
     """
-    finished(shop, "distilled")
+    student = load_unet(finished(shop, "distilled"))
     autoencoder = _latest_autoencoder(shop)
     drawing, latents = _generator_task(shop, source, autoencoder)
     cases = shop.cases("train", source.side_px)
-    student = Drawer(load_unet(finished(shop, "distilled")), autoencoder.decoder)
     task = MatchingTask(drawing, student, cases, recipe, eyes=eyes)
-
-    def keep(module: nn.Module, directory: Path) -> dict[str, float]:
-        assert isinstance(module, Drawer)  # noqa: S101  what the task trains
-        autoencoder.decoder = module.decoder
-        return _keep_generator(
-            shop,
-            autoencoder,
-            latents,
-            module.unet,
-            directory,
-            steps=recipe.steps,
-            guidance=1.0,
-            noise_offset=recipe.noise_offset,
-        )
-
+    keep = partial(
+        _keep_generator,
+        shop,
+        autoencoder,
+        latents,
+        steps=recipe.steps,
+        guidance=1.0,
+        noise_offset=recipe.noise_offset,
+    )
     return run_once(shop, "matched", keep, lambda out: fit(task, recipe.loop, out, name="matched"))
 
 

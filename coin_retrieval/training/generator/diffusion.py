@@ -145,10 +145,9 @@ class DiffusionTask(Task):
         _, first = np.unique(self._stated[:, 0], return_index=True)
         return as_prompt(self._concepts.vectors(self._stated[first])).to(device())
 
-    def decode(self, latents: Tensor, decoder: nn.Module | None = None) -> Tensor:
-        """Pictures [b 3 h w] of scaled latents, by the autoencoder's decoder or another."""
-        decoder = self._autoencoder.decoder if decoder is None else decoder  # type: ignore[assignment]
-        drawn: Tensor = decoder(latents / self._scale)  # type: ignore[misc]
+    def decode(self, latents: Tensor) -> Tensor:
+        """Pictures [b 3 h w] of scaled latents."""
+        drawn: Tensor = self._autoencoder.decode(latents / self._scale).sample  # type: ignore[operator]
         return drawn
 
     def sheet(self, averaged: nn.Module) -> RgbImage:

@@ -75,7 +75,7 @@ class LoraMatchingTask(LoraTask):
             )
 
         shape = self._shown.latents.shape[2:]
-        return self._drawings.loss(random, student_of, [self._decode], shape=shape)
+        return self._drawings.loss(random, student_of, self._decode, shape=shape)
 
     def _decode(self, latents: Tensor) -> Tensor:
         pictures: Tensor = self._vae.decode(latents / self._vae.config.scaling_factor).sample

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from coin_retrieval.training.generator.diffusion import (
 )
 from coin_retrieval.training.generator.energy import EnergyDistance, principal_axes
 from coin_retrieval.training.generator.leaps import Leaps
-from coin_retrieval.training.generator.matching import Drawer, MatchingRecipe, MatchingTask
+from coin_retrieval.training.generator.matching import MatchingRecipe, MatchingTask
 from coin_retrieval.training.loop import LoopSettings
 from coin_retrieval.training.pictures.data import PackedCases
 
@@ -56,19 +56,8 @@ def distance(cases: PackedCases) -> EnergyDistance:
     return distance_from(cases)
 
 
-class Tint(nn.Module):
-    """A decoder that shows the latents' mean, in a tint of its own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tint = nn.Parameter(torch.zeros(3, 1, 1))
-
-    def forward(self, latents: Tensor) -> Tensor:
-        return torch.tanh(latents[:, :3].mean((2, 3), keepdim=True) + self.tint)
-
-
 class Source:
-    """Pictures grained, and two findings that prompts tell apart."""
+    """A decoder that shows the latents' mean, grained, and two findings that prompts tell apart."""
 
     def rows_by_finding(self) -> dict[int, np.ndarray]:
         return {DARK: np.arange(8), LIGHT: np.arange(8, 16)}
@@ -77,9 +66,8 @@ class Source:
         del random
         return prompts(rows >= 8)
 
-    def decode(self, latents: Tensor, decoder: nn.Module) -> Tensor:
-        shown: Tensor = decoder(latents)
-        return shown + grain(len(latents))
+    def decode(self, latents: Tensor) -> Tensor:
+        return torch.tanh(latents[:, :3].mean((2, 3), keepdim=True)) + grain(len(latents))
 
 
 def grain(count: int) -> Tensor:
@@ -91,10 +79,6 @@ def prompts(light: np.ndarray) -> Tensor:
     return nn.functional.one_hot(named, 8).float()[:, None]
 
 
-def drawer(task: MatchingTask) -> Drawer:
-    return cast(Drawer, task.module)
-
-
 @pytest.fixture
 def task(cases: PackedCases) -> Callable[..., MatchingTask]:
     def made(**changes: Any) -> MatchingTask:
@@ -102,7 +86,7 @@ def task(cases: PackedCases) -> Callable[..., MatchingTask]:
         unet: UNet2DConditionModel = build_unet(SHAPE, 4, 16, 8)
         recipe = RECIPE.model_copy(update=changes)
         source: Any = Source()
-        return MatchingTask(source, Drawer(unet, Tint()), cases, recipe, eyes=[Eye()])
+        return MatchingTask(source, unet, cases, recipe, eyes=[Eye()])
 
     return made
 
@@ -221,42 +205,18 @@ def test_a_student_learns_what_each_finding_looks_like(task: Callable[..., Match
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     named = prompts(np.array([False, False, True, True]))
-    latents = sample_latents(drawer(taught).unet, named, steps=2, guidance=1.0, seed=3)
-    dark, light = Source().decode(latents, drawer(taught).decoder).detach().split(2)
+    latents = sample_latents(taught.module, named, steps=2, guidance=1.0, seed=3)
+    dark, light = Source().decode(latents).split(2)
     assert float(dark.mean()) < float(light.mean()) - 0.3
 
 
 def test_an_anchor_tells_how_far_it_moved(task: Callable[..., MatchingTask]) -> None:
-    held = task(decoder_rate=0.0)
+    held = task()
     _, figures = held.loss(np.random.default_rng(0))
     assert figures["moved"] == 0.0
     with torch.no_grad():
-        for parameter in drawer(held).unet.parameters():
+        for parameter in held.module.parameters():
             parameter.add_(0.05)
     loss, figures = held.loss(np.random.default_rng(0))
     assert figures["moved"] > 0
     assert loss.item() == pytest.approx(figures["distance"] + figures["moved"], rel=1e-4)
-
-
-def test_the_decoder_learns_and_an_anchor_tells_how_far_its_colours_moved(
-    task: Callable[..., MatchingTask],
-) -> None:
-    held = task(decoder_anchor_weight=100.0)
-    tint = cast(Tint, drawer(held).decoder).tint
-    with torch.no_grad():
-        tint.add_(0.5)
-    torch.manual_seed(1)
-    loss, figures = held.loss(np.random.default_rng(0))
-    assert figures["recoloured"] > 0.01
-    assert loss.item() == pytest.approx(figures["distance"] + 100 * figures["recoloured"], rel=1e-3)
-    loss.backward()  # type: ignore[no-untyped-call]
-    assert tint.grad is not None
-    assert tint.grad.min() > 0
-
-
-def test_a_decoder_without_a_rate_stays(task: Callable[..., MatchingTask]) -> None:
-    held = task(decoder_rate=0.0)
-    _, figures = held.loss(np.random.default_rng(0))
-    assert "recoloured" not in figures
-    assert not cast(Tint, drawer(held).decoder).tint.requires_grad
-    assert len(held.rates()) == 1

@@ -108,8 +108,7 @@ def test_a_generator_that_was_taught_whole_is_kept_as_it_is_drawn(drawing_shop: 
     taught, untaught = (load_unet(where).state_dict() for where in (directory, before))
     assert any(not torch.equal(taught[name], untaught[name]) for name in taught)
     seen, shown = (_autoencoder_weights(where) for where in (directory, before))
-    changed = {name.split(".")[0] for name in seen if not torch.equal(seen[name], shown[name])}
-    assert changed == {"decoder"}, "latents must stay what they were"
+    assert all(torch.equal(seen[name], shown[name]) for name in shown)
     assert read_card(directory).noise_offset == 0.1
     generator = _generator(directory)
     (sample,) = generator.draw(generator.plan(ReportSource("an eosinophil"), n=1))
