@@ -39,7 +39,7 @@ class Matching(BaseModel):
     ``real`` pictures of their finding and with the last ``kept`` drawings of it. ``steps`` are the
     student's own; ``anchor_weight`` weighs the distance of its velocities from those it had.
     ``noise_offset`` is of the noise that drawings begin as (:func:`.offset_noise`), and what they
-    are to be drawn with.
+    are to be drawn with; a LoRA takes its base's instead.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
