@@ -1,13 +1,12 @@
 """Asked for so many nuclei, how often do the nearest ten pictures have about as many?
 
     python bench/layout_search.py --model MODEL --data tiles.csv --scale 0.5 [--squares 300]
-        [--drawings 8] [--sheet FILE]
+        [--drawings 8]
 
 Real squares of the tiles that the model's training held out are the archive; their counts are
 known. Each count is asked by a drawing of a sampled layout, by words, and by a real square of that
 count (the most that a picture query can reach). A hit is a square whose count lies within 25 % of
-the asked one. ``--sheet`` saves drawings of held-out squares' layouts and asks nothing: picture,
-labels, asked centres, and outlines of the decoded nuclei; below them the real squares.
+the asked one.
 """
 
 from __future__ import annotations
@@ -16,15 +15,13 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from coin_retrieval.encoding.base import SupportsText
-from coin_retrieval.evaluation.pairs.judging import draw_like, squares_of
+from coin_retrieval.evaluation.pairs.judging import squares_of
 from coin_retrieval.factory import make_encoder, make_layout_generator, parse_encoder
-from coin_retrieval.generation.joint import JointGenerator
 from coin_retrieval.metrics.bootstrap import macro_interval
 from coin_retrieval.prototypes.layouts import layout_of_words
-from coin_retrieval.prototypes.tiles import Square, known_tiles
+from coin_retrieval.prototypes.tiles import known_tiles
 
 NEAREST, NEAR = 10, 0.25
 WORDS = {3: "three", 6: "six", 9: "nine", 12: "twelve", 15: "fifteen", 18: "eighteen", 22: "22"}
@@ -36,23 +33,6 @@ def hits(queries: np.ndarray, rows: np.ndarray, counts: np.ndarray, asked: int) 
     return np.mean(np.abs(counts[order] - asked) <= NEAR * asked, axis=1)
 
 
-def sheet(generator: JointGenerator, squares: list[Square], file: Path) -> None:
-    """Four rows of drawings, and the real squares whose layouts they are."""
-    pairs = draw_like(generator, squares, seed=0)
-    rows = []
-    for pair, square in zip(pairs, squares, strict=True):
-        labels = (pair.labels[..., None] * np.array([255, 255, 255])).astype(np.uint8)
-        asked = np.zeros_like(pair.image)
-        for x, y in np.clip(square.points.round().astype(int), 1, len(asked) - 2):
-            asked[y - 1 : y + 2, x - 1 : x + 2] = 255
-        edge = pair.instances != np.roll(pair.instances, 1, 0)
-        edge |= pair.instances != np.roll(pair.instances, 1, 1)
-        overlay = np.where(edge[..., None], np.array([0, 255, 0], np.uint8), pair.image)
-        rows.append(np.concatenate([pair.image, labels, asked, overlay, square.image]))
-    page = Image.fromarray(np.concatenate(rows, axis=1))
-    page.resize((2 * page.width, 2 * page.height), 0).save(file, quality=85)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", type=Path, required=True)
@@ -61,7 +41,6 @@ def main() -> None:
     parser.add_argument("--squares", type=int, default=300)
     parser.add_argument("--drawings", type=int, default=8)
     parser.add_argument("--encoder", default="starter")
-    parser.add_argument("--sheet", type=Path)
     given = parser.parse_args()
     generator = make_layout_generator(given.model)
     config = generator.config
@@ -71,9 +50,6 @@ def main() -> None:
     )  # fmt: skip
     random = np.random.default_rng(0)
     squares = squares_of(tiles, given.squares, side_px=config.side_px, random=random)
-    if given.sheet:
-        sheet(generator, squares[:8], given.sheet)
-        return
     encoder = make_encoder(parse_encoder(given.encoder))
     counts = np.array([len(square.points) for square in squares])
     rows = encoder.encode([square.image for square in squares])

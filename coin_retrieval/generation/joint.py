@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from coin_retrieval.encoding.sentences import DIM, SentenceEncoder
 from coin_retrieval.errors import GenerationError
 from coin_retrieval.metrics.instances import (
+    NUCLEUS,
     InstanceMap,
     NuclearMeasures,
     Points,
@@ -22,6 +23,7 @@ from coin_retrieval.metrics.instances import (
     decode,
     matched,
     measure,
+    renumbered,
 )
 from coin_retrieval.nets.joint.network import CONFIG, WEIGHTS, JointConfig, read_config
 from coin_retrieval.nets.model_card import model_name
@@ -173,9 +175,9 @@ class JointGenerator(Prototyper):
         distances = (found.distances.cpu().numpy() + 1) / 2
         pairs = []
         for plan, image, label, distance in zip(plans, images, labels, distances, strict=True):
-            instances = decode(label, distance)
-            measures = measure(instances, label, mpp_um=config.mpp_um)
-            pairs.append(Pair(plan, image, label, instances, measures))
+            nuclei = renumbered(label == NUCLEUS) if config.single_cell else decode(label, distance)
+            measures = measure(nuclei, label, mpp_um=config.mpp_um)
+            pairs.append(Pair(plan, image, label, nuclei, measures))
         return pairs
 
     def best(

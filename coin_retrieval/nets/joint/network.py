@@ -27,7 +27,8 @@ class JointConfig(BaseModel):
     """What is drawn, and the network's shape.
 
     ``labels`` are what a pixel may be, background first and nuclei second; ``kinds`` what a nucleus
-    of a layout may be. The trunk sees squares of ``patch`` px as one. ``mpp_um`` is micrometres a
+    of a layout may be. With ``single_cell`` a picture shows one cell, whose nucleus is one however
+    many lobes it has. The trunk sees squares of ``patch`` px as one. ``mpp_um`` is micrometres a
     drawn pixel, if known. ``steps`` and ``guidance`` are what it is best drawn with.
     """
 
@@ -36,6 +37,7 @@ class JointConfig(BaseModel):
     labels: tuple[str, ...] = Field(min_length=2)
     kinds: tuple[str, ...] = Field(min_length=1)
     side_px: int = Field(gt=0, multiple_of=8)
+    single_cell: bool = False
     channels: tuple[int, ...] = (32, 64, 96)
     attention: tuple[bool, ...] = (False, False, True)
     layers: int = 1

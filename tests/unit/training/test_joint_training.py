@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ from coin_retrieval.nets.joint.multinomial import (
     posterior,
 )
 from coin_retrieval.nets.joint.network import JointConfig
+from coin_retrieval.prototypes.layouts import layout_of_points
 from coin_retrieval.prototypes.tiles import cut, known_tiles, read_tiles
+from coin_retrieval.testing import tiny_models
 from coin_retrieval.training.joint.run import train_joint
 from coin_retrieval.training.joint.task import JointRecipe
 from coin_retrieval.training.loop import LoopSettings
@@ -192,6 +195,25 @@ def test_noised_labels_are_drawn_as_often_as_their_probabilities_say() -> None:
     assert float((found == 3).float().mean()) == pytest.approx(0.1, abs=0.02)
 
 
-@pytest.mark.parametrize("size", ["cpu", "gpu"])
-def test_the_shipped_recipes_are_valid(size: str) -> None:
-    assert load_recipe(JointRecipe, recipe_path("joint", size=size)).loop.steps > 0
+@pytest.mark.parametrize(
+    ("name", "size"), [("joint", "cpu"), ("joint", "gpu"), ("joint-cells", "cpu")]
+)
+def test_the_shipped_recipes_are_valid(name: str, size: str) -> None:
+    assert load_recipe(JointRecipe, recipe_path(name, size=size)).loop.steps > 0
+
+
+def test_the_nucleus_of_a_single_cell_is_one_in_lobes_or_not(tmp_path: Path) -> None:
+    directory = tiny_models.write_joint_dir(tmp_path / "joint")
+    config = json.loads((directory / "joint.json").read_text())
+    counts = {}
+    for single in (False, True):
+        (directory / "joint.json").write_text(json.dumps(config | {"single_cell": single}))
+        generator = JointGenerator(directory)
+        layout = layout_of_points(
+            np.array([[4, 4], [12, 12]]), ["nucleus"] * 2, width_px=16, height_px=16
+        )
+        (pair,) = generator.pairs(generator.plan(layout, n=1))
+        assert np.array_equal(pair.instances > 0, pair.labels == 1) or not single
+        counts[single] = pair.measures.count
+    # of random weights: specks, each too small to be a nucleus of its own
+    assert counts == {False: 0, True: 1}
