@@ -8,14 +8,14 @@ import numpy as np
 
 from coin_retrieval.evaluation.pairs.judging import draw_like, squares_of
 from coin_retrieval.generation.joint import JointGenerator, Pair
-from coin_retrieval.metrics.instances import InstanceMap, Points
+from coin_retrieval.metrics.instances import InstanceMap
 from coin_retrieval.presenting.sheet_page import GREY, SYNTHETIC, Page, Tile
 from coin_retrieval.prototypes.tiles import Square
 from coin_retrieval.prototypes.tiles import Tile as OutlinedTile
 from coin_retrieval.types import RgbImage
 
 SHOWN = 8
-_ENLARGED, _TILE_PX, _GAP_PX = 4, 140, 6
+_ENLARGED_PX, _TILE_PX, _GAP_PX = 256, 140, 6
 _OUTLINE, _ASKED = (0, 230, 60), (255, 214, 10)
 
 
@@ -60,22 +60,19 @@ def grey_labels(pair: Pair, classes: int) -> RgbImage:
 
 
 def overlay(pair: Pair, square: Square) -> RgbImage:
-    """The drawing with outlines, and a dot where a nucleus was asked, four times as large."""
+    """The drawing with outlines, and a dot where a nucleus was asked, enlarged to 256 px."""
     picture = _enlarged(pair.image)
     picture[_edges(_enlarged(pair.instances))] = _OUTLINE
-    for x, y in _enlarged_points(square.points, len(picture)):
+    scale, most = len(picture) // len(pair.image), len(picture) - 4
+    for x, y in np.clip((square.points * scale).round().astype(int), 3, most):
         picture[y - 3 : y + 4, x - 3 : x + 4] = 0
         picture[y - 2 : y + 3, x - 2 : x + 3] = _ASKED
     return picture
 
 
 def _enlarged(values: np.ndarray) -> np.ndarray:
-    return np.repeat(np.repeat(values, _ENLARGED, axis=0), _ENLARGED, axis=1)
-
-
-def _enlarged_points(points: Points, side: int) -> np.ndarray:
-    placed: np.ndarray = np.clip((points * _ENLARGED).round().astype(int), 3, side - 4)
-    return placed
+    times = max(1, _ENLARGED_PX // len(values))
+    return np.repeat(np.repeat(values, times, axis=0), times, axis=1)
 
 
 def _edges(instances: InstanceMap) -> np.ndarray:
