@@ -35,7 +35,7 @@ def pairs(
     from coin_retrieval.console.bars import showing
     from coin_retrieval.evaluation.extras import require
     from coin_retrieval.evaluation.pairs.judging import judge_pairs, to_markdown
-    from coin_retrieval.evaluation.pairs.sheet import draw_page
+    from coin_retrieval.evaluation.pairs.sheet import NOTICE, draw_page
     from coin_retrieval.evaluation.pictures.prototype_sheet import check_sheet_path, save_pages
     from coin_retrieval.factory import make_layout_generator
     from coin_retrieval.prototypes.tiles import known_tiles
@@ -49,7 +49,8 @@ def pairs(
         data, labels=config.labels, kinds=config.kinds, scale=scale, side_px=config.side_px
     )
     if sheet is not None:
-        save_pages([draw_page(generator, held_out, seed=seed, beside_real=real)], sheet)
+        page = draw_page(generator, held_out, seed=seed, beside_real=real)
+        save_pages([page], sheet, notice=NOTICE)
     with showing(quiet=as_json) as on:
         figures = judge_pairs(
             generator, training, held_out, count=count, tested=tested, steps=steps, seed=seed, on=on

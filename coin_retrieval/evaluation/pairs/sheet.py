@@ -14,6 +14,7 @@ from coin_retrieval.prototypes.tiles import Square
 from coin_retrieval.prototypes.tiles import Tile as OutlinedTile
 from coin_retrieval.types import RgbImage
 
+NOTICE = "SYNTHETIC, drawn by a model, no patient. Real pictures, if any, stand below, unframed."
 SHOWN = 8
 _ENLARGED_PX, _TILE_PX, _GAP_PX = 256, 140, 6
 _OUTLINE, _ASKED = (0, 230, 60), (255, 214, 10)

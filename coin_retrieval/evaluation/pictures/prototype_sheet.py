@@ -158,8 +158,8 @@ def check_sheet_path(out: Path) -> Path:
     return out
 
 
-def save_pages(pages: Sequence[RgbImage], out: Path) -> list[Path]:
-    """Save as ``sheet.png``, ``sheet-2.png`` …, marked in their metadata; returns the files.
+def save_pages(pages: Sequence[RgbImage], out: Path, *, notice: str = NOTICE) -> list[Path]:
+    """Save as ``sheet.png``, ``sheet-2.png`` …, with a notice in their metadata; returns the files.
 
     Raises:
         InputError: another suffix, or a directory that cannot be written.
@@ -172,7 +172,7 @@ def save_pages(pages: Sequence[RgbImage], out: Path) -> list[Path]:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         for file, page in zip(files, pages, strict=True):
-            file.write_bytes(_encoded(page, file.suffix.lower()))
+            file.write_bytes(_encoded(page, file.suffix.lower(), notice))
     except OSError as error:
         raise InputError(
             f"the sheet cannot be saved ({error.strerror})",
@@ -183,11 +183,11 @@ def save_pages(pages: Sequence[RgbImage], out: Path) -> list[Path]:
     return files
 
 
-def _encoded(page: RgbImage, suffix: str) -> bytes:
+def _encoded(page: RgbImage, suffix: str, notice: str) -> bytes:
     if suffix == ".png":
-        return encode_png(page, text={"Description": NOTICE, "synthetic": "the framed pictures"})
+        return encode_png(page, text={"Description": notice, "synthetic": "the framed pictures"})
     marks = Image.Exif()
-    marks[_IMAGE_DESCRIPTION] = NOTICE
+    marks[_IMAGE_DESCRIPTION] = notice
     buffer = io.BytesIO()
     Image.fromarray(page).save(buffer, format="WEBP", quality=_WEBP_QUALITY, exif=marks)
     return buffer.getvalue()
