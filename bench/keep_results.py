@@ -54,7 +54,7 @@ FURTHER = ("seed1000", "seed2000", "turned", "stain", "auto")
 """In the names of variants, whose tables are kept without plots."""
 
 PLOTS = ("modes", "classes", "close_match", "augmentation", "crossing")
-PRINTED = ("calibration-blood", "calibration-cervix", "warm", "cold", "encode")
+PRINTED = ("calibration-blood", "calibration-cervix", "calibration-away", "warm", "cold", "encode")
 
 
 def main(out: Path, data: str, weights: str, kept: Path) -> None:

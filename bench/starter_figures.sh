@@ -90,6 +90,8 @@ for part in blood cervix red; do
 done
 step stains "$RUN/python" bench/stain_normalising.py "$AWAY" --home "$BLOOD"
 step crossing "$RUN/python" bench/crossing.py "$OUT" --out "$OUT/crossing"
+# last of what asks it: its searches use what is chosen from then on
+step calibration-away "$RUN/coin" calibrate "$OUT/val-away-auto" "${counted[@]}"
 # Closeness: blood only, and an archive of many sites; each label and site taken out and asked for
 step archive-mixed "$RUN/coin-index" build "$OUT/val-mixed" "$BLOOD" "$RED" "$CERVIX" "$FIELDS" \
     "$DATA/sites/cases.csv" --where split=val

@@ -1,8 +1,10 @@
 """How near do translations of histology come to real cytology?
 
-    python bench/translation.py --from from_judge.csv --to to_judge.csv --fit to_train.csv
+    python bench/translation.py --from HISTOLOGY/judge --to CYTOLOGY/judge --fit CYTOLOGY/train
         --translator runs/cyclegan/model --translator style.yaml … --space timm:…?checkpoint=FILE
         [--sample 100] [--sheet FILE]
+
+Folders or manifests, such as ``bench/cut_fields.py`` cuts.
 
 Rows: histology as it is, moved to the mean and deviation of the cytology's colours (Reinhard et al.
 2001, doi 10.1109/38.946629), and by each translator; as a floor, other real cytology. Three draws
@@ -21,6 +23,7 @@ from PIL import Image
 
 from coin_retrieval.encoding.showing import shown
 from coin_retrieval.encoding.stains import colours_of, stain_map
+from coin_retrieval.evaluation.pictures.picture_sets import read_pictures
 from coin_retrieval.evaluation.pictures.spaces import open_space
 from coin_retrieval.factory import make_translator
 from coin_retrieval.images.decoding import load_image
@@ -28,15 +31,15 @@ from coin_retrieval.images.resizing import fit_square
 from coin_retrieval.metrics.frechet import frechet_distance
 from coin_retrieval.metrics.kernel_distance import kernel_distance
 from coin_retrieval.nets.cyclegan import load_direction
-from coin_retrieval.tables.cases import read_case_table
 from coin_retrieval.translation.base import Translator
 from coin_retrieval.types import PictureSource, RgbImage
 
 RUNS = 3
 
 
-def squares(manifest: Path, side_px: int) -> list[RgbImage]:
-    return [fit_square(load_image(row.image_path), side_px) for row in read_case_table(manifest)]
+def squares(pictures: Path, side_px: int) -> list[RgbImage]:
+    rows = read_pictures([pictures]).rows
+    return [fit_square(load_image(row.image_path), side_px) for row in rows]
 
 
 def recoloured(images: list[RgbImage], like: list[RgbImage]) -> list[RgbImage]:
