@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from coin_retrieval.encoding.sentences import DIM, SentenceEncoder
 from coin_retrieval.errors import GenerationError
 from coin_retrieval.metrics.instances import (
-    NUCLEUS,
     InstanceMap,
     NuclearMeasures,
     Points,
@@ -23,7 +22,6 @@ from coin_retrieval.metrics.instances import (
     decode,
     matched,
     measure,
-    renumbered,
 )
 from coin_retrieval.nets.joint.network import CONFIG, WEIGHTS, JointConfig, read_config
 from coin_retrieval.nets.model_card import model_name
@@ -175,7 +173,7 @@ class JointGenerator(Prototyper):
         distances = (found.distances.cpu().numpy() + 1) / 2
         pairs = []
         for plan, image, label, distance in zip(plans, images, labels, distances, strict=True):
-            nuclei = renumbered(label == NUCLEUS) if config.single_cell else decode(label, distance)
+            nuclei = decode(label, distance, single_cell=config.single_cell)
             measures = measure(nuclei, label, mpp_um=config.mpp_um)
             pairs.append(Pair(plan, image, label, nuclei, measures))
         return pairs

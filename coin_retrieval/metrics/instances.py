@@ -41,18 +41,23 @@ class NuclearMeasures:
     nc_ratio: float | None
 
 
-def decode(labels: NDArray[Any], distances: NDArray[Any]) -> InstanceMap:
+def decode(
+    labels: NDArray[Any], distances: NDArray[Any], *, single_cell: bool = False
+) -> InstanceMap:
     """Instances of drawn nuclei: a watershed from the peaks of the distance map.
 
     Args:
         labels: [h w], :data:`NUCLEUS` where a nucleus is.
         distances: float [h w] in [0, 1], 1 in the middle of each nucleus.
+        single_cell: one cell is shown, whose nucleus is one however many lobes it has.
 
     Raises:
         MissingDependencyError: scipy is not installed.
     """
-    ndimage = _ndimage()
     inside = labels == NUCLEUS
+    if single_cell:
+        return renumbered(inside)
+    ndimage = _ndimage()
     smooth = ndimage.gaussian_filter(np.where(inside, distances, 0.0), 1.0)
     top = _uphill(np.where(inside, smooth, -1.0))
     summits = (top == np.arange(top.size)).reshape(inside.shape) & inside

@@ -115,7 +115,9 @@ def judge_pairs(
     segmenters = []
     for name, squares in sets.items():
         network = train_segmenter(squares, steps=steps, seed=seed, on=on)
-        overlaps, aggregated = score_segmenter(network, test)
+        overlaps, aggregated = score_segmenter(
+            network, test, single_cell=generator.config.single_cell
+        )
         segmenters.append(
             SegmenterFigures(
                 trained_on=name,

@@ -55,13 +55,16 @@ def train_segmenter(
 
 
 @torch.inference_mode()
-def score_segmenter(network: Any, squares: Sequence[Square]) -> tuple[np.ndarray, np.ndarray]:
-    """Dice and AJI of every square, float64 [n] each."""
+def score_segmenter(
+    network: Any, squares: Sequence[Square], *, single_cell: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Dice and AJI of every square, float64 [n] each; ``single_cell`` as of :func:`.decode`."""
     scores = []
     for square in squares:
         (given,) = network(_images([square]))
         found = (given[0] > 0).cpu().numpy()
-        instances = decode(found.astype(np.uint8), given[1].sigmoid().cpu().numpy())
+        distances = given[1].sigmoid().cpu().numpy()
+        instances = decode(found.astype(np.uint8), distances, single_cell=single_cell)
         true = square.labels == NUCLEUS
         scores.append((dice(found, true), aggregated_jaccard(instances, square.instances)))
     overlaps, aggregated = np.array(scores, np.float64).T
