@@ -78,7 +78,9 @@ class LoraMatchingTask(LoraTask):
         return self._drawings.loss(random, student_of, self._decode, shape=shape)
 
     def _decode(self, latents: Tensor) -> Tensor:
-        pictures: Tensor = self._vae.decode(latents / self._vae.config.scaling_factor).sample
+        # the base may be held in half precision; what sees its drawings is not
+        held = (latents / self._vae.config.scaling_factor).to(self._vae.dtype)
+        pictures: Tensor = self._vae.decode(held).sample.float()
         return pictures
 
     def _velocity(self, state: Tensor, time: int, chosen: Tensor) -> Tensor:

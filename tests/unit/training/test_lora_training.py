@@ -40,9 +40,8 @@ RECIPE = LoraRecipe(
 
 def base(directory: Path, **settings: object) -> DiffusersGeneratorSettings:
     sentence = {"text_encoder": "minilm"} if "pipeline" in directory.name else {"steps": 2}
-    return DiffusersGeneratorSettings(
-        model=str(directory), device="cpu", dtype="float32", **sentence | settings
-    )
+    given = {"dtype": "float32"} | sentence | settings
+    return DiffusersGeneratorSettings(model=str(directory), device="cpu", **given)
 
 
 def drawn(settings: DiffusersGeneratorSettings) -> RgbImage:
@@ -167,13 +166,14 @@ def predicting_velocities(pipeline: Path, to: Path) -> Path:
 MATCHING = Matching(findings=2, of_each=2, steps=2, real=4, kept=4)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_distilled_base_learns_by_its_whole_drawings(
-    tiny_pipeline_dir: Path, drawn_table: Path, tmp_path: Path
+    tiny_pipeline_dir: Path, drawn_table: Path, tmp_path: Path, dtype: str
 ) -> None:
     distilled = predicting_velocities(tiny_pipeline_dir, tmp_path / "pipeline")
     recipe = RECIPE.model_copy(update={"layers": ("to_q", "conv1"), "matching": MATCHING})
     shop = Workshop((drawn_table,), tmp_path)
-    lora = train_lora(shop, base(distilled), recipe, encoder=ENCODER)
+    lora = train_lora(shop, base(distilled, dtype=dtype), recipe, encoder=ENCODER)
     adapted = drawn(base(distilled, lora=str(lora)))
     assert np.abs(adapted.astype(int) - drawn(base(distilled))).max() > 3
 
