@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ RECIPE = LoraRecipe(
 
 def base(directory: Path, **settings: object) -> DiffusersGeneratorSettings:
     sentence = {"text_encoder": "minilm"} if "pipeline" in directory.name else {"steps": 2}
-    given = {"dtype": "float32"} | sentence | settings
+    given: dict[str, Any] = {"dtype": "float32"} | sentence | settings
     return DiffusersGeneratorSettings(model=str(directory), device="cpu", **given)
 
 
