@@ -2,6 +2,7 @@
 
     python bench/adapting.py --base starter --folds FOLD … --lora FOLDER … [--prototypes 4]
         [--every 2] [--sheet FILE] [--taught MANIFEST … [--margin -0.25]]
+        [--encoder starter]
         [--space timm:mobilenetv2_100?checkpoint=FILE&pad_type=same&num_classes=1001]
 
 Each FOLD is a manifest of the pictures that are judged (none of them trained on), each FOLDER the
@@ -10,8 +11,9 @@ are drawn by the base and by each LoRA, ungated; the nearest pictures of the fol
 mean of a report's prototypes. Differences are paired by report and averaged over folds; intervals
 are 95 %, bootstrapped over reports.
 
-With --taught, each fold's other pictures, what no training brings stands beside it: the base's
-drawings in the laboratory's colours, and with --margin in its field too.
+With --taught, each fold's other pictures, what no training brings stands beside it: drawings in the
+laboratory's colours, and with --margin the base's in its field too. --encoder is what searches:
+the starter's has learnt from the base's drawings, one of ImageNet's from none.
 """
 
 from __future__ import annotations
@@ -81,9 +83,12 @@ def ways_of(
         adapted = make_generator(parse_generator(f"{given.base}{joined}lora={given.lora[fold]}"))
         ways["adapted"] = drawn_by(adapted, reports, given.prototypes)
     if given.taught:
-        ways["recoloured"] = seen_as(drawn, given.taught[fold], margin=0.0)
-    if given.taught and given.margin:
-        ways["recoloured, its field"] = seen_as(drawn, given.taught[fold], margin=given.margin)
+        taught = given.taught[fold]
+        ways |= {
+            f"{way}, recoloured": seen_as(own, taught, margin=0.0) for way, own in ways.items()
+        }
+        if given.margin:
+            ways["base, recoloured, its field"] = seen_as(drawn, taught, margin=given.margin)
     print(f"drawn: fold {fold}", flush=True)
     return ways
 
