@@ -222,12 +222,14 @@ def lora(
     """
     from coin_retrieval.factory import parse_generator
     from coin_retrieval.starter import ENCODER
-    from coin_retrieval.training.lora.recipe import LoraRecipe
+    from coin_retrieval.training.lora.recipe import LoraRecipe, usual_recipe
     from coin_retrieval.training.lora.run import train_lora
+    from coin_retrieval.training.run_folder import load_recipe
 
-    chosen = _recipe(LoraRecipe, "lora", recipe, size)
+    adapted = parse_generator(base)
+    chosen = load_recipe(LoraRecipe, recipe or usual_recipe(adapted, size=size))
     eyes = {"encoder": encoder or ENCODER, "perception": perception}
-    _done(train_lora(_shop(data, out), parse_generator(base), chosen, **eyes))
+    _done(train_lora(_shop(data, out), adapted, chosen, **eyes))
 
 
 @train_app.command()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from coin_retrieval.config import DiffusersGeneratorSettings
+from coin_retrieval.starter import GENERATOR
 from coin_retrieval.training.generator.matching import Matching
 from coin_retrieval.training.loop import LoopSettings
+from coin_retrieval.training.run_folder import recipe_path
 
 
 class LoraRecipe(BaseModel):
@@ -40,3 +44,14 @@ class LoraRecipe(BaseModel):
     min_snr: float | None = Field(default=5.0, gt=0)
     gradient_checkpointing: bool = False
     matching: Matching | None = None
+
+
+def usual_recipe(base: DiffusersGeneratorSettings, *, size: str) -> Path:
+    """The shipped recipe that suits a base.
+
+    The starter is distilled: taught by its whole drawings it finds a laboratory's cases better, by
+    denoising worse.
+    """
+    if base.model == str(GENERATOR):
+        return recipe_path("lora-drawings", size="cpu")
+    return recipe_path("lora", size=size)

@@ -17,13 +17,13 @@ from safetensors.torch import load_file, save_file
 
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.errors import CaseTableError, LoraError, SettingsError
-from coin_retrieval.factory import make_generator
+from coin_retrieval.factory import make_generator, parse_generator
 from coin_retrieval.starter import ENCODER
 from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.training.generator.matching import Matching
 from coin_retrieval.training.loop import LoopSettings
 from coin_retrieval.training.lora.material import texts_of
-from coin_retrieval.training.lora.recipe import LoraRecipe
+from coin_retrieval.training.lora.recipe import LoraRecipe, usual_recipe
 from coin_retrieval.training.lora.run import train_lora
 from coin_retrieval.training.pictures.sampling import balanced_weights
 from coin_retrieval.training.run_folder import Workshop, load_recipe, recipe_path
@@ -153,6 +153,13 @@ def test_sites_are_balanced_where_that_is_asked() -> None:
 def test_the_shipped_recipes_are_valid(name: str, size: str) -> None:
     recipe = load_recipe(LoraRecipe, recipe_path(name, size=size))
     assert (recipe.matching is not None) == (name == "lora-drawings")
+
+
+def test_the_starter_is_taught_by_whole_drawings_unless_told_otherwise(tiny_sdxl_dir: Path) -> None:
+    starter = parse_generator("starter?dtype=float32")
+    assert load_recipe(LoraRecipe, usual_recipe(starter, size="gpu")).matching is not None
+    other = usual_recipe(base(tiny_sdxl_dir), size="gpu")
+    assert other == recipe_path("lora", size="gpu")
 
 
 def predicting_velocities(pipeline: Path, to: Path) -> Path:
