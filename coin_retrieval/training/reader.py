@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from coin_retrieval.nets.reader import ConceptReader, ReaderConfig
 from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.training.loop import LoopSettings, Task, device
+from coin_retrieval.training.texts import kept_shares
 from coin_retrieval.wordings.captions import (
     Composed,
     compose,
@@ -97,9 +98,7 @@ class ReaderTask(Task):
         rows = torch.from_numpy(random.integers(len(reports.texts), size=recipe.batch))
         turned = torch.from_numpy(random.permutation(recipe.batch))
         others = rows[turned]
-        share = random.beta(0.4, 0.4, recipe.batch)
-        share[random.random(recipe.batch) >= recipe.mixed_share] = 1.0
-        kept = torch.from_numpy(share).float()[:, None]
+        kept = kept_shares(recipe.batch, random, mixed=recipe.mixed_share)
         read = self.read(rows, random)
         kept_here = kept.to(read.device)
         mixed = kept_here * read + (1 - kept_here) * read[turned.to(read.device)]

@@ -35,9 +35,24 @@ class CaptionPool:
         """
         which = random.integers(self.embeddings.shape[1], size=len(rows))
         pooled = self.embeddings[torch.from_numpy(rows), torch.from_numpy(which)].float()
-        spread = jitter * pooled.norm(dim=-1, keepdim=True) / pooled.shape[-1] ** 0.5
-        moved: Tensor = pooled + spread * torch.randn_like(pooled)
-        return moved
+        return jittered(pooled, jitter)
+
+
+def jittered(pooled: Tensor, jitter: float) -> Tensor:
+    """Embeddings [b dim], each moved by noise of ``jitter`` times its own length."""
+    spread = jitter * pooled.norm(dim=-1, keepdim=True) / pooled.shape[-1] ** 0.5
+    moved: Tensor = pooled + spread * torch.randn_like(pooled)
+    return moved
+
+
+def kept_shares(count: int, random: np.random.Generator, *, mixed: float) -> Tensor:
+    """How much of each text is kept where another is mixed in, float32 [count 1].
+
+    A share of ``mixed`` are mixtures (Zhang et al. 2018, arXiv 1710.09412); the others are whole.
+    """
+    share = random.beta(0.4, 0.4, count)
+    share[random.random(count) >= mixed] = 1.0
+    return torch.from_numpy(share).float()[:, None]
 
 
 def caption_pool(

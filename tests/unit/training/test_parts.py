@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from coin_retrieval.nets.orientations import dihedral
 from coin_retrieval.nets.reader import ConceptReader, ReaderConfig
 from coin_retrieval.tables.cases import CaseRow
-from coin_retrieval.training.encoder.losses import multi_positive
+from coin_retrieval.training.encoder.losses import discriminant_directions, likeness, multi_positive
 from coin_retrieval.training.generator.autoencoder import texture
 from coin_retrieval.training.generator.diffusion import DiffusionRecipe, build_unet, noise_scheduler
 from coin_retrieval.training.generator.distillation import velocity_of_leap
@@ -33,6 +33,37 @@ def test_rows_without_a_positive_do_not_count() -> None:
     positive = torch.tensor([[True, False, False], [False, False, False], [False, True, False]])
     expected = -(logits.log_softmax(1)[0, 0] + logits.log_softmax(1)[2, 1]) / 2
     assert torch.allclose(multi_positive(logits, positive), expected)
+
+
+def test_half_a_positive_counts_half() -> None:
+    logits = torch.randn(1, 3)
+    expected = -(2 * logits.log_softmax(1)[0, 0] + logits.log_softmax(1)[0, 1]) / 3
+    assert torch.allclose(multi_positive(logits, torch.tensor([[0.8, 0.4, 0.0]])), expected)
+
+
+def test_a_finding_lies_where_it_differs_not_where_its_pictures_vary() -> None:
+    generator = torch.Generator().manual_seed(0)
+    # two findings that differ a little along the first axis, and both vary much along the second
+    noise = torch.randn(400, 3, generator=generator) * torch.tensor([0.05, 1.0, 0.05])
+    labels = torch.arange(400) % 2
+    embeddings = noise + torch.tensor([[0.3, 0.5, 0.0], [-0.3, 0.5, 0.0]])[labels]
+    even = torch.full((400,), 1 / 400)
+    found = discriminant_directions(embeddings, labels, even, shrinkage=1e-4)
+    assert torch.allclose(found.norm(dim=1), torch.ones(2))
+    assert found[0, 0] > 0.95
+    assert found[1, 0] < -0.95
+    # towards a sphere, they end at the means
+    rounded = discriminant_directions(embeddings, labels, even, shrinkage=1e6)
+    means = torch.stack([embeddings[labels == one].mean(0) for one in (0, 1)])
+    assert torch.allclose(rounded, F.normalize(means, dim=1), atol=1e-3)
+
+
+def test_findings_whose_pictures_lie_together_are_alike() -> None:
+    directions = torch.eye(3)
+    # of the first label half lie at the second's direction; the third is apart
+    embeddings = torch.eye(3)[[0, 1, 1, 1, 2, 2]][:, None]
+    alike = likeness(embeddings, torch.tensor([0, 0, 1, 1, 2, 2]), directions, sharpness=100)
+    assert torch.allclose(alike, torch.tensor([[0.5, 0.5, 0], [0, 1, 0], [0, 0, 1]]), atol=1e-6)
 
 
 def test_the_eight_orientations_differ_and_lose_nothing() -> None:
