@@ -41,7 +41,9 @@ def discriminant_directions(
     return F.normalize(directions, dim=-1)
 
 
-def likeness(embeddings: Tensor, labels: Tensor, directions: Tensor, *, sharpness: float) -> Tensor:
+def soft_confusion(
+    embeddings: Tensor, labels: Tensor, directions: Tensor, *, sharpness: float
+) -> Tensor:
     """How near each label's pictures lie to every label's direction, rows of sum 1 [labels labels].
 
     Where pictures cannot be told apart, their words should not be (class-wise soft labels,

@@ -16,7 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from coin_retrieval.nets.compute import mixed_precision
-from coin_retrieval.training.encoder.losses import discriminant_directions, likeness, multi_positive
+from coin_retrieval.training.encoder.losses import (
+    discriminant_directions,
+    multi_positive,
+    soft_confusion,
+)
 from coin_retrieval.training.loop import LoopSettings, Task, device
 from coin_retrieval.training.pictures.data import PackedCases
 from coin_retrieval.training.pictures.sampling import balanced_weights
@@ -32,9 +36,9 @@ class TextHeadRecipe(BaseModel):
     ``views`` are pictures varied at random beside each as it is: words shall meet a finding where
     other laboratories' pictures of it lie, too. A ``mixed_share`` of the reports has another mixed
     in, and states both. By ``directions_weight`` each is led to where its finding differs from the
-    others (:func:`.discriminant_directions`), and by so much to others as its pictures are like
-    theirs (:func:`.likeness`), beside the pictures of the batch: a wording that nobody thought of
-    shall end at a finding, not between two, unless its pictures lie there.
+    others (:func:`.discriminant_directions`), and by so much to others as its pictures are taken
+    for theirs (:func:`.soft_confusion`), beside the pictures of the batch: a wording that nobody
+    thought of shall end at a finding, not between two, unless its pictures lie there.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,8 +81,8 @@ class TextHeadTask(Task):
         directions = discriminant_directions(
             images[:, 0], labels, weights, shrinkage=recipe.shrinkage
         )
-        alike = likeness(images, labels, directions, sharpness=recipe.sharpness)
-        self._directions, self._alike = directions.to(device()), alike.to(device())
+        confused = soft_confusion(images, labels, directions, sharpness=recipe.sharpness)
+        self._directions, self._confused = directions.to(device()), confused.to(device())
         self.module = head
 
     def loss(self, random: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
@@ -97,7 +101,7 @@ class TextHeadTask(Task):
         named = recipe.scale * text @ self._directions.T
         hits = (named.argmax(1) == stated.argmax(1)).float().mean()
         pictures = 0.5 * (multi_positive(across, same) + multi_positive(across.T, same.T))
-        directions = multi_positive(named, stated @ self._alike)
+        directions = multi_positive(named, stated @ self._confused)
         return pictures + recipe.directions_weight * directions, {"hit": hits.item()}
 
 

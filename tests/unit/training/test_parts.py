@@ -10,7 +10,11 @@ from safetensors.torch import save_file
 from coin_retrieval.nets.orientations import dihedral
 from coin_retrieval.nets.reader import ConceptReader, ReaderConfig
 from coin_retrieval.tables.cases import CaseRow
-from coin_retrieval.training.encoder.losses import discriminant_directions, likeness, multi_positive
+from coin_retrieval.training.encoder.losses import (
+    discriminant_directions,
+    multi_positive,
+    soft_confusion,
+)
 from coin_retrieval.training.generator.autoencoder import texture
 from coin_retrieval.training.generator.diffusion import DiffusionRecipe, build_unet, noise_scheduler
 from coin_retrieval.training.generator.distillation import velocity_of_leap
@@ -62,7 +66,7 @@ def test_findings_whose_pictures_lie_together_are_alike() -> None:
     directions = torch.eye(3)
     # of the first label half lie at the second's direction; the third is apart
     embeddings = torch.eye(3)[[0, 1, 1, 1, 2, 2]][:, None]
-    alike = likeness(embeddings, torch.tensor([0, 0, 1, 1, 2, 2]), directions, sharpness=100)
+    alike = soft_confusion(embeddings, torch.tensor([0, 0, 1, 1, 2, 2]), directions, sharpness=100)
     assert torch.allclose(alike, torch.tensor([[0.5, 0.5, 0], [0, 1, 0], [0, 0, 1]]), atol=1e-6)
 
 
