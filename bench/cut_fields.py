@@ -44,6 +44,8 @@ def main() -> None:
     parser.add_argument("--where", action="append", default=[])
     parser.add_argument("--judged", action="append", default=["split=val"])
     given = parser.parse_args()
+    if any(given.out.glob("*/*.png")):
+        parser.error(f"{given.out} holds squares of an earlier run: name an empty folder")
     wanted, judged = parse_where(given.where), parse_where(given.judged)
     counts = {"train": 0, "judge": 0}
     for _, row in read_rows(given.manifest, form_of(given.manifest)):
