@@ -14,6 +14,8 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+from coin_retrieval.tables.files import form_of, read_rows
+
 Row = dict[str, str]
 
 
@@ -21,11 +23,10 @@ def numbered(manifest: Path) -> list[tuple[int, Row]]:
     """Rows with paths that hold anywhere, each with its number among those of its finding."""
     seen: Counter[str] = Counter()
     found = []
-    with manifest.open(newline="", encoding="utf-8-sig") as file:
-        for row in csv.DictReader(file):
-            path = str((manifest.parent / row["image_path"]).resolve())
-            found.append((seen[row["finding"]], row | {"image_path": path}))
-            seen[row["finding"]] += 1
+    for _, row in read_rows(manifest, form_of(manifest)):
+        path = str((manifest.parent / row["image_path"]).resolve())
+        found.append((seen[row["finding"]], {**row, "image_path": path}))
+        seen[row["finding"]] += 1
     return found
 
 
@@ -46,7 +47,7 @@ def main() -> None:
     rows = numbered(given.manifest)
     for fold in range(given.folds):
         judged = [row for number, row in rows if number % given.folds == fold]
-        taught = [row | {"split": "train"} for number, row in rows if number % given.folds != fold]
+        taught = [{**row, "split": "train"} for number, row in rows if number % given.folds != fold]
         write(judged, given.out / f"fold{fold}.csv")
         write(taught, given.out / f"taught{fold}.csv")
         print(f"fold {fold}: {len(judged)} to judge by, {len(taught)} to adapt to")
