@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from coin_retrieval.config import DiffusersGeneratorSettings
+from coin_retrieval.nets.model_card import ModelCard, read_card
 from coin_retrieval.starter import GENERATOR
 from coin_retrieval.training.generator.matching import Matching
 from coin_retrieval.training.loop import LoopSettings
@@ -50,8 +51,15 @@ def usual_recipe(base: DiffusersGeneratorSettings, *, size: str) -> Path:
     """The shipped recipe that suits a base.
 
     The starter is distilled: taught by its whole drawings it finds a laboratory's cases better, by
-    denoising worse.
+    denoising worse. It is known by its card, so wherever a copy of it lies.
+
+    Raises:
+        WeightsError: the base's card cannot be read.
     """
-    if base.model == str(GENERATOR):
+    if _drawn_as(read_card(Path(base.model))) == _drawn_as(read_card(GENERATOR)):
         return recipe_path("lora-drawings", size="cpu")
     return recipe_path("lora", size=size)
+
+
+def _drawn_as(card: ModelCard) -> tuple[str | None, int | None, float | None]:
+    return card.name, card.steps, card.guidance

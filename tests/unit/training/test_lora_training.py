@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from coin_retrieval.config import DiffusersGeneratorSettings
 from coin_retrieval.errors import CaseTableError, LoraError, SettingsError
 from coin_retrieval.factory import make_generator, parse_generator
-from coin_retrieval.starter import ENCODER
+from coin_retrieval.starter import ENCODER, GENERATOR
 from coin_retrieval.tables.cases import CaseRow
 from coin_retrieval.training.generator.matching import Matching
 from coin_retrieval.training.loop import LoopSettings
@@ -155,9 +155,13 @@ def test_the_shipped_recipes_are_valid(name: str, size: str) -> None:
     assert (recipe.matching is not None) == (name == "lora-drawings")
 
 
-def test_the_starter_is_taught_by_whole_drawings_unless_told_otherwise(tiny_sdxl_dir: Path) -> None:
-    starter = parse_generator("starter?dtype=float32")
-    assert load_recipe(LoraRecipe, usual_recipe(starter, size="gpu")).matching is not None
+def test_the_starter_is_taught_by_whole_drawings_unless_told_otherwise(
+    tiny_sdxl_dir: Path, tmp_path: Path
+) -> None:
+    copied = shutil.copytree(GENERATOR, tmp_path / "copied")
+    for starter in ("starter?dtype=float32", str(copied)):
+        recipe = usual_recipe(parse_generator(starter), size="gpu")
+        assert load_recipe(LoraRecipe, recipe).matching is not None, starter
     other = usual_recipe(base(tiny_sdxl_dir), size="gpu")
     assert other == recipe_path("lora", size="gpu")
 
