@@ -7,8 +7,9 @@ critic has to be taught (compare Li et al. 2015, arXiv 1502.02761).
 
 Among hundreds of features it is the means that count: how pictures differ from each other, and in
 what, weighs the less the more features there are (Langmore 2025, arXiv 2505.20647), and drawings
-that all have the same size and stain cost next to nothing. So each depth is looked at once more
-along the directions in which real pictures of a group differ most, a few at a time.
+that all have the same size and stain cost next to nothing. So each depth is looked at twice more, a
+few directions at a time: along those in which real pictures of a group differ most, and along those
+in which groups differ most from each other (Fisher 1936), by which a picture is named.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from coin_retrieval.training.pictures.data import PackedCases
 
 _LOOKED_AT_ONCE = 64
 _TOGETHER, _FEW_MOST = 4, 8
+_APART_MOST, _SPHERE = 10, 0.1
 _FAINT_SHARE = 0.01
 _PICTURES_AN_AXIS = 8
 
@@ -37,8 +39,8 @@ class EnergyDistance:
         groups: the rows of each group, of which at most ``real``, from all over, are compared.
         eyes: frozen networks that give features [b c h w] at several depths of pictures
             [b 3 h w] in [-1, 1]. Each depth counts alike; of each feature its mean over the
-            picture and its spread there: all of them at once, and their first principal
-            components within groups, whitened, four at a time.
+            picture and its spread there: all of them at once, and four at a time their first
+            principal components within groups, whitened, and their canonical variates.
         kept: with how many of a group's last drawings new ones are compared.
     """
 
@@ -56,11 +58,10 @@ class EnergyDistance:
         seen = {g: self._look_at(cases, evenly(rows, real)) for g, rows in groups.items()}
         every = [torch.cat(depth) for depth in zip(*seen.values(), strict=True)]
         self._spread = [(part.std(0) + 1e-3) * part.shape[1] ** 0.5 for part in every]
-        within = [
-            torch.cat([part - part.mean(0) for part in depth])
-            for depth in zip(*seen.values(), strict=True)
+        self._axes = [
+            _axes_of([part / spread for part in depth])
+            for depth, spread in zip(zip(*seen.values(), strict=True), self._spread, strict=True)
         ]
-        self._axes = [principal_axes(p / s) for p, s in zip(within, self._spread, strict=True)]
         self._real = {group: self._compared(parts) for group, parts in seen.items()}
         self._drawn: dict[int, list[Tensor]] = {}
 
@@ -107,9 +108,16 @@ class EnergyDistance:
         scaled = [part / spread for part, spread in zip(seen, self._spread, strict=True)]
         few = [
             torch.einsum("nc,kcf->knf", part, axes)
-            for part, axes in zip(scaled, self._axes, strict=True)
+            for part, both in zip(scaled, self._axes, strict=True)
+            for axes in both
         ]
         return [part[None] for part in scaled] + few
+
+
+def _axes_of(groups: Sequence[Tensor]) -> list[Tensor]:
+    within = torch.cat([group - group.mean(0) for group in groups])
+    axes = [principal_axes(within)]
+    return [*axes, canonical_axes(groups)] if len(groups) > 1 else axes
 
 
 def principal_axes(centred: Tensor) -> Tensor:
@@ -123,6 +131,28 @@ def principal_axes(centred: Tensor) -> Tensor:
     # what hardly differs between real pictures is left as faint as it is
     whitened = axes / (variances + _FAINT_SHARE * variances[0]).sqrt()
     grouped: Tensor = whitened.T.reshape(groups, together, -1).transpose(1, 2)
+    return grouped / math.sqrt(together)
+
+
+def canonical_axes(groups: Sequence[Tensor]) -> Tensor:
+    """Where groups' rows [n c] differ from each other most, beside what differs within them: groups
+    of axes [k c f], along which rows of a group spread by 1 (canonical variates, Rao 1948).
+
+    Every group counts alike; what varies within them is moved towards a sphere (regularised
+    discriminant analysis, Friedman 1989), the farther the fewer rows a feature there are.
+    """
+    means = torch.stack([group.mean(0) for group in groups])
+    within = torch.stack([torch.cov(group.T, correction=0) for group in groups]).mean(0)
+    sphere = max(_SPHERE, len(within) / sum(len(group) for group in groups))
+    within += sphere * within.trace() / len(within) * torch.eye(len(within)).to(within)
+    variances, axes = torch.linalg.eigh(within)
+    whitened = axes / variances.sqrt()
+    _, _, apart = torch.linalg.svd((means - means.mean(0)) @ whitened, full_matrices=False)
+    known = min(len(groups) - 1, len(apart))
+    together = min(_TOGETHER, known)
+    count = min(_APART_MOST, known // together)
+    most = apart[: count * together] @ whitened.T
+    grouped: Tensor = most.reshape(count, together, -1).transpose(1, 2)
     return grouped / math.sqrt(together)
 
 

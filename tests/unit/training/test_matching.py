@@ -15,7 +15,11 @@ from coin_retrieval.training.generator.diffusion import (
     noise_scheduler,
     sample_latents,
 )
-from coin_retrieval.training.generator.energy import EnergyDistance, principal_axes
+from coin_retrieval.training.generator.energy import (
+    EnergyDistance,
+    canonical_axes,
+    principal_axes,
+)
 from coin_retrieval.training.generator.leaps import Leaps
 from coin_retrieval.training.generator.matching import MatchingRecipe, MatchingTask
 from coin_retrieval.training.loop import LoopSettings
@@ -146,6 +150,46 @@ def test_axes_lie_where_rows_differ_and_faint_ones_stay_faint() -> None:
     assert faint < 0.05
     few = principal_axes(rows[:24])
     assert few.shape == (1, 12, 3), "more axes than pictures tell of"
+
+
+def test_axes_between_groups_name_them_however_little_they_differ() -> None:
+    torch.manual_seed(0)
+    spread = torch.tensor([5.0, 4, 3, 2, 1, 1, 1, 1, 1, 1, 1, 0.1])
+    means = torch.zeros(3, 12)
+    means[1, 6], means[2, 11] = 3.0, 0.5
+    rows = [torch.randn(500, 12) * spread + mean for mean in means]
+    axes = canonical_axes(rows)
+    assert axes.shape == (1, 12, 2), "as many as tell three groups apart"
+    seen = [torch.einsum("nc,kcf->knf", group, axes)[0] for group in rows]
+    assert all(group.var(0).sum() < 1.1 for group in seen), "a group spreads by 1 along each"
+    far = [float((seen[a].mean(0) - seen[b].mean(0)).norm()) for a, b in ((0, 1), (0, 2), (1, 2))]
+    assert min(far) > 0.3
+    most = axes[0].abs().sum(1) * spread
+    assert set(most.topk(2).indices.tolist()) == {6, 11}, "not where all vary alike"
+
+
+def test_one_group_is_told_from_no_other(cases: PackedCases) -> None:
+    alone = EnergyDistance(cases, {DARK: np.arange(8)}, eyes=[Eye()], real=8, kept=8)
+    assert float(alone.of(cases.batch(np.arange(8)), [DARK])) < 0.1
+
+
+def test_what_tells_groups_apart_counts_among_much_that_does_not() -> None:
+    """Groups that differ in one place of sixteen, which all else varies more than."""
+    random = np.random.default_rng(5)
+
+    def grained(place: float) -> PackedCases:
+        shades = random.normal(0, 12, (256, 16))
+        shades[:, 0] = random.normal(place, 3, 256)
+        shaded = np.kron(shades.reshape(-1, 4, 4), np.ones((4, 4)))[..., None]
+        pixels = np.clip(128 + shaded + random.normal(0, 4, (256, 16, 16, 3)), 0, 255)
+        return PackedCases((), pixels.astype(np.uint8))
+
+    real = PackedCases((), np.concatenate([grained(-8).pixels, grained(8).pixels]))
+    groups = {DARK: np.arange(256), LIGHT: np.arange(256, 512)}
+    judged = EnergyDistance(real, groups, eyes=[KeenEye()], real=256, kept=2)
+    every = np.arange(256)
+    own, other = (float(judged.of(grained(at).batch(every), [DARK])) for at in (-8, 8))
+    assert other > own + 0.3
 
 
 def test_earlier_drawings_count_as_others(cases: PackedCases) -> None:
