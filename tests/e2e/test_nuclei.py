@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from e2e.served import Server
-from e2e.test_page import PATIENCE_MS, choose_picture, expect_pictures, search
+from e2e.test_page import PATIENCE_MS, choose_picture, expect_pictures, search, wait_until
 from e2e.test_visit import expect_accessible
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -120,7 +120,7 @@ def test_a_reload_and_a_link_bring_the_nuclei_back(page: Page, browser: Browser)
     page.locator("#tab-layout").click()
     place(page, *PLACES)
     search(page)
-    page.wait_for_function("location.hash.startsWith('#plan=')")
+    wait_until(page, "location.hash.startsWith('#plan=')")
     link = page.evaluate("location.href")
     page.reload()
     expect(page.locator("#layout-nuclei .nucleus")).to_have_count(3)
@@ -138,7 +138,7 @@ def test_a_link_holds_no_word_of_nuclei_in_words(page: Page) -> None:
     page.locator("#layout-by-words").check()
     page.locator("#layout-words").fill("three zebra nuclei")
     search(page)
-    page.wait_for_function("location.hash.startsWith('#plan=')")
+    wait_until(page, "location.hash.startsWith('#plan=')")
     told = page.evaluate(
         "import('./static/keep/link.js').then(({ linked }) => linked()).then(JSON.stringify)"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from e2e.served import Server
@@ -47,6 +48,15 @@ def search(page: Page) -> None:
     page.locator("#go").click()
     expect(page.locator("#progress")).to_be_hidden()
     expect(page.locator("#answer")).to_be_visible()
+
+
+def wait_until(page: Page, expression: str) -> None:
+    """Ask the page until it says so; ``wait_for_function`` may ask by eval, which the page's
+    Content-Security-Policy forbids."""
+    ends = monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(expression):
+        assert monotonic() < ends, expression
+        page.wait_for_timeout(50)
 
 
 def search_report(page: Page, report: str = REPORT, *, mode: str | None = None) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from e2e.served import Server
-from e2e.test_page import PATIENCE_MS, REPORT, choose_picture, search, search_report
+from e2e.test_page import PATIENCE_MS, REPORT, choose_picture, search, search_report, wait_until
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pypdf import PdfReader
 
@@ -117,7 +117,7 @@ def test_a_visit_from_the_report_to_what_is_kept(
 
 def test_the_link_tells_what_has_changed_and_holds_no_word(page: Page, server: Server) -> None:
     search_report(page, "Koilocytes with perinuclear halos.", mode="text")
-    page.wait_for_function("location.hash.startsWith('#plan=')")
+    wait_until(page, "location.hash.startsWith('#plan=')")
     told = page.evaluate(
         "import('./static/keep/link.js').then(({ linked }) => linked()).then(JSON.stringify)"
     )
@@ -212,7 +212,7 @@ def test_a_picture_is_varied_and_nothing_of_it_is_kept(page: Page, tmp_path: Pat
     expect_accessible(page)
     drawn = page.locator("#prototype-list img").first
     assert drawn.evaluate("i => i.decode().then(() => i.src.startsWith('blob:'))")
-    page.wait_for_function("sessionStorage['coin-answer']")
+    wait_until(page, "sessionStorage['coin-answer']")
     kept = json.loads(page.evaluate("sessionStorage['coin-answer']"))
     assert kept["answer"]["variations"] == []
     # they stand in the parts of the score, and beside a case
@@ -267,7 +267,7 @@ def test_the_history_is_kept_only_if_wanted_and_holds_no_report(page: Page) -> N
     assert page.evaluate("localStorage.length") == 0
     page.locator("#remember").check()
     search(page)
-    page.wait_for_function("JSON.parse(localStorage['coin-history']).length === 1")
+    wait_until(page, "JSON.parse(localStorage['coin-history']).length === 1")
     assert "oilocytes" not in page.evaluate("localStorage['coin-history']")
     page.locator("#clear").click()
     expect(page.locator("#past-list li")).to_have_count(1)
