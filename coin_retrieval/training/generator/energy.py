@@ -42,6 +42,7 @@ class EnergyDistance:
             picture and its spread there: all of them at once, and four at a time their first
             principal components within groups, whitened, and their canonical variates.
         kept: with how many of a group's last drawings new ones are compared.
+        apart: whether the canonical variates count.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class EnergyDistance:
         eyes: Sequence[nn.Module],
         real: int,
         kept: int,
+        apart: bool = True,
     ) -> None:
         self._eyes = [eye.requires_grad_(False).eval().to(device()) for eye in eyes]
         self._kept = kept
@@ -59,7 +61,7 @@ class EnergyDistance:
         every = [torch.cat(depth) for depth in zip(*seen.values(), strict=True)]
         self._spread = [(part.std(0) + 1e-3) * part.shape[1] ** 0.5 for part in every]
         self._axes = [
-            _axes_of([part / spread for part in depth])
+            _axes_of([part / spread for part in depth], apart=apart)
             for depth, spread in zip(zip(*seen.values(), strict=True), self._spread, strict=True)
         ]
         self._real = {group: self._compared(parts) for group, parts in seen.items()}
@@ -114,10 +116,10 @@ class EnergyDistance:
         return [part[None] for part in scaled] + few
 
 
-def _axes_of(groups: Sequence[Tensor]) -> list[Tensor]:
+def _axes_of(groups: Sequence[Tensor], *, apart: bool) -> list[Tensor]:
     within = torch.cat([group - group.mean(0) for group in groups])
     axes = [principal_axes(within)]
-    return [*axes, canonical_axes(groups)] if len(groups) > 1 else axes
+    return [*axes, canonical_axes(groups)] if apart and len(groups) > 1 else axes
 
 
 def principal_axes(centred: Tensor) -> Tensor:

@@ -39,7 +39,8 @@ class Matching(BaseModel):
     ``real`` pictures of their finding and with the last ``kept`` drawings of it. ``steps`` are the
     student's own; ``anchor_weight`` weighs the distance of its velocities from those it had.
     ``noise_offset`` is of the noise that drawings begin as (:func:`.offset_noise`), and what they
-    are to be drawn with; a LoRA takes its base's instead.
+    are to be drawn with; a LoRA takes its base's instead. ``apart``: they are also compared along
+    what findings are told apart by, which takes thousands of pictures to know.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +52,7 @@ class Matching(BaseModel):
     kept: int = Field(default=64, gt=1)
     anchor_weight: float = Field(default=1.0, ge=0)
     noise_offset: float = Field(default=0.0, ge=0, le=1)
+    apart: bool = True
 
 
 class MatchingRecipe(Matching):
@@ -82,7 +84,12 @@ class WholeDrawings:
         self._rows = dict(findings)
         self._leaps = Leaps(scheduler, matching.steps)
         self._distance = EnergyDistance(
-            cases, self._rows, eyes=eyes, real=matching.real, kept=matching.kept
+            cases,
+            self._rows,
+            eyes=eyes,
+            real=matching.real,
+            kept=matching.kept,
+            apart=matching.apart,
         )
 
     def loss(

@@ -186,10 +186,13 @@ def test_what_tells_groups_apart_counts_among_much_that_does_not() -> None:
 
     real = PackedCases((), np.concatenate([grained(-8).pixels, grained(8).pixels]))
     groups = {DARK: np.arange(256), LIGHT: np.arange(256, 512)}
-    judged = EnergyDistance(real, groups, eyes=[KeenEye()], real=256, kept=2)
     every = np.arange(256)
-    own, other = (float(judged.of(grained(at).batch(every), [DARK])) for at in (-8, 8))
-    assert other > own + 0.3
+    own, other = (grained(at).batch(every) for at in (-8, 8))
+    farther = {}
+    for apart in (True, False):
+        judged = EnergyDistance(real, groups, eyes=[KeenEye()], real=256, kept=2, apart=apart)
+        farther[apart] = float(judged.of(other, [DARK]) - judged.of(own, [DARK]))
+    assert farther[True] > farther[False] + 0.3
 
 
 def test_earlier_drawings_count_as_others(cases: PackedCases) -> None:
