@@ -138,15 +138,14 @@ def principal_axes(centred: Tensor) -> Tensor:
 
 def canonical_axes(groups: Sequence[Tensor]) -> Tensor:
     """Where groups' rows [n c] differ from each other most, beside what differs within them: groups
-    of axes [k c f], along which rows of a group spread by 1 (canonical variates, Rao 1948).
+    of axes [k c f], of which each group spreads by 1 at most (canonical variates, Rao 1948).
 
     Every group counts alike; what varies within them is moved towards a sphere (regularised
-    discriminant analysis, Friedman 1989), the farther the fewer rows a feature there are.
+    discriminant analysis, Friedman 1989).
     """
     means = torch.stack([group.mean(0) for group in groups])
     within = torch.stack([torch.cov(group.T, correction=0) for group in groups]).mean(0)
-    sphere = max(_SPHERE, len(within) / sum(len(group) for group in groups))
-    within += sphere * within.trace() / len(within) * torch.eye(len(within)).to(within)
+    within += _SPHERE * within.trace() / len(within) * torch.eye(len(within)).to(within)
     variances, axes = torch.linalg.eigh(within)
     whitened = axes / variances.sqrt()
     _, _, apart = torch.linalg.svd((means - means.mean(0)) @ whitened, full_matrices=False)
